@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SHADOWMX_LINK_H
+#define SHADOWMX_LINK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <shadowmx/content.h>
+#include <shadowmx/envelope.h>
+#include <shadowmx/err.h>
+#include <shadowmx/key.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * The link carries shadows and notices between hosts.  It is a port: an engine
+ * is given one and calls it as client (struct smx_link_ops), and hands it a
+ * table of answers for what peers ask (struct smx_link_server).
+ *
+ * Peers are numbered from 0 in the order of the configuration.
+ * Times:     deadlines are milliseconds of CLOCK_MONOTONIC (_mono_ms).
+ * Threads:   all calls from many threads at a time; one struct smx_call is for
+ *            one thread.  Server answers come from the link's threads, several
+ *            at a time; for one connection one after the other.
+ */
+
+/* A shadow on its way out.  All is lent until the call is finished. */
+struct smx_shadow {
+	struct smx_key key;
+	const char *queue_id; /* "" when the MTA gave none */
+	struct smx_epoch epoch;
+	const char *envelope; /* text form */
+	size_t envelope_len;
+	size_t recipients;
+	const struct smx_content *content;
+	uint8_t digest[SMX_DIGEST_BYTES];
+};
+
+struct smx_call;        /* one shadow being sent to one peer */
+struct smx_link_server; /* below */
+
+enum smx_request_kind {
+	SMX_REQ_BEAT = 1, /* I live; how are you? */
+	SMX_REQ_DISCARD,  /* these of mine are finished */
+	SMX_REQ_ABORT,    /* these of mine were never acknowledged */
+	SMX_REQ_QUERY,    /* holder to primary: are these of yours finished? */
+	SMX_REQ_LIST      /* primary to holder: which of mine are open? */
+};
+
+enum smx_answer {
+	SMX_ANSWER_UNKNOWN = 0, /* cannot know: keep the shadow */
+	SMX_ANSWER_OPEN,
+	SMX_ANSWER_FINISHED,
+	SMX_ANSWER_LOST /* not in my queue, and not because it ended:
+			 * the holder should take it over */
+};
+
+struct smx_listed {
+	struct smx_key key;
+	char queue_id[64];
+	struct smx_epoch epoch;
+	int state; /* enum smx_row_state */
+	int64_t age_ms;
+};
+
+enum smx_mta_health { SMX_MTA_UNKNOWN = 0, SMX_MTA_UP, SMX_MTA_DOWN };
+
+/* What every conversation begins with. */
+struct smx_hello {
+	uint8_t incarnation[16];
+	struct smx_epoch epoch;
+	uint64_t sequence; /* highest counter given out / seen */
+};
+
+struct smx_beat {
+	enum smx_mta_health mta;
+	int64_t leaving_ms; /* orderly stop: away this long, 0 not */
+};
+
+#define SMX_REQ_KEYS_MAX 1000 /* DISCARD, ABORT, QUERY, LIST per request */
+
+struct smx_request {
+	enum smx_request_kind kind;
+	struct smx_beat beat;       /* BEAT */
+	const struct smx_key *keys; /* DISCARD, ABORT, QUERY */
+	size_t count;
+	struct smx_key after; /* LIST: page start, exclusive */
+	size_t limit;         /* LIST */
+};
+
+struct smx_reply {
+	struct smx_hello hello;    /* the peer's, from this connection */
+	struct smx_beat beat;      /* BEAT */
+	enum smx_answer *answers;  /* QUERY: caller's array of count */
+	struct smx_listed *listed; /* LIST: caller's array of limit */
+	size_t count;              /* LIST: rows filled; less than limit: end */
+	size_t foreign; /* DISCARD, ABORT: keys refused as not ours */
+	char text[256]; /* the peer's words, escaped */
+};
+
+struct smx_link_ops {
+	/*
+	 * Begin to send a shadow: never blocks for long.  SMX_OK: *call must
+	 * be given to finish.  SMX_EUNREACHABLE: nothing was sent.
+	 */
+	int (*shadow)(void *ctx, size_t peer, const struct smx_shadow *shadow,
+	    int64_t deadline_mono_ms, struct smx_call **call);
+	/* Drive count calls until one of them is complete (its index in *which)
+	 * or until_mono_ms (SMX_ETIMEOUT). */
+	int (*wait)(void *ctx, struct smx_call *const *calls, size_t count,
+	    int64_t until_mono_ms, size_t *which);
+	/*
+	 * End a call, complete or not, and say what is known of it:
+	 *   SMX_OK           the peer holds it durably
+	 *   SMX_EREFUSED SMX_ETEMP SMX_EGONE   it does not, and said so (text)
+	 *   SMX_EUNREACHABLE it does not: the last byte was never sent
+	 *   SMX_EUNSURE      it may
+	 * *call is NULL afterwards.  text may be NULL.
+	 */
+	int (*finish)(void *ctx, struct smx_call **call, char *text,
+	    size_t text_size);
+	/* Ask one thing and wait for the answer.  SMX_OK, SMX_EREFUSED,
+	 * SMX_ETEMP, SMX_EUNREACHABLE, SMX_EUNSURE (lost after sending). */
+	int (*request)(void *ctx, size_t peer,
+	    const struct smx_request *request, struct smx_reply *reply,
+	    int64_t deadline_mono_ms);
+	/* Start and stop answering peers.  server is lent until stop returns,
+	 * which it does when no answer is running. */
+	int (*serve)(void *ctx, const struct smx_link_server *server);
+	void (*stop)(void *ctx);
+	void (*close)(void *ctx);
+};
+
+struct smx_link {
+	void *ctx;
+	const struct smx_link_ops *ops;
+};
+
+/* What a peer asks of us.  peer: its number; it has been authenticated. */
+struct smx_inbound; /* the server's own, per shadow being received */
+
+struct smx_shadow_announced {
+	struct smx_key key;
+	const char *queue_id;
+	struct smx_epoch epoch;
+	const char *envelope;
+	size_t envelope_len;
+	size_t recipients;
+	uint64_t size;
+	const uint8_t *digest;
+};
+
+struct smx_link_server {
+	void *ctx;
+	/* Once per connection, before anything else; fill in our own hello. */
+	void (*hello)(void *ctx, size_t peer, const struct smx_hello *theirs,
+	    struct smx_hello *ours);
+	/* Anything arrived from this peer. */
+	void (*heard)(void *ctx, size_t peer);
+	/*
+	 * A shadow: begin, data..., then commit (wait until durable) or cancel.
+	 * begin may refuse; the link then reads the rest and answers with that
+	 * code.  commit: SMX_OK and SMX_EEXIST mean durable; SMX_EGONE,
+	 * SMX_ECONFLICT, SMX_EFULL, SMX_ECORRUPT, SMX_EIO, SMX_EUNSURE not.
+	 * *inbound is NULL after commit and cancel.
+	 */
+	int (*shadow_begin)(void *ctx, size_t peer,
+	    const struct smx_shadow_announced *shadow,
+	    struct smx_inbound **inbound);
+	int (*shadow_data)(void *ctx, struct smx_inbound *inbound,
+	    const void *data, size_t len);
+	int (*shadow_commit)(void *ctx, struct smx_inbound **inbound);
+	void (*shadow_cancel)(void *ctx, struct smx_inbound **inbound);
+	/* All others.  reply comes with arrays of the request's size. */
+	int (*request)(void *ctx, size_t peer,
+	    const struct smx_request *request, struct smx_reply *reply);
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SHADOWMX_POLICY_H
+#define SHADOWMX_POLICY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <shadowmx/config.h>
+#include <shadowmx/err.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * What one recipient asks for, and what one message therefore gets.  Usable
+ * without an engine: load a configuration and ask.
+ *
+ * Threads:   all functions may be called by many threads at a time.
+ * Ownership: names in results belong to the configuration.
+ */
+enum smx_unprotected {
+	SMX_UNPROTECTED_ACCEPT = 1, /* acknowledge, count as unprotected */
+	SMX_UNPROTECTED_TEMPFAIL    /* 451, the client keeps the message */
+};
+
+#define SMX_WHEN_SHADOWED 0x01u /* a holder has a durable copy */
+/* when == 0: acknowledged at once, no shadow is made */
+
+struct smx_ack {
+	const char *policy;   /* name of the policy that decided, "defaults" */
+	unsigned when;        /* SMX_WHEN_* bits */
+	unsigned copies;      /* holders wanted */
+	int64_t max_delay_ms; /* the longest the client waits */
+	enum smx_unprotected when_unprotected;
+};
+
+struct smx_client {
+	const char *address; /* "192.0.2.7", "2001:db8::7"; "" local */
+	int authenticated;
+	char country[3]; /* ISO 3166 alpha-2, "" unknown */
+	uint32_t asn;    /* 0 unknown */
+};
+
+/* Fill country and asn from the configured databases; absent databases and
+ * unknown addresses leave "" and 0. */
+SMX_API void smx_policy_locate(const struct smx_config *config,
+    struct smx_client *client);
+
+/* recipient as in RCPT, with or without angle brackets.  The first policy that
+ * matches decides; what it leaves out comes from the defaults. */
+SMX_API int smx_policy_recipient(const struct smx_config *config,
+    const struct smx_client *client, const char *recipient,
+    struct smx_ack *ack) SMX_MUST_USE;
+
+/*
+ * Fold one more recipient's wish into the message's: the most copies, tempfail
+ * before accept, the smallest max_delay, a shadow if any asks for one.  A
+ * recipient with when == 0 adds nothing to one that has a wish.  Start from a
+ * zeroed struct.
+ */
+SMX_API void smx_policy_combine(struct smx_ack *message,
+    const struct smx_ack *recipient);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

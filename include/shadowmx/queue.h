@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SHADOWMX_QUEUE_H
+#define SHADOWMX_QUEUE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <shadowmx/err.h>
+#include <shadowmx/key.h>
+#include <shadowmx/link.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Evidence from the MTA's own queue: was the message committed, is it still
+ * there, did it end?  It is a port; the library's is for Postfix and watches
+ * the queue folders (inotify) and, when told where it is, the mail log.
+ *
+ * An event is a hint; only SMX_QUEUE_VERIFIED is proof.
+ */
+enum smx_queue_event_kind {
+	SMX_QUEUE_COMMITTED = 1, /* id: the MTA has made the file permanent */
+	SMX_QUEUE_GONE,          /* id: its file went; ask verify */
+	SMX_QUEUE_STRAY,         /* id: closed, never committed, still there */
+	SMX_QUEUE_REQUEUED,      /* id: on its way to a new id (maildrop) */
+	SMX_QUEUE_LINKED,        /* id became other (requeue followed) */
+	SMX_QUEUE_CORRUPT,       /* id: the MTA set it aside as damaged */
+	SMX_QUEUE_VERIFIED,      /* id: the answer to verify, see presence */
+	SMX_QUEUE_RESET          /* the watch began anew: hints were lost, all
+				  * open ids should be verified again */
+};
+
+enum smx_presence {
+	SMX_PRESENCE_UNKNOWN = 0, /* could not look, or a move is under way */
+	SMX_PRESENCE_THERE, /* incoming, active, deferred, hold, maildrop */
+	SMX_PRESENCE_UNCOMMITTED, /* in incoming, not yet made permanent */
+	SMX_PRESENCE_STRAY,       /* as above, and its writer is gone */
+	SMX_PRESENCE_CORRUPT,
+	SMX_PRESENCE_ABSENT, /* every folder read twice, no move between */
+	SMX_PRESENCE_LINKED  /* absent, and known under the id in other */
+};
+
+struct smx_queue_event {
+	enum smx_queue_event_kind kind;
+	enum smx_presence presence; /* VERIFIED */
+	char id[64];
+	char other[64]; /* LINKED: the new id */
+	uint64_t token; /* VERIFIED: what verify was given */
+};
+
+struct smx_queue_state {
+	struct smx_epoch epoch;  /* marker inside the queue file system */
+	int unclean;             /* booted after an unclean stop: absence since
+				  * then is no proof for older messages */
+	int links_known;         /* requeues since before the watch began can be
+				  * followed (a log is read) */
+	enum smx_mta_health mta; /* is the MTA's master process running */
+};
+
+struct smx_queue_ops {
+	/*
+	 * Ask for proof about ids; answers come as SMX_QUEUE_VERIFIED events
+	 * with the same token, for a look that began after this call.
+	 * SMX_ELIMIT: too many outstanding, ask later.
+	 */
+	int (*verify)(void *ctx, const char *const *ids, size_t count,
+	    uint64_t token);
+	/* Wait until an event is there or until_mono_ms (SMX_ETIMEOUT); fill at
+	 * most max.  One thread. */
+	int (*next)(void *ctx, struct smx_queue_event *events, size_t max,
+	    size_t *count, int64_t until_mono_ms);
+	int (*state)(void *ctx, struct smx_queue_state *state);
+	void (*close)(void *ctx);
+};
+
+struct smx_queue {
+	void *ctx;
+	const struct smx_queue_ops *ops;
+};
+
+struct smx_queue_postfix_options {
+	const char *queue_directory;  /* /var/spool/postfix */
+	const char *log_file;         /* "" : requeues cannot be followed */
+	const char *marker_directory; /* "": queue_directory/shadowmx */
+};
+
+/* Watch in this process; it must run as the owner of the queue. */
+SMX_API int smx_queue_open_postfix(struct smx_queue *out,
+    const struct smx_queue_postfix_options *options, char *why,
+    size_t why_size) SMX_MUST_USE;
+SMX_API void smx_queue_close(struct smx_queue *queue);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

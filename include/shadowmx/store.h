@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SHADOWMX_STORE_H
+#define SHADOWMX_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <shadowmx/content.h>
+#include <shadowmx/envelope.h>
+#include <shadowmx/err.h>
+#include <shadowmx/key.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * The store keeps shadows: copies of messages that another host, the primary,
+ * is answerable for.  It is a port: an engine is given one, and a program may
+ * bring its own by filling in struct smx_store.  The library has two, SQLite
+ * (durable) and memory (for tests and for trying out).
+ *
+ * Units:     times are milliseconds since 1970 (_ms), sizes are bytes.
+ * Threads:   a store may be used by many threads at a time; a draft by one.
+ * Durable:   commit, drop, mark and meta_set return SMX_OK only when the change
+ *            would survive a power cut.  SMX_EUNSURE: it may or may not.
+ *            After the first failed sync a durable store answers SMX_EIO to
+ *            everything and says so through failed(); the process must end.
+ */
+#define SMX_NAME_MAX     255
+#define SMX_QUEUE_ID_MAX 63
+
+enum smx_row_state {
+	SMX_ROW_SHADOW = 1, /* the primary answers for it */
+	SMX_ROW_CLAIMED,    /* this host answers for it; not yet in its MTA */
+	SMX_ROW_HANDED,     /* this host's MTA has it; followed to its end */
+	SMX_ROW_QUARANTINED /* needs a person; never deleted by itself */
+};
+/* A finished row (done) is gone; its key stays as a tombstone. */
+
+SMX_API const char *smx_row_state_name(enum smx_row_state state);
+
+/* What a recipient of a taken-over message has come to; one char each. */
+#define SMX_RCPT_OPEN    'o' /* still to be handed to the own MTA */
+#define SMX_RCPT_HANDED  'h' /* the own MTA has it */
+#define SMX_RCPT_REFUSED 'r' /* the own MTA refused it for good */
+
+struct smx_row {
+	struct smx_key key;
+	char primary[SMX_NAME_MAX + 1];      /* peer name that created it */
+	char queue_id[SMX_QUEUE_ID_MAX + 1]; /* at the primary, "" unknown */
+	struct smx_epoch epoch;              /* the primary's, at that time */
+	enum smx_row_state state;
+	uint64_t size;                    /* content bytes */
+	uint8_t digest[SMX_DIGEST_BYTES]; /* SHA-256 of the content */
+	size_t recipients;
+	int64_t stored_ms;                    /* wall clock, when committed */
+	int64_t state_ms;                     /* when the state was entered */
+	int64_t next_try_ms;                  /* claimed: not before */
+	uint32_t attempts;                    /* resubmissions begun */
+	char handed_id[SMX_QUEUE_ID_MAX + 1]; /* this host's queue id */
+	char reason[256];                     /* last refusal, for people */
+};
+
+/* Which members of smx_row a mark() changes. */
+struct smx_row_change {
+	enum smx_row_state from; /* SMX_ESTATE when the row is in another */
+	enum smx_row_state to;
+	int64_t now_ms;
+	int64_t next_try_ms;
+	uint32_t attempts;
+	const char *handed_id;   /* NULL: unchanged */
+	const char *rcpt_states; /* NULL: unchanged; else one char each */
+	const char *reason;      /* NULL: unchanged; cut at 255 bytes */
+};
+
+struct smx_store_filter {
+	const char *primary;         /* NULL: all */
+	unsigned states;             /* bits 1u << state; 0: all */
+	int64_t due_ms;              /* > 0: only next_try_ms <= due_ms */
+	const struct smx_key *after; /* page start, exclusive; NULL: first */
+	size_t limit;                /* rows at most; 0: no limit */
+};
+
+struct smx_store_stats {
+	uint64_t rows[SMX_ROW_QUARANTINED + 1]; /* by state */
+	uint64_t bytes;                         /* content kept */
+	uint64_t quota_bytes;                   /* 0: none */
+	int64_t oldest_ms;  /* stored_ms of the oldest row, 0 if none */
+	uint64_t commits;   /* group commits since open */
+	uint64_t committed; /* shadows stored since open */
+};
+
+struct smx_shadow_head {
+	struct smx_key key;
+	const char *primary;
+	const char *queue_id;
+	struct smx_epoch epoch;
+	const char *envelope; /* text form, see smx_envelope_encode */
+	size_t envelope_len;
+	size_t recipients;
+	uint64_t size;         /* content bytes that will be written */
+	const uint8_t *digest; /* SMX_DIGEST_BYTES announced, NULL: none */
+	int64_t now_ms;
+};
+
+struct smx_draft; /* owned by the store that made it */
+
+/* Return 0 to go on, anything else to stop the scan with that value.
+ * The row is lent; the store must not be called from inside. */
+typedef int (*smx_row_fn)(void *ctx, const struct smx_row *row);
+
+struct smx_store_ops {
+	/* Start a copy.  SMX_EFULL (quota, disk), SMX_EGONE (tombstone),
+	 * SMX_EEXIST and SMX_ECONFLICT may be told here already or at commit.
+	 */
+	int (*begin)(void *ctx, const struct smx_shadow_head *head,
+	    struct smx_draft **draft);
+	int (*write)(void *ctx, struct smx_draft *draft, const void *data,
+	    size_t len);
+	/*
+	 * Make it durable; waits for the group commit.  *draft is NULL
+	 * afterwards in every case.
+	 *   SMX_OK         durable: the primary may be told
+	 *   SMX_EEXIST     the same key of the same primary with the same
+	 *                  digest is durable already: tell the same
+	 *   SMX_ECONFLICT  the key exists with another digest or primary
+	 *   SMX_EGONE      the key was dropped before: never stored again
+	 *   SMX_EFULL SMX_EIO  not stored;  SMX_ECORRUPT  digest or size differ
+	 *                  from the head's
+	 *   SMX_EUNSURE    nobody knows: do not tell the primary OK
+	 */
+	int (*commit)(void *ctx, struct smx_draft **draft);
+	void (*abort)(void *ctx, struct smx_draft **draft);
+
+	/*
+	 * Finish keys, in any state: rows go, tombstones stay, also for keys
+	 * never seen (their shadow may still arrive).  Only keys
+	 * whose row belongs to primary, or that have no row, are touched;
+	 * foreign ones are counted in *foreign.  primary NULL: this host's
+	 * own decision, all are touched.  Works on a full disk and quota.
+	 */
+	int (*drop)(void *ctx, const char *primary, const struct smx_key *keys,
+	    size_t count, size_t *foreign);
+	int (*mark)(void *ctx, const struct smx_key *key,
+	    const struct smx_row_change *change);
+
+	/* Rows in key order. */
+	int (*scan)(void *ctx, const struct smx_store_filter *filter,
+	    smx_row_fn each, void *each_ctx);
+	int (*get)(void *ctx, const struct smx_key *key, struct smx_row *row);
+	/* malloc'ed copies, each freed by the caller; rcpt_states may be NULL
+	 */
+	int (*envelope)(void *ctx, const struct smx_key *key, char **text,
+	    size_t *len, char **rcpt_states);
+	/* Content, checked against its digest before SMX_OK. */
+	int (*open)(void *ctx, const struct smx_key *key,
+	    struct smx_content *content);
+	void (*close_content)(void *ctx, struct smx_content *content);
+
+	/* Small durable values by name (the store's epoch, a role's memory).
+	 * get: SMX_ENOTFOUND, or SMX_ELIMIT when size is too small. */
+	int (*meta_get)(void *ctx, const char *name, char *value, size_t size);
+	int (*meta_set)(void *ctx, const char *name, const char *value);
+
+	int (*stats)(void *ctx, struct smx_store_stats *stats);
+	/* Non-zero once a sync has failed. */
+	int (*failed)(void *ctx);
+	void (*close)(void *ctx);
+};
+
+struct smx_store {
+	void *ctx;
+	const struct smx_store_ops *ops;
+};
+
+struct smx_store_options {
+	const char *path;          /* folder, made 0700 if missing */
+	uint64_t quota_bytes;      /* all peers together, 0: none */
+	uint64_t peer_quota_bytes; /* each peer, 0: none */
+	uint64_t body_file_bytes;  /* larger content in its own file */
+	int64_t tombstone_ms;      /* how long finished keys are remembered */
+};
+
+/* SMX_EBUSY when another process has it open; why (may be NULL) gets a
+ * sentence for people. */
+SMX_API int smx_store_open_sqlite(struct smx_store *out,
+    const struct smx_store_options *options, char *why,
+    size_t why_size) SMX_MUST_USE;
+SMX_API int smx_store_open_memory(struct smx_store *out,
+    const struct smx_store_options *options) SMX_MUST_USE;
+/* Closes and clears; accepts a cleared one. */
+SMX_API void smx_store_close(struct smx_store *store);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

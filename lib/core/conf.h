@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CORE_CONF_H
+#define CORE_CONF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <shadowmx/config.h>
+#include <shadowmx/policy.h>
+
+/*
+ * The configuration as plain values, filled by the table in settings.c.
+ * Frozen once it is inside a struct smx_config.  Strings are never NULL.
+ */
+struct conf_member {
+	const char *name;
+	const char *address;
+	const char *const *pins;
+	size_t pin_count;
+	const char *site;
+};
+
+enum conf_log { CONF_LOG_SYSLOG = 1, CONF_LOG_STDERR };
+
+struct conf {
+	const char *node;
+	const char *user;          /* the worker's, default "shadowmx" */
+	const char *run_directory; /* pid, control socket: /run/shadowmx */
+
+	const char *milter_listen;   /* unix:/path or inet:port@host; Postfix's
+				      * inet:host:port is accepted as well and
+				      * stored in libmilter's form */
+	const char *milter_group;    /* of the unix socket, default postfix */
+	int64_t milter_memory_limit; /* 256K: larger is spilled */
+	const char *milter_spill;    /* "": <store.path>/spill */
+	int64_t milter_max_recipients; /* 1000 */
+	int64_t milter_max_headers;    /* 1000 lines of header fields */
+	int64_t milter_max_header;     /* 64K bytes for one field */
+	int64_t milter_max_message;    /* 1G bytes; larger: 552 5.3.4 */
+	int64_t milter_max_held;       /* 1000 ends of message at a time */
+
+	const char *mta_kind; /* "postfix" */
+	const char *mta_config_directory;
+	const char *mta_queue_directory; /* "": asked from postconf */
+	const char *mta_owner;           /* the queue's user, "postfix" */
+	const char *mta_submit;          /* host:port or unix:/path; "": none */
+	const char *mta_log;             /* "": none */
+
+	const char *store_driver; /* "sqlite" | "memory" */
+	const char *store_path;
+	int64_t store_quota;
+	int64_t store_peer_quota;
+	int64_t store_body_file;     /* 256K: larger content in its own file */
+	int64_t store_tombstones_ms; /* 2d */
+
+	const char *peers_listen;
+	const char *peers_key;
+	int64_t peers_heartbeat_ms;
+	int64_t peers_takeover_after_ms;
+	int64_t peers_connect_ms;
+	int64_t peers_pool;
+	const struct conf_member *members;
+	size_t member_count;
+
+	const char *control_listen; /* "": <run_directory>/control.sock */
+	const char *control_group;  /* may read; "": root and user only */
+
+	const char *geo_country; /* files; "": none */
+	const char *geo_asn;
+
+	enum conf_log log_to;
+	int64_t log_level; /* 3..7 */
+
+	int64_t takeover_parallel;     /* resubmissions at a time, 4 */
+	int64_t takeover_retry_ms;     /* first back-off, 30s, doubles */
+	int64_t takeover_retry_max_ms; /* 1h */
+
+	struct smx_ack defaults;
+	/* policies are compiled inside struct smx_config; see policy.h */
+};
+
+const struct conf *config_conf(const struct smx_config *config);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CORE_HOLD_H
+#define CORE_HOLD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <shadowmx/policy.h>
+
+/*
+ * One delayed acknowledgement: which holder to ask next, how long to wait for
+ * it, and when to stop.  Plain data owned by the caller; no lock, no clock.
+ *
+ *	ASKING --enough copies--> GRANTED
+ *	ASKING --deadline, or nobody left--> UNPROTECTED or REFUSED (policy)
+ *	any    --the MTA gave up--> REFUSED
+ *
+ * A holder that does not answer must not eat the whole max_delay while another
+ * could be asked: each gets an equal share of what is left.
+ */
+#define HOLD_PEERS_MAX 16
+
+enum hold_state {
+	HOLD_ASKING = 1,
+	HOLD_GRANTED,
+	HOLD_UNPROTECTED,
+	HOLD_REFUSED
+};
+
+enum hold_do {
+	HOLD_SEND = 1, /* start a call to step.peer */
+	HOLD_WAIT,     /* until step.until_ms or an answer */
+	HOLD_DONE      /* see state */
+};
+
+struct hold_step {
+	enum hold_do what;
+	size_t peer;
+	int64_t until_ms; /* SEND: this call's deadline; WAIT: look again */
+};
+
+struct hold {
+	enum hold_state state;
+	struct smx_ack ack;
+	int64_t began_ms;
+	int64_t deadline_ms;
+	unsigned copies;  /* confirmed */
+	unsigned running; /* asked, not answered */
+	size_t next;
+	size_t peers;
+	size_t peer[HOLD_PEERS_MAX];
+	/* per candidate: 0 not asked, 1 asked, 2 has it, 3 has it not,
+	 * 4 may have it */
+	uint8_t fate[HOLD_PEERS_MAX];
+	int64_t until_ms[HOLD_PEERS_MAX];
+};
+
+void hold_begin(struct hold *hold, const struct smx_ack *ack,
+    const size_t *peers, size_t count, int64_t now_ms);
+/* What to do now.  HOLD_DONE repeats for ever. */
+void hold_next(struct hold *hold, int64_t now_ms, struct hold_step *step);
+/* result as smx_link_ops.finish gives it, or shadow() at once. */
+void hold_answer(struct hold *hold, size_t peer, int result, int64_t now_ms);
+/* The MTA or the client is gone. */
+void hold_give_up(struct hold *hold);
+
+#endif

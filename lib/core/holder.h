@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CORE_HOLDER_H
+#define CORE_HOLDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <shadowmx/link.h>
+#include <shadowmx/store.h>
+
+/*
+ * The holder's answers to DISCARD, ABORT and LIST, over the store's port, and
+ * the row's life as a table (doc/STATES).  Stateless: every rule is in the row
+ * and in the table, so it may run in any thread.
+ */
+enum holder_event {
+	HOLDER_DISCARD = 1, /* the primary: finished */
+	HOLDER_ABORT,       /* the primary: never acknowledged */
+	HOLDER_CLAIM,       /* takeover of this row */
+	HOLDER_RETRY,       /* the own MTA said not now */
+	HOLDER_HAND,        /* the own MTA's 250 */
+	HOLDER_REFUSE,      /* the own MTA's 5xx */
+	HOLDER_END,         /* the handed message ended in the own queue */
+	HOLDER_RELEASE,     /* operator: try a quarantined one again */
+	HOLDER_FORGET,      /* operator: drop it */
+	HOLDER_EVENTS
+};
+
+/* The state after event, 0 when the row is to be dropped, or a negative
+ * SMX_ESTATE when the event means nothing in that state.  A discard of a
+ * HANDED row is no drop: the row is followed to its end. */
+int holder_move(enum smx_row_state state, enum holder_event event);
+
+/* DISCARD and ABORT: reply->foreign is filled in. */
+int holder_drop(struct smx_store *store, const char *primary,
+    const struct smx_request *request, struct smx_reply *reply);
+/* LIST for this primary, from request->after, at most request->limit. */
+int holder_list(struct smx_store *store, const char *primary,
+    const struct smx_request *request, struct smx_reply *reply,
+    int64_t wall_ms);
+/* Keys of this primary stored at least age_ms ago, to be asked about, from
+ * *after on; *after moves.  Returns how many, or a negative error. */
+int holder_old(struct smx_store *store, const char *primary, int64_t wall_ms,
+    int64_t age_ms, struct smx_key *after, struct smx_key *keys, size_t max);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef GLUE_NODE_H
+#define GLUE_NODE_H
+
+#include <stdint.h>
+
+#include <shadowmx/engine.h>
+
+#include "core/engine.h"
+
+/*
+ * What the parts of glue share of a running struct smx_engine.  The core engine
+ * is entered by one thread at a time: between node_enter and node_leave call
+ * engine_* functions only, never a port, never anything that waits.
+ */
+struct engine *node_enter(struct smx_engine *node);
+/* Also wakes the threads for which there is new work. */
+void node_leave(struct smx_engine *node);
+
+/* now for engine_*: CLOCK_BOOTTIME.  Ports take CLOCK_MONOTONIC. */
+int64_t node_now_ms(void);
+
+/* The configuration of this moment, held; smx_config_release() it. */
+struct smx_config *node_config(struct smx_engine *node);
+const struct smx_engine_ports *node_ports(const struct smx_engine *node);
+/* This host's epoch, for the shadows it sends out. */
+void node_epoch(struct smx_engine *node, struct smx_epoch *epoch);
+
+/* Count an end of message in progress.  SMX_ELIMIT over max_held,
+ * SMX_ECLOSED while stopping; leave only after SMX_OK. */
+int node_held_enter(struct smx_engine *node, int64_t max_held);
+/* held_ms goes into the delay histogram of status. */
+void node_held_leave(struct smx_engine *node, int64_t held_ms);
+
+#endif
