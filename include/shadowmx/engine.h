@@ -91,6 +91,8 @@ SMX_API int smx_session_auth(struct smx_session *session, const char *type,
  * with a permanent error; SMX_ENOMEM, SMX_EIO: with a temporary one. */
 SMX_API int smx_session_mail(struct smx_session *session, const char *sender,
     const char *const *params, size_t count) SMX_MUST_USE;
+/* SMX_ELIMIT: the message has as many recipients as it may have; 452 4.5.3, the
+ * client sends the rest in another one.  Others as for _mail. */
 SMX_API int smx_session_rcpt(struct smx_session *session, const char *rcpt,
     const char *const *params, size_t count) SMX_MUST_USE;
 /* As soon and as often as the MTA tells it; the last one counts. */
@@ -126,9 +128,11 @@ struct smx_verdict {
 /*
  * End of message: earn the right to say yes.  Blocks for at most the policy's
  * max_delay.  waiting (may be NULL) is called from this thread when the wait
- * has lasted about 20 ms and every second after that, for progress notes; non-
+ * has lasted about 2 ms, 20 ms, and then every second, for progress notes; non-
  * zero from it means that the MTA has given up: the message is aborted.
- * Always fills in *verdict; on any error it is a 451.
+ * Always fills in *verdict; on any error it is a temporary refusal (4xx).  What
+ * _header, _end_of_header and _body could not keep is told here: they need not
+ * be answered.
  */
 typedef int (*smx_waiting_fn)(void *ctx, int64_t waited_ms);
 SMX_API int smx_session_end(struct smx_session *session, smx_waiting_fn waiting,

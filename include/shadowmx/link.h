@@ -154,7 +154,9 @@ struct smx_shadow_announced {
 
 struct smx_link_server {
 	void *ctx;
-	/* Once per connection, before anything else; fill in our own hello. */
+	/* Once per connection, before anything else; fill in our own hello.
+	 * theirs NULL: the peer has not said its own yet (a connection that
+	 * this side opens; the peer's comes with each reply). */
 	void (*hello)(void *ctx, size_t peer, const struct smx_hello *theirs,
 	    struct smx_hello *ours);
 	/* Anything arrived from this peer. */

@@ -25,6 +25,8 @@ struct engine_options {
 	uint8_t incarnation[16];
 	struct smx_epoch epoch; /* this host's, as told to peers */
 	size_t peers;
+	const char *const *names; /* of the peers, for the log; lent, NULL:
+				   * their numbers */
 	int64_t heartbeat_ms;
 	int64_t takeover_after_ms;
 	unsigned probes;        /* unanswered before a takeover: 3 */
@@ -125,6 +127,9 @@ enum engine_cause {
 	ENGINE_CAUSE_OPERATOR,
 	ENGINE_CAUSE_LOST /* QUERY answered LOST for single keys */
 };
+/* "silent", "epoch", "operator", "lost" */
+const char *engine_cause_name(enum engine_cause cause);
+
 struct engine_takeover {
 	size_t peer;
 	enum engine_cause cause;

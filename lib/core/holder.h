@@ -23,6 +23,7 @@ enum holder_event {
 	HOLDER_END,         /* the handed message ended in the own queue */
 	HOLDER_RELEASE,     /* operator: try a quarantined one again */
 	HOLDER_FORGET,      /* operator: drop it */
+	HOLDER_AGAIN,       /* the own queue that had it was replaced */
 	HOLDER_EVENTS
 };
 

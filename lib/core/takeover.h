@@ -69,6 +69,11 @@ void takeover_result(struct takeover *takeover, struct takeover_job *job,
 void takeover_give_back(struct takeover *takeover, struct takeover_job *job,
     int64_t wall_ms);
 
+/* The own queue's state, as soon as it is known and when it changes.  Another
+ * epoch than when rows were handed: they are not in this queue, and are claimed
+ * again.  Without this call the queue is taken to be the same. */
+int takeover_queue_state(struct takeover *takeover,
+    const struct smx_queue_state *state, int64_t wall_ms);
 /* Handed rows are followed in the own queue: ids to verify, answers. */
 size_t takeover_verify_next(struct takeover *takeover, int64_t now_ms,
     const char **ids, size_t max, uint64_t *token);

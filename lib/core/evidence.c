@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "core/inside.h"
+
+/*
+ * What the MTA's queue shows, and what it proves.  Hints only decide when to
+ * look; an end needs the answer to a look (SMX_QUEUE_VERIFIED) whose token was
+ * given out after the last thing that the answer could have missed: the
+ * registration, the verdict, the end of the session.
+ */
+#define FIRST_MS    250 /* first pause when a look decided nothing */
+#define LINKS_MAX   8   /* new ids in a row without a file */
+#define LOOK_MAX_MS ((int64_t)5 * 60 * 1000)
+
+static const uint8_t no_epoch[16];
+
+enum own_epoch
+evidence_epoch(const struct engine *engine, const struct smx_epoch *row)
+{
+	const struct smx_epoch *now = &engine->queue.epoch;
+
+	if (!engine->has_queue || memcmp(row->id, no_epoch, 16) == 0 ||
+	    memcmp(now->id, no_epoch, 16) == 0)
+		return OWN_EPOCH_UNKNOWN;
+	if (!smx_epoch_same(row, now))
+		return OWN_EPOCH_OTHER;
+	return row->counter > now->counter ? OWN_EPOCH_BACK : OWN_EPOCH_SAME;
+}
+
+void
+evidence_soon(struct engine *engine, struct own *own, int64_t now_ms)
+{
+	if (own->id[0] == '\0')
+		return;
+	own_sooner(&engine->own, own, now_ms + EVIDENCE_HINT_MS);
+	engine->work++;
+}
+
+static void
+look_again(struct engine *engine, struct own *own, int64_t now_ms)
+{
+	int64_t pause = FIRST_MS;
+
+	for (unsigned i = 0; i < own->tries && pause < LOOK_MAX_MS; i++)
+		pause *= 2;
+	if (own->tries < 32)
+		own->tries++;
+	own_due(&engine->own, own,
+	    now_ms + (pause < LOOK_MAX_MS ? pause : LOOK_MAX_MS));
+}
+
+void
+evidence_doubt(struct own *own, const char *why)
+{
+	struct log_line l;
+
+	if (own->doubtful)
+		return;
+	own->doubtful = 1;
+	log_begin(&l, SMX_LOG_WARNING, own->id, "doubtful");
+	log_key(&l, "key", &own->key);
+	log_str(&l, "why", why);
+	log_end(&l);
+}
+
+void
+evidence_become(struct own *own, enum own_state state)
+{
+	struct log_line l;
+
+	own->doubtful = 0;
+	if (own->state == (uint8_t)state)
+		return;
+	own->state = (uint8_t)state;
+	if (state == OWN_COMMITTED && !own->adopted)
+		return; /* the normal path says so at its end */
+	log_begin(&l, state == OWN_COMMITTED ? SMX_LOG_INFO : SMX_LOG_WARNING,
+	    own->id, own_state_name(own));
+	log_key(&l, "key", &own->key);
+	log_end(&l);
+}
+
+/* ---- what an answer means for one message ---- */
+
+static void
+finished(struct engine *engine, struct own *own, const char *why,
+    int64_t now_ms)
+{
+	engine->finished++;
+	engine_end(engine, own, NOTICE_DISCARD, why, now_ms);
+}
+
+/*
+ * Absence of a message that this run of ours did not see with its own eyes:
+ * only the same queue, never interrupted, with no way out unseen, lets it count
+ * as the end.
+ */
+static int
+absence_counts(struct engine *engine, struct own *own)
+{
+	const struct smx_queue_state *q = &engine->queue;
+
+#ifdef MUTANT_UNKNOWN_IS_FINISHED
+	return 1;
+#endif
+	if (own->unwatched && !q->links_known)
+		evidence_doubt(own, "links_unknown");
+	else if (!own->adopted || own->committed)
+		return 1;
+	else if (own->epoch == OWN_EPOCH_UNKNOWN)
+		evidence_doubt(own, "epoch");
+	else if (q->unclean)
+		evidence_doubt(own, "unclean_stop");
+	else
+		return 1;
+	return 0;
+}
+
+/* Not in this queue, and not because it ended: the holders' to take over. */
+static void
+lost(struct engine *engine, struct own *own, int64_t now_ms)
+{
+#ifdef MUTANT_UNKNOWN_IS_FINISHED
+	finished(engine, own, "unknown", now_ms);
+	return;
+#endif
+	evidence_become(own, OWN_LOST);
+	if (own->has != 0 || own->may != 0)
+		look_again(engine, own, now_ms);
+	else {
+		struct log_line l;
+
+		log_begin(&l, SMX_LOG_ERR, own->id, "lost");
+		log_key(&l, "key", &own->key);
+		log_str(&l, "why", "queue_replaced_and_no_copy");
+		log_end(&l);
+		engine_forget(engine, own);
+	}
+}
+
+static void
+absent(struct engine *engine, struct own *own, const char *why, int64_t now_ms)
+{
+	if (!own->committed && !own->ended)
+		look_again(engine, own, now_ms);
+	else if (own->requeued) {
+		/* It left under another id; the log has yet to say which. */
+		if (engine->has_queue && !engine->queue.links_known)
+			evidence_doubt(own, "requeued");
+		look_again(engine, own, now_ms);
+	} else if (own->epoch == OWN_EPOCH_BACK)
+		lost(engine, own, now_ms);
+	else if (absence_counts(engine, own))
+		finished(engine, own, why, now_ms);
+	else
+		look_again(engine, own, now_ms);
+}
+
+static void
+there(struct engine *engine, struct own *own, int64_t now_ms)
+{
+	own->tries = 0;
+	own->committed = 1;
+	if (own->epoch == OWN_EPOCH_BACK)
+		own->epoch = OWN_EPOCH_SAME; /* it was restored too */
+	own->unwatched = 0;
+	evidence_become(own, OWN_COMMITTED);
+	own_due(&engine->own, own, now_ms + LOOK_MAX_MS);
+}
+
+/* The file is there, was never made permanent, and nobody writes it. */
+static void
+stray(struct engine *engine, struct own *own, int64_t now_ms)
+{
+	if (own->adopted && own->epoch != OWN_EPOCH_SAME) {
+		absent(engine, own, "stray", now_ms);
+		return;
+	}
+	engine->finished++;
+	engine_end(engine, own, NOTICE_ABORT, "stray", now_ms);
+}
+
+static void
+linked(struct engine *engine, struct own *own, const char *other,
+    int64_t now_ms)
+{
+	struct log_line l;
+
+	look_again(engine, own, now_ms);
+	if (other[0] == '\0' || strcmp(other, own->id) == 0)
+		return;
+	/* Ids that are used again can make links that lead in a circle. */
+	if (own->tries >= LINKS_MAX)
+		evidence_doubt(own, "links_in_a_circle");
+	else {
+		log_begin(&l, SMX_LOG_INFO, own->id, "requeued");
+		log_key(&l, "key", &own->key);
+		log_str(&l, "new_id", other);
+		log_end(&l);
+		evidence_become(own, OWN_COMMITTED);
+	}
+	if (own_rename(&engine->own, own, other) != SMX_OK)
+		return;
+	own->requeued = 0;
+	own->committed = 1; /* only what is permanent is requeued */
+	own->looked_after = engine->token;
+}
+
+static void
+judge(struct engine *engine, struct own *own,
+    const struct smx_queue_event *event, int64_t now_ms)
+{
+	if (event->presence != SMX_PRESENCE_UNKNOWN)
+		own->asked_ms = 0;
+	switch (event->presence) {
+	case SMX_PRESENCE_THERE:
+		there(engine, own, now_ms);
+		break;
+	case SMX_PRESENCE_STRAY:
+		stray(engine, own, now_ms);
+		break;
+	case SMX_PRESENCE_CORRUPT:
+		evidence_become(own, OWN_CORRUPT);
+		look_again(engine, own, now_ms);
+		break;
+	case SMX_PRESENCE_ABSENT:
+		absent(engine, own, "absent", now_ms);
+		break;
+	case SMX_PRESENCE_LINKED:
+		linked(engine, own, event->other, now_ms);
+		break;
+	case SMX_PRESENCE_UNKNOWN:
+	case SMX_PRESENCE_UNCOMMITTED:
+	default:
+		look_again(engine, own, now_ms);
+		break;
+	}
+}
+
+/* ---- several messages under one id ---- */
+
+static int
+judged(const struct own *own, uint64_t token)
+{
+	return own->state != OWN_HOLDING && own->looked_after < token;
+}
+
+/*
+ * An id is free again only after its file was removed.  So when a later message
+ * was registered under it, an earlier one is no longer the file that was seen:
+ * it ended, or it was requeued, which only a watch without a gap can exclude.
+ * The order of registration says nothing about an id that came by a requeue.
+ */
+static int
+superseded(const struct own_table *table, const struct own *own, uint64_t token)
+{
+	for (struct own *o = own_first_id(table, own->id); o != NULL;
+	     o = own_next_id(o))
+		if (o != own && !own->moved && !o->moved &&
+		    o->looked_after < token && own_older(own, o))
+			return 1;
+	return 0;
+}
+
+static int
+is_a_file(enum smx_presence presence)
+{
+	return presence == SMX_PRESENCE_THERE ||
+	       presence == SMX_PRESENCE_UNCOMMITTED ||
+	       presence == SMX_PRESENCE_STRAY;
+}
+
+void
+evidence_verified(struct engine *engine, const struct smx_queue_event *event,
+    int64_t now_ms)
+{
+	struct own *own = own_first_id(&engine->own, event->id);
+
+	/* Not an answer to any question of this life. */
+	if (event->token == 0 || event->token > engine->token)
+		return;
+	while (own != NULL) {
+		struct own *next = own_next_id(own);
+
+		if (judged(own, event->token)) {
+			if (own->epoch == OWN_EPOCH_OTHER)
+				lost(engine, own, now_ms);
+			else if (is_a_file(event->presence) &&
+				 superseded(&engine->own, own, event->token)) {
+				own->asked_ms = 0;
+				if (own->unwatched)
+					look_again(engine, own, now_ms);
+				else
+					absent(engine, own, "id_used_again",
+					    now_ms);
+			} else
+				judge(engine, own, event, now_ms);
+		}
+		own = next;
+	}
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crash.h"
+#include "base/log.h"
+#include "core/takeover_in.h"
+
+/*
+ * From the own MTA's 250 to the end in its queue.  The row is the only second
+ * copy until then, so it goes only after a look that found the message gone.
+ */
+#define FIRST_MS   1000
+#define MAX_MS     ((int64_t)5 * 60 * 1000)
+#define HINT_MS    50
+#define HANDED_MAX 100000
+#define EPOCH_NAME "takeover.queue_epoch"
+
+static struct handed *
+from_id(struct idnode *node)
+{
+	return (void *)((char *)node - offsetof(struct handed, by_id));
+}
+
+static uint64_t
+id_hash(const struct takeover *takeover, const char *id)
+{
+	return idmap_hash(&takeover->ids, id, strlen(id));
+}
+
+static void
+unfollow(struct takeover *takeover, struct handed *h)
+{
+	idmap_remove(&takeover->ids, &h->by_id);
+	if (h->prev != NULL)
+		h->prev->next = h->next;
+	else
+		takeover->first = h->next;
+	if (h->next != NULL)
+		h->next->prev = h->prev;
+	free(h);
+}
+
+void
+handed_free(struct takeover *takeover)
+{
+	while (takeover->first != NULL)
+		unfollow(takeover, takeover->first);
+	idmap_free(&takeover->ids);
+}
+
+void
+handed_follow(struct takeover *takeover, const struct smx_key *key,
+    const char *id)
+{
+	struct handed *h;
+
+	/* Not followed now: the row stays, and the next load finds it. */
+	if (id[0] == '\0' || takeover->ids.count >= HANDED_MAX)
+		return;
+	if (idmap_reserve(&takeover->ids) != SMX_OK)
+		return;
+	h = calloc(1, sizeof(*h));
+	if (h == NULL)
+		return;
+	h->key = *key;
+	memcpy(h->id, id, strlen(id) + 1);
+	h->due_ms = takeover->now_ms + FIRST_MS;
+	h->looked_after = takeover->token;
+	idmap_add(&takeover->ids, &h->by_id, id_hash(takeover, id));
+	h->next = takeover->first;
+	if (h->next != NULL)
+		h->next->prev = h;
+	takeover->first = h;
+}
+
+static int
+load_row(void *ctx, const struct smx_row *row)
+{
+	handed_follow(ctx, &row->key, row->handed_id);
+	return 0;
+}
+
+static void
+load(struct takeover *takeover)
+{
+	struct smx_store *s = takeover->options.store;
+	struct smx_store_filter filter = { .states = 1u << SMX_ROW_HANDED };
+
+	while (takeover->first != NULL)
+		unfollow(takeover, takeover->first);
+	takeover->loaded =
+	    s->ops->scan(s->ctx, &filter, load_row, takeover) >= 0;
+}
+
+size_t
+takeover_verify_next(struct takeover *takeover, int64_t now_ms,
+    const char **ids, size_t max, uint64_t *token)
+{
+	size_t n = 0;
+
+	takeover->now_ms = now_ms;
+	if (!takeover->loaded)
+		load(takeover);
+	if (max > HANDED_IDS_MAX)
+		max = HANDED_IDS_MAX;
+	for (struct handed *h = takeover->first; h != NULL && n < max;
+	     h = h->next) {
+		int64_t pause = FIRST_MS;
+
+		if (h->due_ms > now_ms)
+			continue;
+		for (unsigned i = 0; i < h->tries && pause < MAX_MS; i++)
+			pause *= 2;
+		if (h->tries < 32)
+			h->tries++;
+		h->due_ms = now_ms + (pause < MAX_MS ? pause : MAX_MS);
+		memcpy(takeover->verify[n], h->id, sizeof(h->id));
+		ids[n] = takeover->verify[n];
+		n++;
+	}
+	if (n != 0)
+		*token = ++takeover->token;
+	return n;
+}
+
+/* ---- the end ---- */
+
+static int
+has_refused(struct takeover *takeover, const struct smx_key *key, int *refused)
+{
+	struct smx_store *s = takeover->options.store;
+	char *text = NULL;
+	char *states = NULL;
+	size_t len;
+	int r = s->ops->envelope(s->ctx, key, &text, &len, &states);
+
+	*refused = r == SMX_OK && states != NULL &&
+		   strchr(states, SMX_RCPT_REFUSED) != NULL;
+	free(text);
+	free(states);
+	return r;
+}
+
+static int
+quarantine(struct takeover *takeover, const struct smx_row *row,
+    const char *why, int64_t wall_ms)
+{
+	struct smx_row_change change = { .attempts = row->attempts,
+		.reason = why };
+	int r = takeover_mark(takeover, &row->key, SMX_ROW_HANDED,
+	    HOLDER_REFUSE, &change, wall_ms);
+
+	if (r == SMX_OK)
+		takeover_log(SMX_LOG_ERR, row, "quarantined",
+		    why == NULL ? row->reason : why);
+	return r;
+}
+
+static int
+drop(struct takeover *takeover, const struct smx_row *row)
+{
+	struct smx_store *s = takeover->options.store;
+	size_t foreign;
+	int r;
+
+	crash_point("takeover.end");
+	r = s->ops->drop(s->ctx, NULL, &row->key, 1, &foreign);
+	crash_point("takeover.ended");
+	if (r == SMX_OK)
+		takeover_log(SMX_LOG_NOTICE, row, "taken_over_done", "");
+	return r;
+}
+
+static void
+ended(struct takeover *takeover, struct handed *h, int64_t wall_ms)
+{
+	struct smx_store *s = takeover->options.store;
+	struct smx_row row;
+	int refused = 0;
+	int r = s->ops->get(s->ctx, &h->key, &row);
+
+	if (r == SMX_OK && row.state == SMX_ROW_HANDED) {
+		r = has_refused(takeover, &h->key, &refused);
+		if (r == SMX_OK && refused)
+			r = quarantine(takeover, &row, NULL, wall_ms);
+		else if (r == SMX_OK)
+			r = drop(takeover, &row);
+	} else if (r == SMX_OK)
+		r = SMX_ESTATE;
+	if (r == SMX_OK || r == SMX_ENOTFOUND || r == SMX_ESTATE)
+		unfollow(takeover, h);
+}
+
+static void
+renamed(struct takeover *takeover, struct handed *h, const char *other,
+    int64_t wall_ms)
+{
+	struct smx_store *s = takeover->options.store;
+	struct smx_row row;
+	struct smx_row_change change = { .handed_id = other };
+	struct smx_key key = h->key;
+	int r = s->ops->get(s->ctx, &key, &row);
+
+	if (other[0] == '\0' || strcmp(other, h->id) == 0)
+		return;
+	if (r == SMX_OK) {
+		change.attempts = row.attempts;
+		r = takeover_mark(takeover, &key, SMX_ROW_HANDED, HOLDER_HAND,
+		    &change, wall_ms);
+	}
+	if (r != SMX_OK && r != SMX_ENOTFOUND && r != SMX_ESTATE)
+		return;
+	unfollow(takeover, h);
+	if (r == SMX_OK)
+		handed_follow(takeover, &key, other);
+}
+
+static void
+set_aside(struct takeover *takeover, struct handed *h, int64_t wall_ms)
+{
+	struct smx_store *s = takeover->options.store;
+	struct smx_row row;
+	int r = s->ops->get(s->ctx, &h->key, &row);
+
+	if (r == SMX_OK)
+		r = quarantine(takeover, &row,
+		    "this host's MTA set it aside as damaged", wall_ms);
+	if (r == SMX_OK || r == SMX_ENOTFOUND || r == SMX_ESTATE)
+		unfollow(takeover, h);
+}
+
+static void
+judge(struct takeover *takeover, struct handed *h,
+    const struct smx_queue_event *event, int64_t wall_ms)
+{
+	switch (event->presence) {
+	case SMX_PRESENCE_ABSENT:
+	case SMX_PRESENCE_STRAY:
+		/* Ours was committed, so a stray is another one, and the id was
+		 * free for it. */
+		ended(takeover, h, wall_ms);
+		break;
+	case SMX_PRESENCE_LINKED:
+		renamed(takeover, h, event->other, wall_ms);
+		break;
+	case SMX_PRESENCE_CORRUPT:
+		set_aside(takeover, h, wall_ms);
+		break;
+	default:
+		break; /* there, or unknown: due again by itself */
+	}
+}
+
+void
+takeover_queue_event(struct takeover *takeover,
+    const struct smx_queue_event *event, int64_t wall_ms)
+{
+	struct idnode *n =
+	    idmap_first(&takeover->ids, id_hash(takeover, event->id));
+
+	if (event->kind == SMX_QUEUE_VERIFIED && event->token > takeover->token)
+		return;
+	while (n != NULL) {
+		struct handed *h = from_id(n);
+
+		n = idmap_next(n);
+		if (strcmp(h->id, event->id) != 0)
+			continue;
+		if (event->kind != SMX_QUEUE_VERIFIED) {
+			h->due_ms = takeover->now_ms + HINT_MS;
+			h->tries = 0;
+		} else if (h->looked_after < event->token)
+			judge(takeover, h, event, wall_ms);
+	}
+}
+
+/* ---- another queue than the one that took them ---- */
+
+struct again {
+	struct smx_row *rows;
+	size_t count, max;
+};
+
+static int
+again_row(void *ctx, const struct smx_row *row)
+{
+	struct again *a = ctx;
+
+	if (a->count == a->max)
+		return 1;
+	a->rows[a->count++] = *row;
+	return 0;
+}
+
+static int
+again_one(struct takeover *takeover, const struct smx_row *row, int64_t wall_ms)
+{
+	struct smx_store *s = takeover->options.store;
+	struct smx_row_change change = { .attempts = row->attempts,
+		.next_try_ms = wall_ms,
+		.reason = "the queue that had it was replaced" };
+	char *text = NULL;
+	char *states = NULL;
+	size_t len;
+	int r = s->ops->envelope(s->ctx, &row->key, &text, &len, &states);
+
+	for (char *p = states; p != NULL && *p != '\0'; p++)
+		if (*p == SMX_RCPT_HANDED)
+			*p = SMX_RCPT_OPEN;
+	change.rcpt_states = states;
+	if (r == SMX_OK)
+		r = takeover_mark(takeover, &row->key, SMX_ROW_HANDED,
+		    HOLDER_AGAIN, &change, wall_ms);
+	if (r == SMX_OK)
+		takeover_log(SMX_LOG_WARNING, row, "claimed", "queue_replaced");
+	free(text);
+	free(states);
+	return r == SMX_ENOTFOUND || r == SMX_ESTATE ? SMX_OK : r;
+}
+
+static int
+again_all(struct takeover *takeover, int64_t wall_ms)
+{
+	struct smx_store *s = takeover->options.store;
+	struct smx_store_filter filter = { .states = 1u << SMX_ROW_HANDED };
+	struct again a = { .max = takeover->options.page };
+	int r = SMX_OK;
+
+	a.rows = malloc(a.max * sizeof(*a.rows));
+	if (a.rows == NULL)
+		return SMX_ENOMEM;
+	do {
+		a.count = 0;
+		r = s->ops->scan(s->ctx, &filter, again_row, &a);
+		if (r > 0)
+			r = SMX_OK;
+		for (size_t i = 0; r == SMX_OK && i < a.count; i++)
+			r = again_one(takeover, &a.rows[i], wall_ms);
+	} while (r == SMX_OK && a.count == a.max);
+	free(a.rows);
+	takeover->loaded = 0;
+	return r;
+}
+
+int
+takeover_queue_state(struct takeover *takeover,
+    const struct smx_queue_state *state, int64_t wall_ms)
+{
+	static const uint8_t none[16];
+	struct smx_store *s = takeover->options.store;
+	char was[SMX_EPOCH_TEXT];
+	char now[SMX_EPOCH_TEXT];
+	struct smx_epoch epoch;
+	int r;
+
+	if (memcmp(state->epoch.id, none, 16) == 0)
+		return SMX_OK;
+	r = s->ops->meta_get(s->ctx, EPOCH_NAME, was, sizeof(was));
+	if (r != SMX_OK && r != SMX_ENOTFOUND)
+		return r;
+	if (r == SMX_OK &&
+	    smx_epoch_parse(was, strlen(was), &epoch) == SMX_OK) {
+		if (smx_epoch_same(&epoch, &state->epoch))
+			return SMX_OK;
+		r = again_all(takeover, wall_ms);
+		if (r != SMX_OK)
+			return r;
+	}
+	smx_epoch_format(&state->epoch, now);
+	return s->ops->meta_set(s->ctx, EPOCH_NAME, now);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "core/inside.h"
+
+/* Hints from the queue, its state, and when to look into it: evidence.c judges
+ * what a look shows. */
+#define UNASKED_MS 30000 /* a look without an answer is repeated */
+#define DOUBT_MS   60000 /* no answer for so long is shown */
+
+static const uint8_t no_epoch[16];
+
+static void
+hint(struct engine *engine, struct own *own, enum smx_queue_event_kind kind,
+    int64_t now_ms)
+{
+	switch (kind) {
+	case SMX_QUEUE_COMMITTED:
+		if (own->state != OWN_ANSWERED || own->committed)
+			return;
+		own->committed = 1;
+		own->looked_after = engine->token;
+		evidence_become(own, OWN_COMMITTED);
+		return;
+	case SMX_QUEUE_REQUEUED:
+		own->requeued = 1;
+		evidence_soon(engine, own, now_ms);
+		return;
+	default:
+		own->tries = 0;
+		evidence_soon(engine, own, now_ms);
+		return;
+	}
+}
+
+/* A commit belongs to the message that was registered last. */
+static struct own *
+newest(const struct own_table *table, const char *id)
+{
+	struct own *best = NULL;
+
+	for (struct own *o = own_first_id(table, id); o != NULL;
+	     o = own_next_id(o))
+		if (!o->adopted && (best == NULL || own_older(best, o)))
+			best = o;
+	return best;
+}
+
+static void
+hinted(struct engine *engine, const struct smx_queue_event *event,
+    int64_t now_ms)
+{
+	struct own *own;
+
+	if (event->kind == SMX_QUEUE_COMMITTED) {
+		own = newest(&engine->own, event->id);
+		if (own != NULL)
+			hint(engine, own, event->kind, now_ms);
+		return;
+	}
+	own = own_first_id(&engine->own, event->id);
+	while (own != NULL) {
+		struct own *next = own_next_id(own);
+
+#ifdef MUTANT_DISCARD_ON_ABSENT_HINT
+		if (event->kind == SMX_QUEUE_GONE) {
+			engine_end(engine, own, NOTICE_DISCARD, "hint", now_ms);
+			own = next;
+			continue;
+		}
+#endif
+		if (own->state != OWN_HOLDING)
+			hint(engine, own, event->kind, now_ms);
+		own = next;
+	}
+}
+
+void
+engine_queue_event(struct engine *engine, const struct smx_queue_event *event,
+    int64_t now_ms)
+{
+	engine_clock(engine, now_ms);
+	switch (event->kind) {
+	case SMX_QUEUE_VERIFIED:
+		evidence_verified(engine, event, now_ms);
+		break;
+	case SMX_QUEUE_RESET:
+		for (struct own *o = engine->own.first; o != NULL;
+		     o = o->next) {
+			if (o->state == OWN_HOLDING)
+				continue;
+			o->unwatched = 1;
+			o->looked_after = engine->token;
+			evidence_soon(engine, o, now_ms);
+		}
+		break;
+	default:
+		hinted(engine, event, now_ms);
+		break;
+	}
+}
+
+/* The queue was replaced under us: what was in the former one is lost. */
+static void
+queue_replaced(struct engine *engine)
+{
+	struct log_line l;
+	char text[SMX_EPOCH_TEXT];
+
+	smx_epoch_format(&engine->queue.epoch, text);
+	log_begin(&l, SMX_LOG_ERR, NULL, "queue_replaced");
+	log_str(&l, "epoch", text);
+	log_end(&l);
+	for (struct own *o = engine->own.first; o != NULL; o = o->next)
+		if (o->state != OWN_HOLDING)
+			o->epoch = OWN_EPOCH_OTHER;
+}
+
+void
+engine_queue_state(struct engine *engine, const struct smx_queue_state *state,
+    int64_t now_ms)
+{
+	int first = !engine->has_queue;
+	int known = memcmp(engine->queue.epoch.id, no_epoch, 16) != 0;
+	int other = !smx_epoch_same(&engine->queue.epoch, &state->epoch);
+
+	engine_clock(engine, now_ms);
+	engine->queue = *state;
+	engine->has_queue = 1;
+	if (memcmp(state->epoch.id, no_epoch, 16) != 0) {
+		engine->options.epoch = state->epoch;
+		if (known && other)
+			queue_replaced(engine);
+	}
+	if (!first && !other)
+		return;
+	for (size_t i = 0; i < engine->options.peers; i++)
+		sweep_want(engine, i, now_ms);
+}
+
+/* ---- when to look ---- */
+
+static void
+asked(struct engine *engine, struct own *own, int64_t now_ms)
+{
+	if (own->asked_ms == 0)
+		own->asked_ms = now_ms == 0 ? 1 : now_ms;
+	else if (now_ms - own->asked_ms >= DOUBT_MS)
+		evidence_doubt(own, "no_answer");
+	own_due(&engine->own, own, now_ms + UNASKED_MS);
+}
+
+size_t
+engine_verify_next(struct engine *engine, int64_t now_ms, const char **ids,
+    size_t max, uint64_t *token)
+{
+	struct own *own;
+	size_t n = 0;
+
+	engine_clock(engine, now_ms);
+	if (max > VERIFY_IDS_MAX)
+		max = VERIFY_IDS_MAX;
+	while (n < max && (own = own_earliest(&engine->own)) != NULL &&
+	       own->due_ms <= now_ms) {
+		memcpy(engine->verify[n], own->id, strlen(own->id) + 1);
+		ids[n] = engine->verify[n];
+		own = own_first_id(&engine->own, ids[n]);
+		for (; own != NULL; own = own_next_id(own))
+			if (own->at != 0)
+				asked(engine, own, now_ms);
+		n++;
+	}
+	if (n != 0)
+		*token = ++engine->token;
+	return n;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "core/hold.h"
+
+#include <string.h>
+
+#include <shadowmx/err.h>
+
+enum fate {
+	FATE_UNASKED = 0,
+	FATE_ASKED,
+	FATE_HAS,
+	FATE_HAS_NOT,
+	FATE_MAY /* nobody knows: not a copy, but it hears of the end */
+};
+
+static void
+settle(struct hold *hold)
+{
+	hold->state = hold->ack.when_unprotected == SMX_UNPROTECTED_ACCEPT
+			  ? HOLD_UNPROTECTED
+			  : HOLD_REFUSED;
+}
+
+void
+hold_begin(struct hold *hold, const struct smx_ack *ack, const size_t *peers,
+    size_t count, int64_t now_ms)
+{
+	memset(hold, 0, sizeof(*hold));
+	hold->state = HOLD_ASKING;
+	hold->ack = *ack;
+	hold->began_ms = now_ms;
+	hold->deadline_ms = now_ms + ack->max_delay_ms;
+	hold->peers = count < HOLD_PEERS_MAX ? count : HOLD_PEERS_MAX;
+	for (size_t i = 0; i < hold->peers; i++)
+		hold->peer[i] = peers[i];
+	if ((ack->when & SMX_WHEN_SHADOWED) == 0)
+		hold->ack.copies = 0;
+	else if (hold->ack.copies == 0)
+		hold->ack.copies = 1;
+}
+
+/* Asked, not answered, and still within its share of the time. */
+static unsigned
+hopeful(const struct hold *hold, int64_t now_ms)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < hold->next; i++)
+		n += hold->fate[i] == FATE_ASKED && hold->until_ms[i] > now_ms;
+	return n;
+}
+
+static void
+send_next(struct hold *hold, unsigned missing, int64_t now_ms,
+    struct hold_step *step)
+{
+	size_t left = hold->peers - hold->next;
+	size_t rounds = (left + missing - 1) / missing;
+	int64_t share = (hold->deadline_ms - now_ms) / (int64_t)rounds;
+
+	if (share < 1)
+		share = 1;
+	step->what = HOLD_SEND;
+	step->peer = hold->peer[hold->next];
+	step->until_ms = rounds == 1 ? hold->deadline_ms : now_ms + share;
+	hold->fate[hold->next] = FATE_ASKED;
+	hold->until_ms[hold->next] = step->until_ms;
+	hold->next++;
+	hold->running++;
+}
+
+static void
+wait_for(const struct hold *hold, int64_t now_ms, struct hold_step *step)
+{
+	step->what = HOLD_WAIT;
+	step->until_ms = hold->deadline_ms;
+	for (size_t i = 0; i < hold->next; i++)
+		if (hold->fate[i] == FATE_ASKED && hold->until_ms[i] > now_ms &&
+		    hold->until_ms[i] < step->until_ms)
+			step->until_ms = hold->until_ms[i];
+}
+
+/* Refuse rather than ask for copies that cannot be enough. */
+static int
+hopeless(const struct hold *hold)
+{
+	size_t left = hold->peers - hold->next;
+
+	if (left == 0 && hold->running == 0)
+		return 1;
+	return hold->ack.when_unprotected != SMX_UNPROTECTED_ACCEPT &&
+	       hold->copies + hold->running + left < hold->ack.copies;
+}
+
+void
+hold_next(struct hold *hold, int64_t now_ms, struct hold_step *step)
+{
+	unsigned copies = hold->copies;
+	unsigned coming;
+
+	memset(step, 0, sizeof(*step));
+#ifdef MUTANT_ANSWER_BEFORE_COMMIT
+	copies += hold->running;
+#endif
+	if (hold->state == HOLD_ASKING) {
+		if (copies >= hold->ack.copies)
+			hold->state = HOLD_GRANTED;
+		else if (now_ms >= hold->deadline_ms || hopeless(hold))
+			settle(hold);
+	}
+	if (hold->state != HOLD_ASKING) {
+		step->what = HOLD_DONE;
+		return;
+	}
+	coming = hold->copies + hopeful(hold, now_ms);
+	if (coming < hold->ack.copies && hold->next < hold->peers)
+		send_next(hold, hold->ack.copies - coming, now_ms, step);
+	else
+		wait_for(hold, now_ms, step);
+}
+
+void
+hold_answer(struct hold *hold, size_t peer, int result, int64_t now_ms)
+{
+	size_t i = 0;
+
+	(void)now_ms;
+	while (i < hold->next &&
+	       (hold->peer[i] != peer || hold->fate[i] != FATE_ASKED))
+		i++;
+	if (i == hold->next)
+		return;
+	hold->running--;
+	if (result == SMX_OK || result == SMX_EEXIST) {
+		hold->fate[i] = FATE_HAS;
+		hold->copies++;
+	} else if (result == SMX_EUNSURE || result == SMX_ETIMEOUT)
+		hold->fate[i] = FATE_MAY;
+	else
+		hold->fate[i] = FATE_HAS_NOT;
+}
+
+void
+hold_give_up(struct hold *hold)
+{
+	hold->state = HOLD_REFUSED;
+}

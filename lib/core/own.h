@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CORE_OWN_H
+#define CORE_OWN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <shadowmx/key.h>
+
+#include "core/idmap.h"
+
+/*
+ * The table of own open messages, by key, by queue id (several keys may share
+ * one, ids are used again) and by the time of the next look into the queue.
+ * What is not in it and carries our own incarnation is finished: a key enters
+ * before its first byte leaves and goes only when it ended.  doc/STATES.
+ */
+#define OWN_PEERS_MAX 32 /* bits of has, may, unseen */
+
+enum own_state {
+	OWN_HOLDING = 1, /* end of message in progress */
+	OWN_ANSWERED,    /* accepted, commit not shown */
+	OWN_COMMITTED,   /* the MTA has it */
+	OWN_ADOPTED,     /* found at a holder after our restart */
+	OWN_LOST,        /* its queue was replaced: the holders' to take over */
+	OWN_CORRUPT,     /* the MTA set its file aside: likewise */
+	OWN_STATES
+};
+
+/* How the epoch that a holder noted relates to that of the queue now. */
+enum own_epoch {
+	OWN_EPOCH_SAME = 0,
+	OWN_EPOCH_BACK, /* same queue, restored from before */
+	OWN_EPOCH_OTHER,
+	OWN_EPOCH_UNKNOWN
+};
+
+struct own {
+	struct idnode by_key;
+	struct idnode by_id;
+	struct own *prev, *next; /* all, in no promised order */
+	struct smx_key key;
+	char *id;              /* never NULL */
+	uint64_t looked_after; /* only looks with a greater token are proof */
+	int64_t began_ms;
+	int64_t due_ms;     /* of the next look; meaningful when at != 0 */
+	int64_t asked_ms;   /* first look without an answer, 0 none */
+	uint32_t has;       /* peers that hold it */
+	uint32_t may;       /* peers that may hold it */
+	uint32_t unseen;    /* peers whose running LIST has not shown it yet */
+	uint32_t at;        /* place in the heap, 0 none */
+	uint8_t state;      /* enum own_state */
+	uint8_t epoch;      /* enum own_epoch */
+	uint8_t tries;      /* looks in a row that decided nothing */
+	unsigned ended : 1; /* the milter session is past it */
+	unsigned adopted : 1;
+	unsigned committed : 1; /* commit seen, or seen in the queue */
+	unsigned requeued : 1;
+	unsigned unprotected : 1;
+	unsigned doubtful : 1;
+	unsigned moved : 1;     /* its id is not the one it began with */
+	unsigned unwatched : 1; /* a requeue may have gone unseen */
+};
+
+struct own_table {
+	struct idmap keys;
+	struct idmap ids;
+	struct own *first;
+	struct own **heap; /* [1..heap_count], earliest due first */
+	size_t heap_count;
+	size_t heap_size;
+	size_t count;
+};
+
+const char *own_state_name(const struct own *own);
+
+void own_init(struct own_table *table, uint64_t seed);
+void own_free(struct own_table *table);
+/* NULL: no memory. */
+struct own *own_add(struct own_table *table, const struct smx_key *key,
+    const char *id);
+void own_remove(struct own_table *table, struct own *own);
+struct own *own_find(const struct own_table *table, const struct smx_key *key);
+struct own *own_first_id(const struct own_table *table, const char *id);
+struct own *own_next_id(const struct own *own);
+/* SMX_ENOMEM: unchanged. */
+int own_rename(struct own_table *table, struct own *own, const char *id);
+/* The message of a was registered before that of b; 0 when not or unknown. */
+int own_older(const struct own *a, const struct own *b);
+
+void own_due(struct own_table *table, struct own *own, int64_t due_ms);
+/* As own_due, but never later than it was. */
+void own_sooner(struct own_table *table, struct own *own, int64_t due_ms);
+struct own *own_earliest(const struct own_table *table);
+
+#endif

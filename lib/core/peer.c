@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "core/peer.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define LEAVING_MAX_MS ((int64_t)24 * 3600 * 1000)
+
+static const char *const states[] = { "none", "strange", "up", "quiet",
+	"leaving", "silent" };
+static_assert(sizeof(states) / sizeof(*states) == ENGINE_PEER_SILENT + 1,
+    "states[]");
+
+static const uint8_t nobody[16];
+
+const char *
+engine_peer_state_name(enum engine_peer_state state)
+{
+	return (unsigned)state <= ENGINE_PEER_SILENT ? states[state] : "?";
+}
+
+void
+peer_init(struct peer *peer, int64_t now_ms)
+{
+	memset(peer, 0, sizeof(*peer));
+	peer->since_ms = now_ms;
+	peer->beat_ms = now_ms;
+	peer->round_trip_ms = -1;
+	peer->shown = ENGINE_PEER_STRANGE;
+}
+
+void
+peer_restart_clock(struct peer *peer, int64_t now_ms)
+{
+	peer->since_ms = now_ms;
+	peer->missed = 0;
+	peer->beat_ms = now_ms;
+}
+
+void
+peer_heard(struct peer *peer, int64_t now_ms)
+{
+	peer->heard = 1;
+	peer->heard_ms = now_ms;
+	peer->missed = 0;
+	peer->silent_done = 0;
+}
+
+/* Several heartbeats fit into takeover_after, whatever was configured. */
+static int64_t
+beat_pause(const struct engine_options *o)
+{
+	int64_t most = o->takeover_after_ms / ((int64_t)o->probes + 1);
+
+	return most > 0 && most < o->heartbeat_ms ? most : o->heartbeat_ms;
+}
+
+/* retry_ms, doubled with each failure, up to a heartbeat. */
+static int64_t
+pause_after(const struct engine_options *o, unsigned fails)
+{
+	int64_t pause = o->retry_ms;
+
+	while (fails-- > 1 && pause < o->heartbeat_ms)
+		pause *= 2;
+	return pause < o->heartbeat_ms ? pause : o->heartbeat_ms;
+}
+
+void
+peer_answered(struct peer *peer, const struct engine_options *options,
+    int64_t now_ms)
+{
+	peer_heard(peer, now_ms);
+	peer->fails = 0;
+	peer->again_ms = 0;
+	peer->beat_ms = now_ms + beat_pause(options);
+}
+
+void
+peer_missed(struct peer *peer, const struct engine_options *options, int beat,
+    int64_t now_ms)
+{
+	if (peer->fails < 64)
+		peer->fails++;
+	peer->again_ms = now_ms + pause_after(options, peer->fails);
+	if (!beat)
+		return;
+	peer->missed++;
+	peer->beat_ms = now_ms + beat_pause(options);
+}
+
+void
+peer_beat(struct peer *peer, const struct smx_beat *beat, int64_t now_ms)
+{
+	int64_t away = beat->leaving_ms;
+
+	if (away > LEAVING_MAX_MS)
+		away = LEAVING_MAX_MS;
+	peer->mta = beat->mta;
+	peer->leaving_ms = away > 0 ? now_ms + away : 0;
+}
+
+static void
+new_life(struct peer *peer, const struct smx_hello *hello)
+{
+	if (peer->has_hello &&
+	    memcmp(peer->hello.incarnation, hello->incarnation, 16) != 0) {
+		memcpy(peer->former, peer->hello.incarnation, 16);
+		peer->has_former = 1;
+	}
+	peer->hello = *hello;
+	peer->has_hello = 1;
+	peer->epoch_due = peer_has_epoch(peer);
+	/* It came back: nothing of what failed before says anything now. */
+	peer->leaving_ms = 0;
+	peer->fails = peer->ills = 0;
+	peer->again_ms = peer->ill_ms = 0;
+}
+
+enum peer_news
+peer_hello(struct peer *peer, const struct smx_hello *hello, int fresh,
+    int64_t now_ms)
+{
+	int behind;
+
+	if (memcmp(hello->incarnation, nobody, 16) == 0)
+		return PEER_NEWS_NONE;
+	peer_heard(peer, now_ms);
+	if (peer->has_former &&
+	    memcmp(peer->former, hello->incarnation, 16) == 0)
+		return PEER_NEWS_NONE;
+	if (!peer->has_hello ||
+	    memcmp(peer->hello.incarnation, hello->incarnation, 16) != 0 ||
+	    (fresh && !smx_epoch_same(&peer->hello.epoch, &hello->epoch))) {
+		new_life(peer, hello);
+		return PEER_NEWS_CHANGED;
+	}
+	behind = fresh && hello->sequence < peer->hello.sequence;
+	if (hello->sequence > peer->hello.sequence || behind)
+		peer->hello.sequence = hello->sequence;
+	if (hello->epoch.counter > peer->hello.epoch.counter)
+		peer->hello.epoch = hello->epoch;
+	return behind ? PEER_NEWS_BEHIND : PEER_NEWS_NONE;
+}
+
+void
+peer_sent(struct peer *peer, const struct engine_options *options, int result,
+    int64_t now_ms)
+{
+	switch (result) {
+	case SMX_OK:
+	case SMX_EEXIST:
+		peer_heard(peer, now_ms);
+		peer->ills = 0;
+		peer->ill_ms = peer->full_ms = 0;
+		break;
+	case SMX_EFULL:
+	case SMX_ETEMP:
+	case SMX_EIO:
+	case SMX_ELIMIT:
+		peer_heard(peer, now_ms);
+		peer->full_ms = now_ms + options->retry_ms;
+		break;
+	/* About this message, not about the peer: a stranger who can make one
+	 * message be refused must not turn the others away. */
+	case SMX_EREFUSED:
+	case SMX_EGONE:
+	case SMX_ECONFLICT:
+	case SMX_ECORRUPT:
+		peer_heard(peer, now_ms);
+		break;
+	default:
+		if (peer->ills < 64)
+			peer->ills++;
+		peer->ill_ms = now_ms + pause_after(options, peer->ills);
+		/* Find out soon whether it lives. */
+		if (peer->beat_ms > now_ms + options->retry_ms)
+			peer->beat_ms = now_ms + options->retry_ms;
+		break;
+	}
+}
+
+int64_t
+peer_silent_ms(const struct peer *peer, const struct engine_options *options)
+{
+	int64_t from = peer->since_ms;
+
+	if (peer->heard && peer->heard_ms > from)
+		from = peer->heard_ms;
+	if (peer->leaving_ms > from)
+		from = peer->leaving_ms;
+	return from + options->takeover_after_ms;
+}
+
+int
+peer_silent(const struct peer *peer, const struct engine_options *options,
+    int64_t now_ms)
+{
+	return peer->missed >= options->probes &&
+	       now_ms >= peer_silent_ms(peer, options);
+}
+
+enum engine_peer_state
+peer_state(const struct peer *peer, const struct engine_options *options,
+    int64_t now_ms)
+{
+	if (peer_silent(peer, options, now_ms))
+		return ENGINE_PEER_SILENT;
+	if (peer->leaving_ms > now_ms)
+		return ENGINE_PEER_LEAVING;
+	if (!peer->heard)
+		return ENGINE_PEER_STRANGE;
+	if (peer->fails != 0 || peer->ills != 0 ||
+	    now_ms - peer->heard_ms > 2 * options->heartbeat_ms)
+		return ENGINE_PEER_QUIET;
+	return ENGINE_PEER_UP;
+}
+
+int
+peer_rank(const struct peer *peer, const struct engine_options *options,
+    int64_t now_ms)
+{
+	if (peer->ill_ms > now_ms || peer->full_ms > now_ms ||
+	    peer->again_ms > now_ms)
+		return -1;
+	switch (peer_state(peer, options, now_ms)) {
+	case ENGINE_PEER_UP:
+		return 0;
+	case ENGINE_PEER_STRANGE:
+	case ENGINE_PEER_QUIET:
+		return 1;
+	case ENGINE_PEER_SILENT:
+		return 2;
+	case ENGINE_PEER_LEAVING:
+		break;
+	}
+	return -1;
+}
+
+int
+peer_has_epoch(const struct peer *peer)
+{
+	return peer->has_hello && memcmp(peer->hello.epoch.id, nobody, 16) != 0;
+}

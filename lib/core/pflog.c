@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "core/pflog.h"
+
+#include <string.h>
+
+/*
+ * Loggers cut long lines, some at 1024 bytes.  A sender address of the right
+ * length could make the cut fall so that the rest looks like a requeue, hence
+ * nothing is read from a line that could have been cut.
+ */
+#define LINE_MAX_BYTES 1000
+
+struct text {
+	const char *at;
+	size_t len;
+};
+
+static int
+skip(struct text *t, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (t->len < n || memcmp(t->at, word, n) != 0)
+		return 0;
+	t->at += n;
+	t->len -= n;
+	return 1;
+}
+
+/* The bytes up to stop; stop itself is skipped. */
+static int
+take(struct text *t, char stop, struct text *out)
+{
+	const char *end = t->len == 0 ? NULL : memchr(t->at, stop, t->len);
+
+	if (end == NULL)
+		return 0;
+	out->at = t->at;
+	out->len = (size_t)(end - t->at);
+	t->len -= out->len + 1;
+	t->at = end + 1;
+	return 1;
+}
+
+static int
+digits(const struct text *t)
+{
+	for (size_t i = 0; i < t->len; i++)
+		if (t->at[i] < '0' || t->at[i] > '9')
+			return 0;
+	return t->len != 0;
+}
+
+/* "Nov 22 08:47:52 " or "2026-11-22T08:47:52.123456+00:00 " */
+static int
+skip_date(struct text *t)
+{
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	struct text iso;
+
+	for (size_t m = 0; m < 36 && t->len >= 16; m += 3)
+		if (memcmp(t->at, months + m, 3) == 0 && t->at[3] == ' ' &&
+		    t->at[6] == ' ' && t->at[9] == ':' && t->at[12] == ':' &&
+		    t->at[15] == ' ') {
+			t->at += 16;
+			t->len -= 16;
+			return 1;
+		}
+	return take(t, ' ', &iso) && iso.len >= 19 && iso.at[4] == '-' &&
+	       iso.at[7] == '-' && iso.at[10] == 'T' && iso.at[13] == ':';
+}
+
+/* "syslog_name/process[pid]: " */
+static int
+skip_tag(struct text *t, struct text *process)
+{
+	struct text tag, pid;
+	const char *slash;
+
+	if (!take(t, '[', &tag) || !take(t, ']', &pid) || !skip(t, ": ") ||
+	    !digits(&pid) || memchr(tag.at, ' ', tag.len) != NULL)
+		return 0;
+	slash = memrchr(tag.at, '/', tag.len);
+	if (slash == NULL || slash == tag.at)
+		return 0;
+	process->at = slash + 1;
+	process->len = tag.len - (size_t)(process->at - tag.at);
+	return 1;
+}
+
+static int
+is(const struct text *t, const char *word)
+{
+	return t->len == strlen(word) && memcmp(t->at, word, t->len) == 0;
+}
+
+static int
+take_id(const struct text *t, char out[PFID_TEXT])
+{
+	if (!pfid_valid(t->at, t->len))
+		return 0;
+	memcpy(out, t->at, t->len);
+	out[t->len] = '\0';
+	return 1;
+}
+
+/* "uid=102 from=<a@b> orig_id=OLD": the sender may hold anything, the old id is
+ * what stands last. */
+static int
+read_pickup(struct text *t, char old[PFID_TEXT])
+{
+	static const char mark[] = "> orig_id=";
+	struct text uid, id;
+	const char *equals;
+
+	if (!skip(t, "uid=") || !take(t, ' ', &uid) || !digits(&uid) ||
+	    !skip(t, "from=<"))
+		return 0;
+	equals = t->len == 0 ? NULL : memrchr(t->at, '=', t->len);
+	if (equals == NULL || (size_t)(equals + 1 - t->at) < sizeof(mark) - 1 ||
+	    memcmp(equals + 2 - sizeof(mark), mark, sizeof(mark) - 1) != 0)
+		return 0;
+	id.at = equals + 1;
+	id.len = t->len - (size_t)(id.at - t->at);
+	return take_id(&id, old);
+}
+
+static int
+printable(const char *line, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+			return 0;
+	return 1;
+}
+
+enum pflog_kind
+pflog_read(const char *line, size_t len, struct pflog_line *out)
+{
+	struct text t = { line, len };
+	struct text host, process, id;
+	char first[PFID_TEXT];
+
+	memset(out, 0, sizeof(*out));
+	if (len >= LINE_MAX_BYTES || !printable(line, len) || !skip_date(&t) ||
+	    !take(&t, ' ', &host) || host.len == 0 || !skip_tag(&t, &process) ||
+	    !take(&t, ':', &id) || !take_id(&id, first) || !skip(&t, " "))
+		return PFLOG_NOTHING;
+	if (is(&process, "postsuper") && is(&t, "requeued")) {
+		memcpy(out->id, first, sizeof(first));
+		out->kind = PFLOG_REQUEUED;
+	} else if (is(&process, "pickup") && read_pickup(&t, out->id) &&
+		   strcmp(out->id, first) != 0) {
+		memcpy(out->other, first, sizeof(first));
+		out->kind = PFLOG_LINKED;
+	} else {
+		memset(out, 0, sizeof(*out));
+	}
+	return out->kind;
+}

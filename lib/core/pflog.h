@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CORE_PFLOG_H
+#define CORE_PFLOG_H
+
+#include <stddef.h>
+
+#include "core/pfid.h"
+
+/*
+ * One line of Postfix's log, as far as it tells that a message goes on under
+ * another queue id.  Anybody who may log can write such a line, and a sender
+ * address can look like one: whatever is not exactly the line that Postfix
+ * writes yields nothing.
+ */
+enum pflog_kind {
+	PFLOG_NOTHING = 0,
+	PFLOG_REQUEUED, /* postsuper: id was put into maildrop */
+	PFLOG_LINKED    /* pickup: id became other */
+};
+
+struct pflog_line {
+	enum pflog_kind kind;
+	char id[PFID_TEXT];
+	char other[PFID_TEXT];
+};
+
+/* line without its line break. */
+enum pflog_kind pflog_read(const char *line, size_t len,
+    struct pflog_line *out);
+
+#endif

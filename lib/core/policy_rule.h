@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CORE_POLICY_RULE_H
+#define CORE_POLICY_RULE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/ip.h"
+#include "core/policy.h"
+#include "core/policy_map.h"
+
+/* A compiled policy.  An empty array asks for nothing. */
+#define RULE_BY_RECIPIENT 0x01u /* its key must be among those found */
+#define RULE_BY_DOMAIN    0x02u
+
+struct policy_rule {
+	struct smx_ack ack;
+	unsigned by;
+	const struct ip_range *networks;
+	size_t network_count;
+	const uint32_t *countries; /* two letters, sorted */
+	size_t country_count;
+	const uint32_t *asns; /* sorted */
+	size_t asn_count;
+	int authenticated; /* -1 does not matter */
+};
+
+struct policies {
+	struct smx_ack defaults;
+	struct policy_map map;
+	const struct policy_rule *rules;
+	const uint32_t *general; /* rules that name no recipient or domain */
+	size_t general_count;
+};
+
+uint32_t policy_country(const char *code);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "core/inside.h"
+
+/* What the engine tells people: states, counts, the open messages. */
+
+void
+engine_log_peer(const struct engine *engine, struct log_line *line, size_t peer)
+{
+	if (engine->options.names != NULL)
+		log_str(line, "peer", engine->options.names[peer]);
+	else
+		log_num(line, "peer", (int64_t)peer);
+}
+
+void
+engine_show_peer(struct engine *engine, size_t peer, int64_t now_ms)
+{
+	struct peer *p = &engine->peers[peer].peer;
+	enum engine_peer_state state = peer_state(p, &engine->options, now_ms);
+	struct log_line l;
+
+	if (state == p->shown)
+		return;
+	log_begin(&l,
+	    state == ENGINE_PEER_SILENT ? SMX_LOG_WARNING : SMX_LOG_NOTICE,
+	    NULL, "peer_state");
+	engine_log_peer(engine, &l, peer);
+	log_str(&l, "from", engine_peer_state_name(p->shown));
+	log_str(&l, "to", engine_peer_state_name(state));
+	log_end(&l);
+	p->shown = state;
+}
+
+void
+engine_peer_info(const struct engine *engine, size_t peer, int64_t now_ms,
+    struct engine_peer_info *info)
+{
+	const struct engine_peer *ep;
+
+	memset(info, 0, sizeof(*info));
+	if (peer >= engine->options.peers)
+		return;
+	ep = &engine->peers[peer];
+	info->state = peer_state(&ep->peer, &engine->options, now_ms);
+	info->heard_ago_ms = -1;
+	if (ep->peer.heard)
+		info->heard_ago_ms =
+		    now_ms > ep->peer.heard_ms ? now_ms - ep->peer.heard_ms : 0;
+	info->round_trip_ms = ep->peer.round_trip_ms;
+	info->notices = notice_waiting(&ep->talk.notices);
+	info->copies = ep->copies;
+	info->mta = ep->peer.mta;
+	info->has_epoch = peer_has_epoch(&ep->peer);
+	info->epoch = ep->peer.hello.epoch;
+}
+
+void
+engine_counts(const struct engine *engine, int64_t now_ms,
+    struct engine_counts *counts)
+{
+	memset(counts, 0, sizeof(*counts));
+	counts->open = engine->own.count;
+	counts->accepted = engine->accepted;
+	counts->accepted_unprotected = engine->accepted_unprotected;
+	counts->refused = engine->refused;
+	counts->finished = engine->finished;
+	for (const struct own *o = engine->own.first; o != NULL; o = o->next) {
+		int64_t age = now_ms - o->began_ms;
+
+		counts->holding += o->state == OWN_HOLDING;
+		counts->doubtful += o->doubtful;
+		if (!o->unprotected)
+			continue;
+		counts->unprotected++;
+		if (age > counts->unprotected_oldest_ms)
+			counts->unprotected_oldest_ms = age;
+	}
+}
+
+static void
+open_fill(const struct engine *engine, const struct own *own, int64_t now_ms,
+    struct engine_open *open)
+{
+	memset(open, 0, sizeof(*open));
+	open->key = own->key;
+	open->queue_id = own->id;
+	open->state = own_state_name(own);
+	open->unprotected = own->unprotected;
+	open->age_ms = now_ms > own->began_ms ? now_ms - own->began_ms : 0;
+	for (size_t i = 0; i < engine->options.peers; i++)
+		if ((own->has >> i & 1) != 0 && open->holder_count < 8)
+			open->holders[open->holder_count++] = i;
+}
+
+int
+engine_each_open(struct engine *engine, int64_t now_ms,
+    int (*each)(void *ctx, const struct engine_open *open), void *ctx)
+{
+	for (struct own *o = engine->own.first; o != NULL; o = o->next) {
+		struct engine_open open;
+		int r;
+
+		open_fill(engine, o, now_ms, &open);
+		r = each(ctx, &open);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}

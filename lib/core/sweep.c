@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "core/inside.h"
+
+/*
+ * LIST: what a peer holds for us, page by page.  After our own restart it gives
+ * back the table of open messages, which nothing on disk keeps; after the
+ * peer's it shows what it forgot; and now and then it finds what a lost notice
+ * left behind.
+ */
+#define SWEEP_BEATS 10
+
+void
+sweep_want(struct engine *engine, size_t peer, int64_t at_ms)
+{
+	struct talk *t = &engine->peers[peer].talk;
+
+	if (!t->list_wanted || t->list_ms > at_ms)
+		t->list_ms = at_ms;
+	t->list_wanted = 1;
+	engine->work++;
+}
+
+void
+sweep_next(struct engine *engine, size_t peer, struct smx_request *request)
+{
+	struct talk *t = &engine->peers[peer].talk;
+	uint32_t bit = UINT32_C(1) << peer;
+
+	if (!t->listing) {
+		t->listing = 1;
+		memset(&t->list_after, 0, sizeof(t->list_after));
+		for (struct own *o = engine->own.first; o != NULL; o = o->next)
+			o->unseen = (o->unseen & ~bit) | (o->has & bit);
+	}
+	request->kind = SMX_REQ_LIST;
+	request->after = t->list_after;
+	request->limit = SMX_REQ_KEYS_MAX;
+}
+
+static void
+adopt(struct engine *engine, size_t peer, const struct smx_listed *row,
+    int64_t now_ms)
+{
+	struct own *own;
+	struct log_line l;
+
+	/* Room stays for new mail, whatever a peer makes up. */
+	if (engine->adopted >= engine->options.max_open / 2 ||
+	    engine->own.count >= engine->options.max_open)
+		return;
+	own = own_add(&engine->own, &row->key, row->queue_id);
+	if (own == NULL)
+		return;
+	engine->adopted++;
+	own->adopted = 1;
+	own->ended = 1;
+	own->unwatched = 1;
+	own->state = OWN_ADOPTED;
+	own->began_ms = now_ms - (row->age_ms > 0 ? row->age_ms : 0);
+	own->looked_after = engine->token;
+	own->epoch = (uint8_t)evidence_epoch(engine, &row->epoch);
+	if (own->epoch == OWN_EPOCH_OTHER)
+		own->state = OWN_LOST;
+	if (own->id[0] == '\0')
+		own->doubtful = 1;
+	engine_has(engine, own, peer);
+	evidence_soon(engine, own, now_ms);
+	log_begin(&l, SMX_LOG_INFO, own->id, "adopted");
+	log_key(&l, "key", &own->key);
+	engine_log_peer(engine, &l, peer);
+	log_str(&l, "state", own_state_name(own));
+	log_end(&l);
+}
+
+static void
+listed(struct engine *engine, size_t peer, const struct smx_listed *row,
+    int64_t now_ms)
+{
+	struct talk *t = &engine->peers[peer].talk;
+	struct own *own = own_find(&engine->own, &row->key);
+
+	if (own != NULL) {
+		engine_has(engine, own, peer);
+		own->unseen &= ~(UINT32_C(1) << peer);
+		return;
+	}
+	if (row->state == SMX_ROW_HANDED)
+		return; /* the holder's MTA has it: nothing we say changes it */
+	if (memcmp(row->key.incarnation, engine->options.incarnation, 16) !=
+	    0) {
+		adopt(engine, peer, row, now_ms);
+		return;
+	}
+	/* Finished, and the notice was lost or is on its way. */
+	if (engine_was_ours(engine, &row->key) &&
+	    notice_waiting(&t->notices) == 0)
+		engine_notify(engine, peer, NOTICE_DISCARD, &row->key, now_ms);
+}
+
+/* The peer no longer has it, and no word of ours made it go. */
+static void
+missing(struct engine *engine, size_t peer, struct own *own)
+{
+	struct log_line l;
+
+	engine_has_not(engine, own, peer);
+	if (own->has != 0 || own->may != 0)
+		return;
+	log_begin(&l, SMX_LOG_WARNING, own->id, "copy_missing");
+	log_key(&l, "key", &own->key);
+	engine_log_peer(engine, &l, peer);
+	log_str(&l, "state", own_state_name(own));
+	log_end(&l);
+	/* Taken over and ended there, or never more than a row here. */
+	if (own->state == OWN_LOST || own->state == OWN_CORRUPT ||
+	    (own->adopted && !own->committed))
+		engine_forget(engine, own);
+	else if (own->state != OWN_HOLDING)
+		own->unprotected = 1;
+}
+
+static void
+sweep_end(struct engine *engine, size_t peer, int64_t now_ms)
+{
+	struct talk *t = &engine->peers[peer].talk;
+	struct own *own = engine->own.first;
+
+	while (own != NULL) {
+		struct own *next = own->next;
+
+		if ((own->unseen >> peer & 1) != 0) {
+			own->unseen &= ~(UINT32_C(1) << peer);
+			missing(engine, peer, own);
+		}
+		own = next;
+	}
+	t->listing = 0;
+	t->list_wanted = 0;
+	sweep_want(engine, peer,
+	    now_ms + SWEEP_BEATS * engine->options.heartbeat_ms);
+}
+
+void
+sweep_page(struct engine *engine, size_t peer,
+    const struct smx_request *request, const struct smx_reply *reply,
+    int64_t now_ms)
+{
+	struct talk *t = &engine->peers[peer].talk;
+
+	if (!t->listing || reply->count > request->limit)
+		return;
+	for (size_t i = 0; i < reply->count; i++) {
+		const struct smx_listed *row = &reply->listed[i];
+
+		/* Keys grow, or the peer leads us in circles. */
+		if (smx_key_compare(&row->key, &t->list_after) <= 0)
+			continue;
+		t->list_after = row->key;
+		if (memchr(row->queue_id, '\0', sizeof(row->queue_id)) != NULL)
+			listed(engine, peer, row, now_ms);
+	}
+	if (reply->count < request->limit ||
+	    smx_key_compare(&t->list_after, &request->after) <= 0)
+		sweep_end(engine, peer, now_ms);
+}
+
+/* Begin anew: pages of before and after a break do not make a whole. */
+void
+sweep_failed(struct engine *engine, size_t peer)
+{
+	engine->peers[peer].talk.listing = 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CORE_TAKEOVER_IN_H
+#define CORE_TAKEOVER_IN_H
+
+#include <shadowmx/log.h>
+
+#include "core/holder.h"
+#include "core/idmap.h"
+#include "core/takeover.h"
+
+/*
+ * The takeover's inside, shared by claim.c (becoming answerable), takeover.c
+ * (jobs) and handed.c (the way to the end in the own queue).
+ */
+
+/*
+ * While an attempt is out, next_try_ms of its row is the negative number of
+ * attempts in a row that never came back, this one included.  After a crash it
+ * is found so: due at once, and known for what it is.
+ */
+#define ATTEMPT_OUT(crashes) (-(int64_t)(crashes))
+
+struct handed {
+	struct idnode by_id;
+	struct handed *prev, *next;
+	struct smx_key key;
+	char id[SMX_QUEUE_ID_MAX + 1];
+	int64_t due_ms;
+	uint64_t looked_after;
+	uint8_t tries;
+};
+
+#define HANDED_IDS_MAX 256
+
+struct takeover {
+	struct takeover_options options;
+	struct smx_key *out; /* jobs that are out */
+	size_t out_count;
+
+	struct idmap ids;
+	struct handed *first;
+	int loaded;
+	int64_t now_ms; /* of the last takeover_verify_next */
+	uint64_t token;
+	char verify[HANDED_IDS_MAX][SMX_QUEUE_ID_MAX + 1];
+};
+
+void handed_free(struct takeover *takeover);
+void handed_follow(struct takeover *takeover, const struct smx_key *key,
+    const char *id);
+/* Move a row as the table says; SMX_ESTATE when it may not. */
+int takeover_mark(struct takeover *takeover, const struct smx_key *key,
+    enum smx_row_state from, enum holder_event event,
+    struct smx_row_change *change, int64_t wall_ms);
+/* Envelope and marks of job->row; freed by takeover_job_free. */
+int takeover_job_load(struct takeover *takeover, struct takeover_job *job);
+void takeover_job_free(struct takeover_job *job);
+void takeover_log(enum smx_level level, const struct smx_row *row,
+    const char *event, const char *why);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "core/wire.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/key.h"
+#include "core/xtext.h"
+
+void
+wire_put_ehlo(struct buf *b, const char *node, const struct smx_hello *hello)
+{
+	buf_fmt(b, "EHLO %s VERSION=%d.%d", node, WIRE_MAJOR, WIRE_MINOR);
+	if (hello != NULL)
+		wire_put_hello_params(b, hello);
+	buf_str(b, "\r\n");
+}
+
+int
+wire_put_shadow(struct buf *b, const struct smx_shadow *shadow)
+{
+	size_t id = strlen(shadow->queue_id);
+	char key[SMX_KEY_TEXT], epoch[SMX_EPOCH_TEXT];
+	char digest[2 * SMX_DIGEST_BYTES + 1];
+
+	if (id > WIRE_QUEUE_ID_MAX || strpbrk(shadow->queue_id, "\r\n") != NULL)
+		return SMX_EINVAL;
+	smx_key_format(&shadow->key, key);
+	smx_epoch_format(&shadow->epoch, epoch);
+	hex_format(shadow->digest, SMX_DIGEST_BYTES, digest);
+	buf_fmt(b,
+	    "SHADOW %s SIZE=%" PRIu64
+	    " ENVELOPE=%zu RCPTS=%zu DIGEST=%s EPOCH=%s",
+	    key, shadow->content->size, shadow->envelope_len,
+	    shadow->recipients, digest, epoch);
+	if (id != 0) {
+		buf_str(b, " QUEUE=");
+		xtext_put(b, shadow->queue_id, id);
+	}
+	buf_str(b, "\r\n");
+	buf_add(b, shadow->envelope, shadow->envelope_len);
+	buf_fmt(b, "BDAT %" PRIu64 " LAST\r\n", shadow->content->size);
+	return buf_error(b);
+}
+
+static void
+put_keys(struct buf *b, const char *verb, const struct smx_request *request)
+{
+	char key[SMX_KEY_TEXT];
+
+	buf_fmt(b, "%s %zu\r\n", verb, request->count);
+	for (size_t i = 0; i < request->count; i++) {
+		smx_key_format(&request->keys[i], key);
+		buf_str(b, key);
+		buf_add(b, "\r\n", 2);
+	}
+}
+
+int
+wire_put_request(struct buf *b, const struct smx_request *request)
+{
+	char key[SMX_KEY_TEXT];
+
+	if (request->count > SMX_REQ_KEYS_MAX ||
+	    request->limit > SMX_REQ_KEYS_MAX)
+		return SMX_ELIMIT;
+	switch (request->kind) {
+	case SMX_REQ_BEAT:
+		buf_str(b, "BEAT");
+		wire_put_beat_params(b, &request->beat);
+		buf_str(b, "\r\n");
+		break;
+	case SMX_REQ_DISCARD:
+		put_keys(b, "DISCARD", request);
+		break;
+	case SMX_REQ_ABORT:
+		put_keys(b, "ABORT", request);
+		break;
+	case SMX_REQ_QUERY:
+		put_keys(b, "QUERY", request);
+		break;
+	case SMX_REQ_LIST:
+		smx_key_format(&request->after, key);
+		buf_fmt(b, "LIST AFTER=%s MAX=%zu\r\n", key, request->limit);
+		break;
+	default:
+		return SMX_EINVAL;
+	}
+	return buf_error(b);
+}
+
+void
+wire_put_greeting(struct buf *b, const char *node)
+{
+	buf_fmt(b, "%d %s shadowmx %d.%d\r\n", WIRE_GREETING, node, WIRE_MAJOR,
+	    WIRE_MINOR);
+}
+
+void
+wire_put_code(struct buf *b, int code)
+{
+	buf_fmt(b, "%d %s\r\n", code, wire_code_text(code));
+}
+
+void
+wire_put_ehlo_reply(struct buf *b, const char *node,
+    const struct smx_hello *hello, const struct wire_limits *limits)
+{
+	buf_fmt(b, "%d %s VERSION=%d.%d", WIRE_DONE, node, WIRE_MAJOR,
+	    WIRE_MINOR);
+	wire_put_hello_params(b, hello);
+	buf_fmt(b, " CONTENT=%" PRIu64 " ENVELOPE=%" PRIu64 "\r\n",
+	    limits->max_content, limits->max_envelope);
+}
+
+static void
+put_listed(struct buf *b, const struct smx_listed *row)
+{
+	static const char *const states[] = { "unknown", "shadow", "claimed",
+		"handed", "quarantined" };
+	unsigned state = (unsigned)row->state;
+	char key[SMX_KEY_TEXT], epoch[SMX_EPOCH_TEXT];
+
+	smx_key_format(&row->key, key);
+	smx_epoch_format(&row->epoch, epoch);
+	buf_fmt(b, "%d-%s STATE=%s AGE=%" PRId64 " EPOCH=%s", WIRE_DONE, key,
+	    states[state < sizeof(states) / sizeof(*states) ? state : 0],
+	    row->age_ms > 0 ? row->age_ms : 0, epoch);
+	if (row->queue_id[0] != '\0') {
+		buf_str(b, " QUEUE=");
+		xtext_put(b, row->queue_id,
+		    strnlen(row->queue_id, sizeof(row->queue_id)));
+	}
+	buf_str(b, "\r\n");
+}
+
+static void
+put_answers(struct buf *b, const struct smx_request *request,
+    const struct smx_reply *reply)
+{
+	static const char letters[] = "uofl";
+
+	buf_fmt(b, "%d ANSWERS=", WIRE_DONE);
+	for (size_t i = 0; i < request->count; i++) {
+		unsigned a = (unsigned)reply->answers[i];
+
+		buf_add(b, &letters[a < 4 ? a : 0], 1);
+	}
+	buf_str(b, "\r\n");
+}
+
+void
+wire_put_reply(struct buf *b, const struct smx_request *request,
+    const struct smx_reply *reply)
+{
+	switch (request->kind) {
+	case SMX_REQ_BEAT:
+		buf_fmt(b, "%d", WIRE_DONE);
+		wire_put_beat_params(b, &reply->beat);
+		buf_str(b, "\r\n");
+		break;
+	case SMX_REQ_QUERY:
+		put_answers(b, request, reply);
+		break;
+	case SMX_REQ_LIST:
+		for (size_t i = 0; i < reply->count && i < request->limit; i++)
+			put_listed(b, &reply->listed[i]);
+		buf_fmt(b, "%d COUNT=%zu\r\n", WIRE_DONE,
+		    reply->count < request->limit ? reply->count
+						  : request->limit);
+		break;
+	default:
+		buf_fmt(b, "%d FOREIGN=%zu\r\n", WIRE_DONE, reply->foreign);
+		break;
+	}
+}

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "core/wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/key.h"
+#include "core/envelope.h"
+#include "core/xtext.h"
+
+/*
+ *	START --EHLO--> COMMAND --SHADOW--> ENVELOPE --> BDAT --> CONTENT
+ *	                 |   ^                                       |
+ *	   DISCARD ABORT |   | last key                              |
+ *	   QUERY         v   |                                       |
+ *	                KEYS-+                COMMAND <--last byte---+
+ *
+ * Any mistake leads to END: after one, nobody knows where the next command
+ * begins, and a byte of content must never be taken for a command.  Only a
+ * verb that nobody knows is passed over, for the sake of later versions.
+ */
+
+/* A large envelope or list of keys is not kept for the life of a connection. */
+#define KEEP_BYTES 65536
+
+void
+wire_server_init(struct wire_server *w, const struct wire_limits *limits)
+{
+	memset(w, 0, sizeof(*w));
+	w->limits = *limits;
+	w->state = WIRE_AT_START;
+	buf_init(&w->line, WIRE_LINE_MAX);
+	buf_init(&w->envelope, (size_t)limits->max_envelope);
+}
+
+void
+wire_server_free(struct wire_server *w)
+{
+	buf_free(&w->line);
+	buf_free(&w->envelope);
+	free(w->keys);
+	w->keys = NULL;
+}
+
+int
+wire_server_quiet(const struct wire_server *w)
+{
+	return w->state == WIRE_AT_COMMAND && w->line.len == 0;
+}
+
+static enum wire_event
+bad(struct wire_server *w, int code)
+{
+	w->state = WIRE_AT_END;
+	w->code = code;
+	return WIRE_EV_BAD;
+}
+
+struct words {
+	const char *p; /* what follows the verb, with its leading space */
+	size_t len;
+};
+
+static enum wire_event
+take_ehlo(struct wire_server *w, struct words words)
+{
+	struct wire_param p[] = { { .name = "VERSION" },
+		{ .name = "INCARNATION" }, { .name = "EPOCH" },
+		{ .name = "SEQUENCE" } };
+	const char *dot;
+	uint64_t major;
+
+	if (w->state != WIRE_AT_START)
+		return bad(w, WIRE_SEQUENCE);
+	/* The node's name is for people: it has no '=' and is passed over. */
+	if (wire_params(words.p, words.len, p, 4) != SMX_OK ||
+	    p[0].value == NULL ||
+	    (dot = memchr(p[0].value, '.', p[0].len)) == NULL ||
+	    number_parse(p[0].value, (size_t)(dot - p[0].value), UINT32_MAX,
+		&major) != SMX_OK)
+		return bad(w, WIRE_SYNTAX);
+	if (major != WIRE_MAJOR)
+		return bad(w, WIRE_VERSION);
+	w->has_hello = p[1].value != NULL;
+	if (w->has_hello &&
+	    wire_hello_params(&p[1], &p[2], &p[3], &w->hello) != SMX_OK)
+		return bad(w, WIRE_SYNTAX);
+	w->state = WIRE_AT_COMMAND;
+	return WIRE_EV_HELLO;
+}
+
+static int
+queue_id_take(struct wire_server *w, const struct wire_param *p)
+{
+	char id[3 * WIRE_QUEUE_ID_MAX];
+	long n;
+
+	w->queue_id[0] = '\0';
+	if (p->value == NULL)
+		return SMX_OK;
+	if (p->len > sizeof(id))
+		return SMX_EPROTO;
+	n = xtext_decode(p->value, p->len, id);
+	if (n < 0 || n > WIRE_QUEUE_ID_MAX)
+		return SMX_EPROTO;
+	memcpy(w->queue_id, id, (size_t)n);
+	w->queue_id[n] = '\0';
+	return SMX_OK;
+}
+
+/* The parameters of SHADOW into w->shadow; gives a code when they are bad. */
+static int
+shadow_params(struct wire_server *w, const char *text, size_t len)
+{
+	struct wire_param p[] = { { .name = "SIZE" }, { .name = "ENVELOPE" },
+		{ .name = "RCPTS" }, { .name = "DIGEST" }, { .name = "EPOCH" },
+		{ .name = "QUEUE" } };
+	struct smx_shadow_announced *s = &w->shadow;
+	uint64_t envelope, rcpts;
+
+	if (wire_params(text, len, p, 6) != SMX_OK ||
+	    wire_param_number(&p[0], UINT64_MAX, &s->size) != SMX_OK ||
+	    wire_param_number(&p[1], UINT64_MAX, &envelope) != SMX_OK ||
+	    wire_param_number(&p[2], UINT64_MAX, &rcpts) != SMX_OK ||
+	    p[3].value == NULL ||
+	    hex_parse(p[3].value, p[3].len, w->digest, SMX_DIGEST_BYTES) !=
+		SMX_OK ||
+	    p[4].value == NULL ||
+	    smx_epoch_parse(p[4].value, p[4].len, &s->epoch) != SMX_OK ||
+	    queue_id_take(w, &p[5]) != SMX_OK)
+		return WIRE_SYNTAX;
+	if (s->size > w->limits.max_content ||
+	    envelope > w->limits.max_envelope || rcpts > WIRE_RECIPIENTS_MAX)
+		return WIRE_LIMIT;
+	s->envelope_len = (size_t)envelope;
+	s->recipients = (size_t)rcpts;
+	s->queue_id = w->queue_id;
+	s->digest = w->digest;
+	return 0;
+}
+
+static enum wire_event
+take_shadow(struct wire_server *w, struct words words)
+{
+	const size_t key = SMX_KEY_TEXT - 1;
+	int code;
+
+	memset(&w->shadow, 0, sizeof(w->shadow));
+	if (words.len < key + 1 || words.p[0] != ' ' ||
+	    smx_key_parse(words.p + 1, key, &w->shadow.key) != SMX_OK)
+		return bad(w, WIRE_SYNTAX);
+	code = shadow_params(w, words.p + 1 + key, words.len - 1 - key);
+	if (code != 0)
+		return bad(w, code);
+	if (w->envelope.size > KEEP_BYTES)
+		buf_free(&w->envelope);
+	buf_clear(&w->envelope);
+	w->envelope_left = w->shadow.envelope_len;
+	w->state = WIRE_AT_ENVELOPE;
+	return WIRE_MORE;
+}
+
+static enum wire_event
+take_keys(struct wire_server *w, struct words words, enum smx_request_kind kind)
+{
+	uint64_t count;
+
+	if (words.len < 2 || words.p[0] != ' ' ||
+	    number_parse(words.p + 1, words.len - 1, UINT64_MAX, &count) !=
+		SMX_OK)
+		return bad(w, WIRE_SYNTAX);
+	if (count > SMX_REQ_KEYS_MAX)
+		return bad(w, WIRE_LIMIT);
+	free(w->keys);
+	w->keys = calloc((size_t)count + 1, sizeof(*w->keys));
+	if (w->keys == NULL)
+		return bad(w, WIRE_LATER);
+	w->request.kind = kind;
+	w->request.keys = w->keys;
+	w->keys_left = (size_t)count;
+	if (count == 0)
+		return WIRE_EV_REQUEST;
+	w->state = WIRE_AT_KEYS;
+	return WIRE_MORE;
+}
+
+static enum wire_event
+take_beat(struct wire_server *w, struct words words)
+{
+	if (wire_beat_params(words.p, words.len, &w->request.beat) != SMX_OK)
+		return bad(w, WIRE_SYNTAX);
+	w->request.kind = SMX_REQ_BEAT;
+	return WIRE_EV_REQUEST;
+}
+
+static enum wire_event
+take_list(struct wire_server *w, struct words words)
+{
+	struct wire_param p[] = { { .name = "AFTER" }, { .name = "MAX" } };
+	uint64_t limit;
+
+	if (wire_params(words.p, words.len, p, 2) != SMX_OK ||
+	    p[0].value == NULL ||
+	    smx_key_parse(p[0].value, p[0].len, &w->request.after) != SMX_OK ||
+	    wire_param_number(&p[1], UINT64_MAX, &limit) != SMX_OK)
+		return bad(w, WIRE_SYNTAX);
+	if (limit > SMX_REQ_KEYS_MAX)
+		return bad(w, WIRE_LIMIT);
+	w->request.kind = SMX_REQ_LIST;
+	w->request.limit = (size_t)limit;
+	return WIRE_EV_REQUEST;
+}
+
+static int
+verb_is(const char *line, size_t len, const char *verb, struct words *words)
+{
+	size_t n = strlen(verb);
+
+	if (len < n || memcmp(line, verb, n) != 0 ||
+	    (len > n && line[n] != ' '))
+		return 0;
+	words->p = line + n;
+	words->len = len - n;
+	return 1;
+}
+
+static enum wire_event
+take_command(struct wire_server *w, const char *line, size_t len)
+{
+	struct words words;
+
+	memset(&w->request, 0, sizeof(w->request));
+	if (verb_is(line, len, "EHLO", &words))
+		return take_ehlo(w, words);
+	if (verb_is(line, len, "QUIT", &words)) {
+		w->state = WIRE_AT_END;
+		w->code = WIRE_SEQUENCE;
+		return WIRE_EV_QUIT;
+	}
+	if (w->state == WIRE_AT_START)
+		return bad(w, WIRE_SEQUENCE);
+	if (verb_is(line, len, "SHADOW", &words))
+		return take_shadow(w, words);
+	if (verb_is(line, len, "DISCARD", &words))
+		return take_keys(w, words, SMX_REQ_DISCARD);
+	if (verb_is(line, len, "ABORT", &words))
+		return take_keys(w, words, SMX_REQ_ABORT);
+	if (verb_is(line, len, "QUERY", &words))
+		return take_keys(w, words, SMX_REQ_QUERY);
+	if (verb_is(line, len, "LIST", &words))
+		return take_list(w, words);
+	if (verb_is(line, len, "BEAT", &words))
+		return take_beat(w, words);
+	if (verb_is(line, len, "NOOP", &words))
+		return WIRE_EV_NOOP;
+	if (++w->unknown > WIRE_UNKNOWN_MAX)
+		return bad(w, WIRE_VERB);
+	return WIRE_EV_UNKNOWN;
+}
+
+static enum wire_event
+take_bdat(struct wire_server *w, const char *line, size_t len)
+{
+	static const char last[] = " LAST";
+	struct words words;
+	uint64_t size;
+
+	if (!verb_is(line, len, "BDAT", &words) ||
+	    words.len < sizeof(last) + 1 ||
+	    memcmp(words.p + words.len - 5, last, 5) != 0 ||
+	    number_parse(words.p + 1, words.len - 6, UINT64_MAX, &size) !=
+		SMX_OK ||
+	    size != w->shadow.size)
+		return bad(w, WIRE_SYNTAX);
+	w->content_left = size;
+	w->state = WIRE_AT_CONTENT;
+	return WIRE_EV_SHADOW;
+}
+
+static enum wire_event
+take_key(struct wire_server *w, const char *line, size_t len)
+{
+	if (smx_key_parse(line, len, &w->keys[w->request.count]) != SMX_OK)
+		return bad(w, WIRE_SYNTAX);
+	w->request.count++;
+	if (--w->keys_left != 0)
+		return WIRE_MORE;
+	w->state = WIRE_AT_COMMAND;
+	return WIRE_EV_REQUEST;
+}
+
+/* A whole line with its LF. */
+static enum wire_event
+take_line(struct wire_server *w, const char *line, size_t len)
+{
+	if (len > WIRE_LINE_MAX)
+		return bad(w, WIRE_LIMIT);
+	if (len < 2 || line[len - 2] != '\r')
+		return bad(w, WIRE_SYNTAX);
+	len -= 2;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+			return bad(w, WIRE_SYNTAX);
+	if (w->state == WIRE_AT_KEYS)
+		return take_key(w, line, len);
+	if (w->state == WIRE_AT_BDAT)
+		return take_bdat(w, line, len);
+	return take_command(w, line, len);
+}
+
+static enum wire_event
+next_line(struct wire_server *w, const char **p, size_t *left)
+{
+	const char *line = *p;
+	const char *lf = memchr(line, '\n', *left);
+	size_t len = lf != NULL ? (size_t)(lf - line) + 1 : *left;
+	enum wire_event event;
+
+	*p += len;
+	*left -= len;
+	if (lf != NULL && w->line.len == 0)
+		return take_line(w, line, len);
+	if (buf_add(&w->line, line, len) != SMX_OK)
+		return bad(w, buf_error(&w->line) == SMX_ELIMIT ? WIRE_LIMIT
+								: WIRE_LATER);
+	if (lf == NULL)
+		return WIRE_MORE;
+	event = take_line(w, w->line.data, w->line.len);
+	buf_clear(&w->line);
+	return event;
+}
+
+static enum wire_event
+next_envelope(struct wire_server *w, const char **p, size_t *left)
+{
+	size_t n = *left < w->envelope_left ? *left : w->envelope_left;
+	size_t recipients;
+	int error;
+
+	if (buf_add(&w->envelope, *p, n) != SMX_OK)
+		return bad(w, WIRE_LATER);
+	*p += n;
+	*left -= n;
+	w->envelope_left -= n;
+	if (w->envelope_left != 0)
+		return WIRE_MORE;
+	error = envelope_check(w->envelope.data, w->envelope.len,
+	    WIRE_RECIPIENTS_MAX, &recipients);
+	if (error != SMX_OK || recipients != w->shadow.recipients)
+		return bad(w, error == SMX_ELIMIT ? WIRE_LIMIT : WIRE_SYNTAX);
+	w->shadow.envelope = w->envelope.data;
+	w->state = WIRE_AT_BDAT;
+	return WIRE_MORE;
+}
+
+static enum wire_event
+next_content(struct wire_server *w, const char **p, size_t *left)
+{
+	size_t n = *left;
+
+	if (w->content_left == 0) {
+		w->state = WIRE_AT_COMMAND;
+		return WIRE_EV_COMMIT;
+	}
+	if (n == 0)
+		return WIRE_MORE;
+	if (n > w->content_left)
+		n = (size_t)w->content_left;
+	w->data = *p;
+	w->data_len = n;
+	*p += n;
+	*left -= n;
+	w->content_left -= n;
+	return WIRE_EV_DATA;
+}
+
+enum wire_event
+wire_server_next(struct wire_server *w, const char **p, size_t *left)
+{
+	enum wire_event event;
+
+	do {
+		if (w->state == WIRE_AT_END)
+			return WIRE_EV_BAD;
+		if (w->state == WIRE_AT_CONTENT)
+			event = next_content(w, p, left);
+		else if (*left == 0)
+			return WIRE_MORE;
+		else if (w->state == WIRE_AT_ENVELOPE)
+			event = next_envelope(w, p, left);
+		else
+			event = next_line(w, p, left);
+	} while (event == WIRE_MORE && *left != 0);
+	return event;
+}

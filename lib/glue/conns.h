@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef GLUE_CONNS_H
+#define GLUE_CONNS_H
+
+#include <stddef.h>
+
+#include <shadowmx/engine.h>
+
+/*
+ * The milter connections that are open, and a gate around the callbacks: once
+ * shut, no callback reaches a session or the engine any more, whatever the
+ * milter library's threads still do.  One per process, as libmilter is.
+ */
+struct conn {
+	struct conn *next, *prev;    /* conns.c only */
+	struct smx_session *session; /* NULL: could not be made */
+	unsigned long steps;         /* what was negotiated */
+};
+
+void conns_start(struct smx_engine *engine);
+/* Shut the gate, wait for the callbacks inside, free all connections. */
+void conns_stop(void);
+
+/* Go through the gate with a connection (NULL: none yet).  Zero: shut. */
+int conns_enter(void);
+void conns_leave(void);
+
+/* Inside the gate only. */
+struct smx_engine *conns_engine(void);
+struct conn *conns_add(void); /* NULL: no memory */
+void conns_remove(struct conn *conn);
+/* Connections open, less those in an end of message. */
+size_t conns_idle(void);
+void conns_ending(int begin);
+
+#endif

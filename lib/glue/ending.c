@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "glue/ending.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "glue/earn.h"
+#include "glue/node.h"
+
+static const char *
+peer_name(const struct message *message, const struct earn_result *earned)
+{
+	const struct conf *conf = message->conf;
+
+	if (earned == NULL || earned->confirmed == 0 ||
+	    earned->peer >= conf->member_count)
+		return "";
+	return conf->members[earned->peer].name;
+}
+
+static void
+log_common(struct log_line *l, const struct message *message,
+    const struct smx_envelope *envelope, const struct smx_verdict *verdict)
+{
+	log_num(l, "rcpts", (int64_t)smx_envelope_recipients(envelope));
+	log_num(l, "size", (int64_t)message->size);
+	log_num(l, "delay_ms", verdict->held_ms);
+	log_str(l, "policy",
+	    message->ack.policy == NULL ? "" : message->ack.policy);
+}
+
+static void
+log_accepted(const struct message *message, const struct smx_envelope *envelope,
+    const struct earn_result *earned, const struct smx_verdict *verdict)
+{
+	static const char *const ack[] = {
+		[SMX_EARNED_NOTHING] = "nothing",
+		[SMX_EARNED_UNASKED] = "unasked",
+		[SMX_EARNED_SHADOWED] = "shadowed",
+		[SMX_EARNED_UNPROTECTED] = "unprotected",
+	};
+	int bare = verdict->earned == SMX_EARNED_UNPROTECTED;
+	struct log_line l;
+
+	log_begin(&l, bare ? SMX_LOG_WARNING : SMX_LOG_INFO, message->queue_id,
+	    "acknowledged");
+	log_str(&l, "ack", ack[verdict->earned]);
+	if (earned != NULL) {
+		log_key(&l, "key", &verdict->key);
+		log_str(&l, "peer", peer_name(message, earned));
+	}
+	log_common(&l, message, envelope, verdict);
+	if (bare && earned->asked == 0)
+		log_str(&l, "reason", "nobody-asked");
+	else if (bare && earned->last_error != SMX_OK)
+		log_err(&l, "reason", earned->last_error);
+	log_end(&l);
+}
+
+static void
+log_refused(const struct message *message, const struct smx_envelope *envelope,
+    enum reply reply, const struct earn_result *earned,
+    const struct smx_verdict *verdict)
+{
+	struct log_line l;
+
+	log_begin(&l, SMX_LOG_INFO, message->queue_id, "refused");
+	log_str(&l, "code", verdict->code);
+	log_str(&l, "reason", reply_words(reply)->reason);
+	if (earned != NULL) {
+		log_key(&l, "key", &verdict->key);
+		log_num(&l, "asked", (int64_t)earned->asked);
+		if (earned->last_error != SMX_OK)
+			log_err(&l, "error", earned->last_error);
+	}
+	log_common(&l, message, envelope, verdict);
+	log_end(&l);
+}
+
+/* One end of message, from the first look at it to its verdict. */
+struct course {
+	const struct ending *ending;
+	struct smx_content content;
+	char *envelope; /* text form */
+	size_t envelope_len;
+	int64_t began_ms;
+	int registered; /* earned means something */
+	struct earn_result earned;
+	enum reply reply;
+};
+
+static int
+prepare(struct course *course)
+{
+	const struct ending *ending = course->ending;
+	int rc = message_end(ending->message, &course->content);
+
+	if (rc != SMX_OK) {
+		course->reply = ending->message->fault;
+		return rc;
+	}
+	rc = smx_envelope_encode(ending->envelope, &course->envelope,
+	    &course->envelope_len);
+	if (rc != SMX_OK)
+		course->reply = REPLY_TROUBLE;
+	return rc;
+}
+
+static int
+ask(struct course *course, int room)
+{
+	const struct ending *ending = course->ending;
+	const struct message *message = ending->message;
+	struct earn_request request;
+	struct smx_shadow *shadow = &request.shadow;
+	int rc;
+
+	memset(&request, 0, sizeof(request));
+	request.engine = ending->engine;
+	request.ack = &message->ack;
+	request.ask = room;
+	request.waiting = ending->waiting;
+	request.waiting_ctx = ending->waiting_ctx;
+	shadow->queue_id = message->queue_id;
+	node_epoch(ending->engine, &shadow->epoch);
+	shadow->envelope = course->envelope;
+	shadow->envelope_len = course->envelope_len;
+	shadow->recipients = smx_envelope_recipients(ending->envelope);
+	shadow->content = &course->content;
+	memcpy(shadow->digest, message->digest, sizeof(shadow->digest));
+	rc = earn(&request, &course->earned);
+	course->registered = rc == SMX_OK;
+	if (rc != SMX_OK)
+		course->reply = rc == SMX_ELIMIT ? REPLY_BUSY : REPLY_TROUBLE;
+	else if (course->earned.gave_up)
+		course->reply = REPLY_GIVEN_UP;
+	else if (course->earned.earned == SMX_EARNED_NOTHING)
+		course->reply = room ? REPLY_NO_COPY : REPLY_BUSY;
+	return rc;
+}
+
+/* The ceiling on ends of message in progress: over it nobody is asked, and the
+ * policy says whether that is a refusal or an unprotected message. */
+static int
+hold(struct course *course)
+{
+	const struct ending *ending = course->ending;
+	int room = node_held_enter(ending->engine,
+	    ending->message->conf->milter_max_held);
+	int rc;
+
+	if (room == SMX_ECLOSED) {
+		course->reply = REPLY_STOPPING;
+		return SMX_OK;
+	}
+	rc = ask(course, room == SMX_OK);
+	if (room == SMX_OK)
+		node_held_leave(ending->engine,
+		    clock_mono_ms() - course->began_ms);
+	return rc;
+}
+
+static void
+settle(struct course *course, struct smx_verdict *verdict)
+{
+	const struct ending *ending = course->ending;
+	const struct earn_result *earned =
+	    course->registered ? &course->earned : NULL;
+
+	verdict->held_ms = clock_mono_ms() - course->began_ms;
+	if (earned != NULL)
+		verdict->key = earned->key;
+	if (course->reply != REPLY_NONE || earned == NULL) {
+		reply_refuse(course->reply, verdict);
+		log_refused(ending->message, ending->envelope, course->reply,
+		    earned, verdict);
+		return;
+	}
+	verdict->accept = 1;
+	verdict->earned = earned->earned;
+	log_accepted(ending->message, ending->envelope, earned, verdict);
+}
+
+void
+ending_unasked(const struct message *message,
+    const struct smx_envelope *envelope, struct smx_verdict *verdict)
+{
+	memset(verdict, 0, sizeof(*verdict));
+	verdict->accept = 1;
+	verdict->earned = SMX_EARNED_UNASKED;
+	log_accepted(message, envelope, NULL, verdict);
+}
+
+int
+ending_run(const struct ending *ending, struct smx_verdict *verdict)
+{
+	struct message *message = ending->message;
+	struct course course;
+	int rc;
+
+	memset(verdict, 0, sizeof(*verdict));
+	if (message == NULL) {
+		reply_refuse(REPLY_TROUBLE, verdict);
+		return SMX_ESTATE;
+	}
+	/* No recipient was seen: nobody can have said that none is needed. */
+	if (smx_envelope_recipients(ending->envelope) == 0)
+		message->ack = message->conf->defaults;
+	if (message->fault == REPLY_NONE && message->ack.when == 0) {
+		ending_unasked(message, ending->envelope, verdict);
+		return SMX_OK;
+	}
+	memset(&course, 0, sizeof(course));
+	course.ending = ending;
+	course.began_ms = clock_mono_ms();
+	rc = prepare(&course);
+	if (rc == SMX_OK)
+		rc = hold(&course);
+	settle(&course, verdict);
+	free(course.envelope);
+	return verdict->code[0] == '5' ? SMX_OK : rc;
+}

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include <shadowmx/milter.h>
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <libmilter/mfapi.h>
+
+#include "base/log.h"
+#include "glue/client.h"
+#include "glue/conns.h"
+#include "glue/reply.h"
+#include "glue/selfping.h"
+#include "glue/session.h"
+#include "glue/stopper.h"
+
+/*
+ * Callbacks translate: libmilter in, session out, verdict back.  Those that can
+ * never refuse ask the MTA not to wait for an answer; what goes wrong in them
+ * is told at the end of message.
+ */
+#define STEPS_WANTED                                                           \
+	(SMFIP_HDR_LEADSPC | SMFIP_NOUNKNOWN | SMFIP_NR_CONN | SMFIP_NR_HELO | \
+	    SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY)
+
+/* For half a command and for an idle session alike, so more than an MTA would
+ * ever leave one idle. */
+#define TIMEOUT_S 7210
+#define BACKLOG   1024
+
+/* The reply is written after the callback has returned. */
+#define GRACE_MS 200
+
+#define PROGRESS_FIRST_MS 500
+#define KNOCK_FEW_MS      20
+#define KNOCK_ALL_MS      500
+
+static struct selfping self;
+static atomic_ulong last_steps; /* of the latest negotiation */
+
+static const char *
+macro(SMFICTX *ctx, const char *name)
+{
+	char copy[32];
+
+	snprintf(copy, sizeof(copy), "%s", name);
+	return smfi_getsymval(ctx, copy);
+}
+
+/* smfi_setreply takes a pattern: '%' has to be doubled. */
+static sfsistat
+refuse(SMFICTX *ctx, const char *code, const char *enhanced, const char *text)
+{
+	char c[4], e[12], t[300];
+	size_t n = 0;
+
+	for (; *text != '\0' && n + 2 < sizeof(t); text++) {
+		if (*text == '%')
+			t[n++] = '%';
+		t[n++] = *text;
+	}
+	t[n] = '\0';
+	snprintf(c, sizeof(c), "%s", code);
+	snprintf(e, sizeof(e), "%s", enhanced);
+	(void)smfi_setreply(ctx, c, e, t);
+	return code[0] == '5' ? SMFIS_REJECT : SMFIS_TEMPFAIL;
+}
+
+static sfsistat
+refuse_for(SMFICTX *ctx, int error)
+{
+	const struct reply_words *w = reply_words(reply_for(error));
+
+	return refuse(ctx, w->code, w->enhanced, w->text);
+}
+
+static sfsistat
+quiet(const struct conn *conn, unsigned long step)
+{
+	return (conn->steps & step) != 0 ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+}
+
+/* The MTA waits for no answer here: the session keeps what went wrong and tells
+ * it at the end of message. */
+static void
+keep(int rc)
+{
+	(void)rc;
+}
+
+/* Through the gate, with the connection's session; NULL: neither. */
+static struct conn *
+enter(SMFICTX *ctx)
+{
+	struct conn *conn;
+
+	if (!conns_enter())
+		return NULL;
+	conn = smfi_getpriv(ctx);
+	if (conn != NULL && conn->session != NULL)
+		return conn;
+	conns_leave();
+	return NULL;
+}
+
+static sfsistat
+on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2,
+    unsigned long f3, unsigned long *pf0, unsigned long *pf1,
+    unsigned long *pf2, unsigned long *pf3)
+{
+	struct conn *conn;
+
+	(void)f0, (void)f2, (void)f3;
+	*pf0 = *pf2 = *pf3 = 0;
+	*pf1 = f1 & STEPS_WANTED;
+	if (!conns_enter())
+		return SMFIS_CONTINUE;
+	conn = smfi_getpriv(ctx);
+	if (conn == NULL)
+		conn = conns_add();
+	if (conn != NULL)
+		conn->steps = *pf1;
+	last_steps = *pf1;
+	(void)smfi_setpriv(ctx, conn);
+	conns_leave();
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat
+on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *from)
+{
+	char address[INET6_ADDRSTRLEN];
+	struct smx_session_client client = { .name = name };
+	struct conn *conn;
+	sfsistat status = SMFIS_TEMPFAIL;
+
+	if (!conns_enter())
+		return SMFIS_TEMPFAIL;
+	/* Without a negotiation of its own: a connection that is used again. */
+	conn = smfi_getpriv(ctx);
+	if (conn == NULL && (conn = conns_add()) != NULL) {
+		conn->steps = last_steps;
+		(void)smfi_setpriv(ctx, conn);
+	}
+	client_address(from, address, &client);
+	client.daemon = macro(ctx, "{daemon_name}");
+	if (conn != NULL) {
+		smx_session_free(&conn->session);
+		if (smx_session_new(&conn->session, conns_engine(), &client) ==
+		    SMX_OK)
+			status = quiet(conn, SMFIP_NR_CONN);
+	}
+	conns_leave();
+	return status;
+}
+
+static sfsistat
+on_helo(SMFICTX *ctx, char *name)
+{
+	struct conn *conn = enter(ctx);
+	sfsistat status;
+
+	if (conn == NULL)
+		return SMFIS_TEMPFAIL;
+	(void)smx_session_helo(conn->session, name);
+	status = quiet(conn, SMFIP_NR_HELO);
+	conns_leave();
+	return status;
+}
+
+static size_t
+params(char **argv)
+{
+	size_t count = 0;
+
+	while (argv[0] != NULL && argv[count + 1] != NULL)
+		count++;
+	return count;
+}
+
+static sfsistat
+on_mail(SMFICTX *ctx, char **argv)
+{
+	struct conn *conn = enter(ctx);
+	int rc;
+
+	if (conn == NULL)
+		return SMFIS_TEMPFAIL;
+	session_secure(conn->session, macro(ctx, "{tls_version}") != NULL);
+	rc = smx_session_auth(conn->session, macro(ctx, "{auth_type}"),
+	    macro(ctx, "{auth_authen}"));
+	if (rc == SMX_OK)
+		rc = smx_session_mail(conn->session, argv[0],
+		    (const char *const *)argv + 1, params(argv));
+	if (rc == SMX_OK)
+		(void)smx_session_queue_id(conn->session, macro(ctx, "i"));
+	conns_leave();
+	return rc == SMX_OK ? SMFIS_CONTINUE : refuse_for(ctx, rc);
+}
+
+static sfsistat
+on_rcpt(SMFICTX *ctx, char **argv)
+{
+	struct conn *conn = enter(ctx);
+	int rc = SMX_EINVAL;
+
+	if (conn == NULL)
+		return SMFIS_TEMPFAIL;
+	(void)smx_session_queue_id(conn->session, macro(ctx, "i"));
+	if (argv[0] != NULL)
+		rc = smx_session_rcpt(conn->session, argv[0],
+		    (const char *const *)argv + 1, params(argv));
+	conns_leave();
+	return rc == SMX_OK ? SMFIS_CONTINUE : refuse_for(ctx, rc);
+}
+
+/* Accepting here spares the MTA the whole replay of header and body. */
+static sfsistat
+on_data(SMFICTX *ctx)
+{
+	struct conn *conn = enter(ctx);
+	int unasked;
+
+	if (conn == NULL)
+		return SMFIS_TEMPFAIL;
+	(void)smx_session_queue_id(conn->session, macro(ctx, "i"));
+	unasked = session_unasked(conn->session);
+	conns_leave();
+	return unasked ? SMFIS_ACCEPT : SMFIS_CONTINUE;
+}
+
+static sfsistat
+on_header(SMFICTX *ctx, char *name, char *value)
+{
+	struct conn *conn = enter(ctx);
+	struct message_field field = { name, "", value };
+	sfsistat status;
+
+	if (conn == NULL)
+		return SMFIS_TEMPFAIL;
+	if ((conn->steps & SMFIP_HDR_LEADSPC) == 0)
+		field.gap = " ";
+	keep(session_header(conn->session, &field));
+	status = quiet(conn, SMFIP_NR_HDR);
+	conns_leave();
+	return status;
+}
+
+static sfsistat
+on_eoh(SMFICTX *ctx)
+{
+	struct conn *conn = enter(ctx);
+	sfsistat status;
+
+	if (conn == NULL)
+		return SMFIS_TEMPFAIL;
+	(void)smx_session_queue_id(conn->session, macro(ctx, "i"));
+	keep(smx_session_end_of_header(conn->session));
+	status = quiet(conn, SMFIP_NR_EOH);
+	conns_leave();
+	return status;
+}
+
+static sfsistat
+on_body(SMFICTX *ctx, unsigned char *data, size_t len)
+{
+	struct conn *conn = enter(ctx);
+	sfsistat status;
+
+	if (conn == NULL)
+		return SMFIS_TEMPFAIL;
+	keep(smx_session_body(conn->session, data, len));
+	status = quiet(conn, SMFIP_NR_BODY);
+	conns_leave();
+	return status;
+}
+
+/*
+ * libmilter's pool may leave sessions without a thread while this one is
+ * blocked; each knock sets one of them going, and that one knocks as well, so
+ * a few are enough at first.
+ */
+static void
+knock(int64_t waited_ms)
+{
+	size_t idle = conns_idle();
+	size_t most = waited_ms < KNOCK_FEW_MS   ? 1
+		      : waited_ms < KNOCK_ALL_MS ? 4
+						 : idle;
+
+	selfping_knocks(&self, idle < most ? idle : most);
+}
+
+static int
+on_waiting(void *arg, int64_t waited_ms)
+{
+	SMFICTX *ctx = arg;
+
+	knock(waited_ms);
+	if (waited_ms < PROGRESS_FIRST_MS)
+		return 0;
+	return smfi_progress(ctx) != MI_SUCCESS;
+}
+
+static sfsistat
+on_eom(SMFICTX *ctx)
+{
+	struct conn *conn = enter(ctx);
+	struct smx_verdict verdict;
+
+	if (conn == NULL)
+		return SMFIS_TEMPFAIL;
+	(void)smx_session_queue_id(conn->session, macro(ctx, "i"));
+	conns_ending(1);
+	(void)smx_session_end(conn->session, on_waiting, ctx, &verdict);
+	conns_ending(0);
+	conns_leave();
+	if (verdict.accept)
+		return SMFIS_ACCEPT;
+	return refuse(ctx, verdict.code, verdict.enhanced, verdict.text);
+}
+
+static sfsistat
+on_abort(SMFICTX *ctx)
+{
+	struct conn *conn = enter(ctx);
+
+	if (conn != NULL) {
+		smx_session_abort(conn->session);
+		conns_leave();
+	}
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat
+on_close(SMFICTX *ctx)
+{
+	struct conn *conn;
+
+	if (!conns_enter())
+		return SMFIS_CONTINUE;
+	conn = smfi_getpriv(ctx);
+	if (conn != NULL) {
+		conns_remove(conn);
+		(void)smfi_setpriv(ctx, NULL);
+	}
+	conns_leave();
+	return SMFIS_CONTINUE;
+}
+
+static int
+open_socket(const char *listen)
+{
+	static char name[] = "shadowmx";
+	static const struct smfiDesc filter = {
+		.xxfi_name = name,
+		.xxfi_version = SMFI_VERSION,
+		.xxfi_flags = SMFIF_NONE,
+		.xxfi_connect = on_connect,
+		.xxfi_helo = on_helo,
+		.xxfi_envfrom = on_mail,
+		.xxfi_envrcpt = on_rcpt,
+		.xxfi_header = on_header,
+		.xxfi_eoh = on_eoh,
+		.xxfi_body = on_body,
+		.xxfi_eom = on_eom,
+		.xxfi_abort = on_abort,
+		.xxfi_close = on_close,
+		.xxfi_data = on_data,
+		.xxfi_negotiate = on_negotiate,
+	};
+	char *where = strdup(listen);
+	int ok;
+
+	if (where == NULL)
+		return SMX_ENOMEM;
+	ok = smfi_setconn(where) == MI_SUCCESS &&
+	     smfi_register(filter) == MI_SUCCESS &&
+	     smfi_settimeout(TIMEOUT_S) == MI_SUCCESS &&
+	     smfi_setbacklog(BACKLOG) == MI_SUCCESS &&
+	     smfi_opensocket(true) == MI_SUCCESS;
+	free(where);
+	return ok ? SMX_OK : SMX_EIO;
+}
+
+/* smfi_opensocket(true) would take the path from a filter that is alive. */
+static int
+claim(const struct smx_milter_options *options)
+{
+	int inherited = strncmp(options->listen, "fd:", 3) == 0;
+	const char *where =
+	    options->self != NULL ? options->self : options->listen;
+	struct log_line l;
+	int rc = selfping_parse(&self, where);
+
+	if (rc == SMX_OK && !inherited && selfping_knock(&self) == SMX_OK)
+		rc = SMX_EBUSY;
+	if (rc == SMX_OK)
+		rc = open_socket(options->listen);
+	if (rc != SMX_OK) {
+		log_begin(&l, SMX_LOG_ERR, NULL, "no-milter-socket");
+		log_str(&l, "listen", options->listen);
+		log_str(&l, "self", where);
+		log_err(&l, "result", rc);
+		log_end(&l);
+	}
+	return rc == SMX_OK ? SMX_OK : SMX_EIO;
+}
+
+int
+smx_milter_run(const struct smx_milter_options *options)
+{
+	const struct timespec grace = { 0, GRACE_MS * 1000000L };
+	int rc = claim(options);
+
+	if (rc != SMX_OK)
+		return rc;
+	conns_start(options->engine);
+	rc = smfi_main() == MI_SUCCESS ? SMX_OK : SMX_EIO;
+	conns_stop();
+	(void)nanosleep(&grace, NULL);
+	stopper_end();
+	return rc;
+}
+
+/* smfi_stop waits for the listener, for seconds at times. */
+static void
+stop_run(void)
+{
+	(void)smfi_stop();
+}
+
+void
+smx_milter_stop(void)
+{
+	stopper_begin(stop_run);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef GLUE_NODE_IMPL_H
+#define GLUE_NODE_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/conf.h"
+#include "core/takeover.h"
+#include "glue/node.h"
+
+/*
+ * The running engine, for the files node*.c and command.c only.
+ *
+ * Locks, in the order in which they may be taken together:
+ *   takeover_lock  the takeover (it calls the store, so it may be held long)
+ *   lock           the core engine and everything below "under lock"
+ * The configuration has a lock of its own, never held together with another.
+ *
+ * Wake-ups: node_leave only marks that there is new work; one thread, the
+ * ticker, turns that into a broadcast at most every NODE_TICK_MS.  A message
+ * therefore costs no wake-up of the dozen threads that wait.
+ */
+#define NODE_TICK_MS    20
+#define NODE_BUCKETS    14
+#define NODE_SUBMIT_MAX 64
+
+struct node_peer {
+	struct smx_engine *node;
+	size_t index;
+	const char *name; /* belongs to the first configuration */
+	pthread_t thread;
+	int running;
+	struct smx_key asked; /* holder_old page position */
+};
+
+struct smx_engine {
+	struct smx_engine_ports ports;
+	struct smx_link_server server; /* lent to the link */
+	char node_name[SMX_NAME_MAX + 1];
+	struct smx_epoch epoch;          /* under lock */
+	struct smx_config *first_config; /* names live here */
+
+	pthread_mutex_t config_lock;
+	struct smx_config *config;
+
+	pthread_mutex_t lock;
+	pthread_cond_t wake; /* broadcast by the ticker */
+	struct engine *core; /* under lock */
+	uint64_t seen_work;  /* under lock */
+	int serving;         /* under lock */
+	int stopping;        /* under lock: no new ends of message */
+	int ending;          /* under lock: threads leave */
+	int64_t leaving_ms;  /* under lock */
+	int64_t held;        /* under lock: ends of message now */
+	uint64_t histogram[NODE_BUCKETS]; /* under lock */
+	enum smx_mta_health mta;          /* under lock */
+
+	atomic_int dirty;
+	pthread_mutex_t tick_lock;
+	pthread_cond_t tick;
+
+	pthread_mutex_t takeover_lock;
+	struct takeover *takeover;
+
+	size_t peers;
+	const char **peer_names;
+	struct node_peer *peer;
+	pthread_t ticker, keeper, queuer, submitter[NODE_SUBMIT_MAX];
+	int ticker_on, keeper_on, queuer_on;
+	size_t submitters;
+	int64_t started_ms; /* wall */
+};
+
+extern const int64_t node_bucket_ms[NODE_BUCKETS];
+
+/* A thread with all signals blocked; SMX_EIO. */
+int node_thread(pthread_t *out, void *(*run)(void *), void *ctx);
+/* Wait for the next broadcast or until now_ms() reaches until_ms; returns
+ * non-zero when the threads are to leave.  lock is held around it. */
+int node_wait_locked(struct smx_engine *node, int64_t until_ms);
+int node_ending(struct smx_engine *node);
+void node_kick(struct smx_engine *node);
+const char *node_peer_name(const struct smx_engine *node, size_t peer);
+/* SMX_ENOTFOUND */
+int node_peer_find(const struct smx_engine *node, const char *name,
+    size_t *peer);
+
+void *node_peer_run(void *peer);   /* node_peer.c */
+void *node_keeper_run(void *node); /* node_keep.c */
+void *node_queuer_run(void *node); /* node_queue.c */
+void *node_submit_run(void *node); /* node_submit.c */
+void node_server_fill(             /* node_serve.c */
+    struct smx_engine *node, struct smx_link_server *server);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "glue/node.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "glue/node_impl.h"
+
+/*
+ * The queue's thread: events in, questions out.  Both the core engine (own
+ * messages) and the takeover (messages handed to the own MTA) ask and hear; the
+ * lowest bit of a token says who asked.
+ */
+#define EVENTS_MAX 256
+#define IDS_MAX    500
+#define TURN_MS    100
+#define ID_SIZE    64
+
+enum { ASKER_ENGINE = 0, ASKER_TAKEOVER = 1 };
+
+static void
+tell_engine(struct smx_engine *node, struct smx_queue_event *events,
+    size_t count, int64_t now_ms)
+{
+	struct engine *core = node_enter(node);
+
+	for (size_t i = 0; i < count; i++) {
+		struct smx_queue_event ev = events[i];
+
+		if (ev.kind == SMX_QUEUE_VERIFIED) {
+			if ((ev.token & 1) != ASKER_ENGINE)
+				continue;
+			ev.token >>= 1;
+		}
+		engine_queue_event(core, &ev, now_ms);
+	}
+	node_leave(node);
+}
+
+static void
+tell_takeover(struct smx_engine *node, struct smx_queue_event *events,
+    size_t count)
+{
+	int64_t wall_ms = clock_wall_ms();
+
+	pthread_mutex_lock(&node->takeover_lock);
+	for (size_t i = 0; i < count; i++) {
+		struct smx_queue_event ev = events[i];
+
+		if (ev.kind == SMX_QUEUE_VERIFIED) {
+			if ((ev.token & 1) != ASKER_TAKEOVER)
+				continue;
+			ev.token >>= 1;
+		}
+		takeover_queue_event(node->takeover, &ev, wall_ms);
+	}
+	pthread_mutex_unlock(&node->takeover_lock);
+}
+
+/* Ids are lent only under the lock, so they are copied before the port call. */
+struct question {
+	size_t count;
+	uint64_t token;
+	char text[IDS_MAX][ID_SIZE];
+	const char *ids[IDS_MAX];
+};
+
+static void
+keep_ids(struct question *q, const char *const *lent, size_t count)
+{
+	q->count = count;
+	for (size_t i = 0; i < count; i++) {
+		size_t len = strnlen(lent[i], ID_SIZE - 1);
+
+		memcpy(q->text[i], lent[i], len);
+		q->text[i][len] = '\0';
+		q->ids[i] = q->text[i];
+	}
+}
+
+static void
+ask(struct smx_engine *node, struct question *q, unsigned asker)
+{
+	struct smx_queue *queue = node->ports.queue;
+
+	/* A refused question is asked again: the asker gets no answer. */
+	if (q->count != 0)
+		(void)queue->ops->verify(queue->ctx, q->ids, q->count,
+		    q->token << 1 | asker);
+}
+
+static void
+ask_for_engine(struct smx_engine *node, struct question *q)
+{
+	const char *lent[IDS_MAX];
+	size_t n;
+
+	n = engine_verify_next(node_enter(node), node_now_ms(), lent, IDS_MAX,
+	    &q->token);
+	keep_ids(q, lent, n);
+	node_leave(node);
+	ask(node, q, ASKER_ENGINE);
+}
+
+static void
+ask_for_takeover(struct smx_engine *node, struct question *q)
+{
+	const char *lent[IDS_MAX];
+	size_t n;
+
+	pthread_mutex_lock(&node->takeover_lock);
+	n = takeover_verify_next(node->takeover, node_now_ms(), lent, IDS_MAX,
+	    &q->token);
+	keep_ids(q, lent, n);
+	pthread_mutex_unlock(&node->takeover_lock);
+	ask(node, q, ASKER_TAKEOVER);
+}
+
+static void
+read_state(struct smx_engine *node)
+{
+	struct smx_queue *queue = node->ports.queue;
+	struct smx_queue_state state;
+	int rc = queue->ops->state(queue->ctx, &state);
+	struct engine *core;
+
+	core = node_enter(node);
+	node->mta = rc == SMX_OK ? state.mta : SMX_MTA_UNKNOWN;
+	if (rc == SMX_OK) {
+		/* A queue that was replaced under us: the core gives up what
+		 * was in the former one, new shadows name the new one. */
+		node->epoch = state.epoch;
+		engine_queue_state(core, &state, node_now_ms());
+	}
+	node_leave(node);
+	if (rc != SMX_OK)
+		return;
+	pthread_mutex_lock(&node->takeover_lock);
+	takeover_queue_state(node->takeover, &state, clock_wall_ms());
+	pthread_mutex_unlock(&node->takeover_lock);
+}
+
+void *
+node_queuer_run(void *ctx)
+{
+	struct smx_engine *node = ctx;
+	struct smx_queue *queue = node->ports.queue;
+	struct smx_queue_event *events = calloc(EVENTS_MAX, sizeof(*events));
+	struct question *q = calloc(1, sizeof(*q));
+	int64_t next_state = 0;
+	size_t count;
+
+	if (events == NULL || q == NULL)
+		log_event(SMX_LOG_ERR, "no-memory", "where=queue");
+	while (events != NULL && q != NULL && !node_ending(node)) {
+		count = 0;
+		(void)queue->ops->next(queue->ctx, events, EVENTS_MAX, &count,
+		    clock_mono_ms() + TURN_MS);
+		if (count != 0) {
+			tell_engine(node, events, count, node_now_ms());
+			tell_takeover(node, events, count);
+		}
+		ask_for_engine(node, q);
+		ask_for_takeover(node, q);
+		if (clock_mono_ms() >= next_state) {
+			read_state(node);
+			next_state = clock_mono_ms() + 1000;
+		}
+	}
+	free(events);
+	free(q);
+	return NULL;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "glue/node.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "core/holder.h"
+#include "glue/node_impl.h"
+
+/* What peers ask of us: the link's server table, translated to store and core.
+ */
+struct smx_inbound {
+	struct smx_draft *draft;
+	struct smx_key key;
+	uint64_t size;
+	size_t recipients;
+	size_t peer;
+	char queue_id[SMX_QUEUE_ID_MAX + 1];
+};
+
+static void
+serve_hello(void *ctx, size_t peer, const struct smx_hello *theirs,
+    struct smx_hello *ours)
+{
+	struct smx_engine *node = ctx;
+
+	engine_hello(node_enter(node), peer, theirs, ours, node_now_ms());
+	node_leave(node);
+}
+
+static void
+serve_heard(void *ctx, size_t peer)
+{
+	struct smx_engine *node = ctx;
+
+	engine_heard(node_enter(node), peer, node_now_ms());
+	node_leave(node);
+}
+
+static int
+serve_begin(void *ctx, size_t peer, const struct smx_shadow_announced *s,
+    struct smx_inbound **out)
+{
+	struct smx_engine *node = ctx;
+	struct smx_store *store = node->ports.store;
+	struct smx_inbound *in = calloc(1, sizeof(*in));
+	struct smx_shadow_head head;
+	int rc;
+
+	if (in == NULL)
+		return SMX_ENOMEM;
+	memset(&head, 0, sizeof(head));
+	head.key = in->key = s->key;
+	head.primary = node_peer_name(node, peer);
+	head.queue_id = s->queue_id;
+	head.epoch = s->epoch;
+	head.envelope = s->envelope;
+	head.envelope_len = s->envelope_len;
+	head.recipients = in->recipients = s->recipients;
+	head.size = in->size = s->size;
+	head.digest = s->digest;
+	head.now_ms = clock_wall_ms();
+	in->peer = peer;
+	memcpy(in->queue_id, s->queue_id,
+	    strnlen(s->queue_id, sizeof(in->queue_id) - 1));
+	rc = store->ops->begin(store->ctx, &head, &in->draft);
+	if (rc != SMX_OK) {
+		free(in);
+		return rc;
+	}
+	*out = in;
+	return SMX_OK;
+}
+
+static int
+serve_data(void *ctx, struct smx_inbound *in, const void *data, size_t len)
+{
+	struct smx_engine *node = ctx;
+	struct smx_store *store = node->ports.store;
+
+	return store->ops->write(store->ctx, in->draft, data, len);
+}
+
+static int
+serve_commit(void *ctx, struct smx_inbound **inbound)
+{
+	struct smx_engine *node = ctx;
+	struct smx_store *store = node->ports.store;
+	struct smx_inbound *in = *inbound;
+	struct log_line l;
+	int rc;
+
+	rc = store->ops->commit(store->ctx, &in->draft);
+	log_begin(&l,
+	    rc == SMX_OK || rc == SMX_EEXIST ? SMX_LOG_INFO : SMX_LOG_WARNING,
+	    in->queue_id, "stored");
+	log_key(&l, "key", &in->key);
+	log_str(&l, "primary", node_peer_name(node, in->peer));
+	log_num(&l, "rcpts", (int64_t)in->recipients);
+	log_num(&l, "size", (int64_t)in->size);
+	log_err(&l, "result", rc);
+	log_end(&l);
+	free(in);
+	*inbound = NULL;
+	return rc;
+}
+
+static void
+serve_cancel(void *ctx, struct smx_inbound **inbound)
+{
+	struct smx_engine *node = ctx;
+	struct smx_store *store = node->ports.store;
+
+	if (*inbound == NULL)
+		return;
+	store->ops->abort(store->ctx, &(*inbound)->draft);
+	free(*inbound);
+	*inbound = NULL;
+}
+
+static void
+log_drop(struct smx_engine *node, size_t peer,
+    const struct smx_request *request, const struct smx_reply *reply, int rc)
+{
+	struct log_line l;
+	int foreign = rc == SMX_OK && reply->foreign != 0;
+
+	log_begin(&l, foreign ? SMX_LOG_ERR : SMX_LOG_INFO, NULL,
+	    request->kind == SMX_REQ_ABORT ? "aborted" : "discarded");
+	log_str(&l, "primary", node_peer_name(node, peer));
+	log_num(&l, "keys", (int64_t)request->count);
+	if (foreign)
+		log_num(&l, "not_theirs", (int64_t)reply->foreign);
+	log_err(&l, "result", rc);
+	log_end(&l);
+}
+
+static int
+serve_request(void *ctx, size_t peer, const struct smx_request *request,
+    struct smx_reply *reply)
+{
+	struct smx_engine *node = ctx;
+	const char *name = node_peer_name(node, peer);
+	int rc;
+
+	switch (request->kind) {
+	case SMX_REQ_DISCARD:
+	case SMX_REQ_ABORT:
+		rc = holder_drop(node->ports.store, name, request, reply);
+		log_drop(node, peer, request, reply, rc);
+		return rc;
+	case SMX_REQ_LIST:
+		return holder_list(node->ports.store, name, request, reply,
+		    clock_wall_ms());
+	case SMX_REQ_BEAT:
+	case SMX_REQ_QUERY:
+		rc = engine_request(node_enter(node), peer, request, reply,
+		    node_now_ms());
+		if (request->kind == SMX_REQ_BEAT) {
+			reply->beat.mta = node->mta;
+			reply->beat.leaving_ms = node->leaving_ms;
+		}
+		node_leave(node);
+		return rc;
+	}
+	return SMX_EPROTO;
+}
+
+void
+node_server_fill(struct smx_engine *node, struct smx_link_server *server)
+{
+	memset(server, 0, sizeof(*server));
+	server->ctx = node;
+	server->hello = serve_hello;
+	server->heard = serve_heard;
+	server->shadow_begin = serve_begin;
+	server->shadow_data = serve_data;
+	server->shadow_commit = serve_commit;
+	server->shadow_cancel = serve_cancel;
+	server->request = serve_request;
+}

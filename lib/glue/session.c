@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "glue/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <shadowmx/envelope.h>
+
+#include "base/buf.h"
+#include "glue/ending.h"
+#include "glue/node.h"
+
+struct smx_session {
+	struct smx_engine *engine;
+	struct smx_envelope *envelope;
+	int64_t max_recipients; /* what envelope was made for */
+	char address[64];
+	int secure;
+	struct smx_client client; /* of the message in progress */
+	struct message *message;  /* NULL: none in progress */
+	int acknowledged;         /* the MTA may still be at work on key */
+	struct smx_key key;
+};
+
+/* What the client says of itself is for the trail: a value that cannot be kept
+ * is left out, it is no reason to refuse mail. */
+static int
+set_field(struct smx_envelope *envelope, enum smx_field field,
+    const char *value)
+{
+	int rc = smx_envelope_set(envelope, field, value);
+
+	if (rc == SMX_EINVAL || rc == SMX_ELIMIT)
+		rc = smx_envelope_set(envelope, field, "");
+	return rc;
+}
+
+static int
+set_client(struct smx_envelope *envelope,
+    const struct smx_session_client *client)
+{
+	char port[16] = "";
+	int rc;
+
+	if (client->port != 0)
+		snprintf(port, sizeof(port), "%u", client->port);
+	/* A client without a name is called "[192.0.2.7]" by the MTA. */
+	rc = set_field(envelope, SMX_FIELD_CLIENT_NAME,
+	    client->name != NULL && client->name[0] == '[' ? "unknown"
+							   : client->name);
+	if (rc == SMX_OK)
+		rc =
+		    set_field(envelope, SMX_FIELD_CLIENT_ADDR, client->address);
+	if (rc == SMX_OK)
+		rc = set_field(envelope, SMX_FIELD_CLIENT_PORT, port);
+	if (rc == SMX_OK)
+		rc = set_field(envelope, SMX_FIELD_DAEMON, client->daemon);
+	return rc;
+}
+
+int
+smx_session_new(struct smx_session **out, struct smx_engine *engine,
+    const struct smx_session_client *client)
+{
+	struct smx_config *config = node_config(engine);
+	struct smx_session *session = calloc(1, sizeof(*session));
+	int rc = SMX_ENOMEM;
+
+	if (session != NULL) {
+		session->engine = engine;
+		session->max_recipients =
+		    config_conf(config)->milter_max_recipients;
+		rc = smx_envelope_new(&session->envelope,
+		    (size_t)session->max_recipients);
+	}
+	smx_config_release(&config);
+	if (rc == SMX_OK)
+		rc = set_client(session->envelope, client);
+	if (rc == SMX_OK && client->address != NULL &&
+	    text_copy(session->address, sizeof(session->address),
+		client->address))
+		session->address[0] = '\0';
+	if (rc != SMX_OK) {
+		smx_session_free(&session);
+		return rc;
+	}
+	*out = session;
+	return SMX_OK;
+}
+
+/* The MTA has shown that it is past the message it was told yes about. */
+static void
+pass_on(struct smx_session *session)
+{
+	struct engine *core;
+
+	if (!session->acknowledged)
+		return;
+	session->acknowledged = 0;
+	core = node_enter(session->engine);
+	engine_session_end(core, &session->key, node_now_ms());
+	node_leave(session->engine);
+}
+
+void
+smx_session_abort(struct smx_session *session)
+{
+	pass_on(session);
+	message_free(&session->message);
+	smx_envelope_reset(session->envelope);
+}
+
+void
+smx_session_free(struct smx_session **session)
+{
+	struct smx_session *s = *session;
+
+	if (s == NULL)
+		return;
+	pass_on(s);
+	message_free(&s->message);
+	smx_envelope_free(&s->envelope);
+	free(s);
+	*session = NULL;
+}
+
+int
+smx_session_helo(struct smx_session *session, const char *name)
+{
+	return set_field(session->envelope, SMX_FIELD_HELO, name);
+}
+
+int
+smx_session_auth(struct smx_session *session, const char *type,
+    const char *name)
+{
+	int rc = set_field(session->envelope, SMX_FIELD_AUTH_TYPE, type);
+
+	if (rc == SMX_OK)
+		rc = set_field(session->envelope, SMX_FIELD_AUTH_NAME, name);
+	return rc;
+}
+
+void
+session_secure(struct smx_session *session, int secure)
+{
+	session->secure = secure;
+}
+
+/* A reload may have changed how many recipients a message may have. */
+static int
+resize_envelope(struct smx_session *session, int64_t max_recipients)
+{
+	struct smx_envelope *next;
+	int rc;
+
+	if (session->max_recipients == max_recipients)
+		return SMX_OK;
+	rc = smx_envelope_new(&next, (size_t)max_recipients);
+	if (rc != SMX_OK)
+		return rc;
+	for (int f = 0; f < SMX_FIELDS && rc == SMX_OK; f++)
+		rc = smx_envelope_set(next, (enum smx_field)f,
+		    smx_envelope_get(session->envelope, (enum smx_field)f));
+	if (rc != SMX_OK) {
+		smx_envelope_free(&next);
+		return rc;
+	}
+	smx_envelope_free(&session->envelope);
+	session->envelope = next;
+	session->max_recipients = max_recipients;
+	return SMX_OK;
+}
+
+static int
+authenticated(const struct smx_session *session)
+{
+	return smx_envelope_get(session->envelope, SMX_FIELD_AUTH_TYPE)[0] !=
+		   '\0' ||
+	       smx_envelope_get(session->envelope, SMX_FIELD_AUTH_NAME)[0] !=
+		   '\0';
+}
+
+/* RFC 3848.  HELO and EHLO look the same to a milter; ESMTP is what nearly
+ * everybody speaks.  Mail without angle brackets came by no SMTP at all. */
+static int
+set_protocol(struct smx_session *session, const char *sender)
+{
+	char protocol[8] = "";
+
+	if (sender[0] == '<')
+		snprintf(protocol, sizeof(protocol), "ESMTP%s%s",
+		    session->secure ? "S" : "",
+		    authenticated(session) ? "A" : "");
+	return smx_envelope_set(session->envelope, SMX_FIELD_PROTOCOL,
+	    protocol);
+}
+
+/* One answer for whatever the client can only mend by saying less. */
+static int
+client_fault(int rc)
+{
+	return rc == SMX_ELIMIT ? SMX_EINVAL : rc;
+}
+
+static int
+start_message(struct smx_session *session, const char *sender,
+    const char *const *params, size_t count)
+{
+	int rc = resize_envelope(session,
+	    session->message->conf->milter_max_recipients);
+
+	smx_envelope_reset(session->envelope);
+	if (rc == SMX_OK)
+		rc = set_protocol(session, sender);
+	if (rc == SMX_OK)
+		rc =
+		    smx_envelope_mail(session->envelope, sender, params, count);
+	return client_fault(rc);
+}
+
+int
+smx_session_mail(struct smx_session *session, const char *sender,
+    const char *const *params, size_t count)
+{
+	int rc;
+
+	smx_session_abort(session);
+	rc = message_new(&session->message, node_config(session->engine));
+	if (rc != SMX_OK)
+		return rc;
+	if (sender == NULL || sender[0] == '\0')
+		sender = "<>";
+	rc = start_message(session, sender, params, count);
+	if (rc != SMX_OK) {
+		message_free(&session->message);
+		return rc;
+	}
+	memset(&session->client, 0, sizeof(session->client));
+	session->client.address = session->address;
+	session->client.authenticated = authenticated(session);
+	smx_policy_locate(session->message->config, &session->client);
+	return SMX_OK;
+}
+
+int
+smx_session_rcpt(struct smx_session *session, const char *rcpt,
+    const char *const *params, size_t count)
+{
+	struct message *message = session->message;
+	struct smx_ack ack;
+	int rc;
+
+	if (message == NULL)
+		return SMX_ESTATE;
+	if (smx_envelope_recipients(session->envelope) >=
+	    (size_t)session->max_recipients)
+		return SMX_ELIMIT;
+	memset(&ack, 0, sizeof(ack));
+	rc =
+	    smx_policy_recipient(message->config, &session->client, rcpt, &ack);
+	if (rc == SMX_OK)
+		rc = smx_envelope_rcpt(session->envelope, rcpt, params, count);
+	if (rc == SMX_OK)
+		smx_policy_combine(&message->ack, &ack);
+	return client_fault(rc);
+}
+
+int
+smx_session_queue_id(struct smx_session *session, const char *queue_id)
+{
+	if (session->message == NULL)
+		return SMX_ESTATE;
+	if (queue_id == NULL)
+		return SMX_OK;
+	return message_queue_id(session->message, queue_id);
+}
+
+int
+session_header(struct smx_session *session, const struct message_field *field)
+{
+	if (session->message == NULL)
+		return SMX_ESTATE;
+	return message_header(session->message, field);
+}
+
+int
+smx_session_header(struct smx_session *session, const char *name,
+    const char *value)
+{
+	struct message_field field = { name, "", value };
+
+	return session_header(session, &field);
+}
+
+int
+smx_session_end_of_header(struct smx_session *session)
+{
+	if (session->message == NULL)
+		return SMX_ESTATE;
+	return message_end_of_header(session->message);
+}
+
+int
+smx_session_body(struct smx_session *session, const void *data, size_t len)
+{
+	if (session->message == NULL)
+		return SMX_ESTATE;
+	return message_body(session->message, data, len);
+}
+
+int
+session_unasked(struct smx_session *session)
+{
+	struct message *message = session->message;
+	struct smx_verdict verdict;
+
+	if (message == NULL || message->ack.when != 0 ||
+	    message->fault != REPLY_NONE ||
+	    smx_envelope_recipients(session->envelope) == 0)
+		return 0;
+	ending_unasked(message, session->envelope, &verdict);
+	smx_session_abort(session);
+	return 1;
+}
+
+int
+smx_session_end(struct smx_session *session, smx_waiting_fn waiting, void *ctx,
+    struct smx_verdict *verdict)
+{
+	struct ending ending = { session->engine, session->message,
+		session->envelope, waiting, ctx };
+	int rc;
+
+	pass_on(session);
+	rc = ending_run(&ending, verdict);
+	if (verdict->earned == SMX_EARNED_SHADOWED ||
+	    verdict->earned == SMX_EARNED_UNPROTECTED) {
+		session->key = verdict->key;
+		session->acknowledged = 1;
+	}
+	message_free(&session->message);
+	smx_envelope_reset(session->envelope);
+	return rc;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef GLUE_SESSION_H
+#define GLUE_SESSION_H
+
+#include <shadowmx/engine.h>
+
+#include "glue/message.h"
+
+/*
+ * One milter connection, and what milter.c needs beyond <shadowmx/engine.h>.
+ * A session that waits for its next message keeps its envelope's client fields
+ * and nothing of size.
+ */
+
+/* Whether the client came through TLS; before smx_session_mail. */
+void session_secure(struct smx_session *session, int secure);
+/* As smx_session_header, for an MTA that took the leading space away. */
+int session_header(struct smx_session *session,
+    const struct message_field *field) SMX_MUST_USE;
+/* At DATA: non-zero when no recipient asks for a shadow.  The message is then
+ * acknowledged (and logged) as far as this side is concerned. */
+int session_unasked(struct smx_session *session);
+
+#endif

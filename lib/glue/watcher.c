@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "glue/watcher.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "glue/watcher_wire.h"
+#include "io/pfqueue.h"
+
+#define RETRY_MS 1000
+/* Events come in bunches and nobody waits for them: a pause after the first
+ * lets one turn, and one packet, serve many messages. */
+#define GATHER_MS 20
+#define WHY_SIZE  512
+
+/*
+ * The watch comes first: every turn drains inotify, whether or not the worker
+ * reads.  At most one packet waits to be sent; further events wait in the
+ * queue's own ring, which replaces them by a RESET when it is full.
+ */
+struct watcher {
+	int fd;
+	struct pfqueue *queue; /* NULL: cannot be watched yet */
+	int64_t retry_ms;
+	int told;            /* the reason has been logged */
+	uint64_t generation; /* 0: nobody has said hello */
+	int64_t beat_ms;
+	int waiting; /* out is to be sent */
+	int reset;   /* tell it before anything else */
+	struct watcher_packet out;
+	struct watcher_packet in;
+};
+
+static void
+open_queue(struct watcher *w, const struct smx_queue_postfix_options *postfix,
+    int64_t now_ms)
+{
+	const struct pfqueue_options options = { .postfix = *postfix };
+	char why[WHY_SIZE] = "";
+	struct log_line l;
+
+	if (w->queue != NULL || now_ms < w->retry_ms)
+		return;
+	w->retry_ms = now_ms + RETRY_MS;
+	if (pfqueue_open(&w->queue, &options, why, sizeof(why)) == SMX_OK) {
+		w->told = 0;
+		w->beat_ms = 0;
+		return;
+	}
+	w->queue = NULL;
+	if (w->told)
+		return;
+	w->told = 1;
+	log_begin(&l, SMX_LOG_ERR, NULL, "queue-not-watched");
+	log_str(&l, "cause", why);
+	log_end(&l);
+}
+
+/* Too many are waiting to be looked for. */
+static void
+refuse(struct watcher *w, const char *const *ids, size_t count)
+{
+	struct pfpending asked = { .token = w->in.token };
+
+	for (size_t i = 0; i < count; i++) {
+		text_copy(asked.given, sizeof(asked.given), ids[i]);
+		pfqueue_answer(w->queue, &asked, SMX_PRESENCE_UNKNOWN, "");
+	}
+}
+
+static void
+verify(struct watcher *w)
+{
+	char id[WATCHER_VERIFY_MAX][WATCHER_ID_MAX + 1];
+	const char *ids[WATCHER_VERIFY_MAX];
+	size_t n = 0;
+
+	while (n < WATCHER_VERIFY_MAX && wire_get_id(&w->in, id[n]) == SMX_OK) {
+		ids[n] = id[n];
+		n++;
+	}
+	/* While there is no watch the RESET at its beginning is the answer. */
+	if (n != 0 && w->queue != NULL &&
+	    pfqueue_ops.verify(w->queue, ids, n, w->in.token) != SMX_OK)
+		refuse(w, ids, n);
+}
+
+static void
+hello(struct watcher *w)
+{
+	if (w->in.generation == 0)
+		return;
+	/* Repeated when our answer was late; then nothing begins anew. */
+	if (w->in.generation != w->generation)
+		w->reset = 1;
+	w->generation = w->in.generation;
+	w->waiting = 0;
+	w->beat_ms = 0;
+}
+
+/* Non-zero when the descriptor is of no more use. */
+static int
+receive(struct watcher *w)
+{
+	for (int i = 0; i < 64; i++) {
+		int result = wire_receive(w->fd, &w->in);
+
+		if (result == SMX_ETEMP)
+			return 0;
+		if (result == SMX_ECLOSED || result == SMX_EIO)
+			return 1;
+		if (result != SMX_OK)
+			continue;
+		if (w->in.kind == WATCHER_HELLO)
+			hello(w);
+		else if (w->in.kind == WATCHER_VERIFY &&
+			 w->in.generation == w->generation)
+			verify(w);
+	}
+	return 0;
+}
+
+static void
+make_state(struct watcher *w, int64_t now_ms)
+{
+	struct smx_queue_state state;
+	int known =
+	    w->queue != NULL && pfqueue_ops.state(w->queue, &state) == SMX_OK;
+
+	wire_begin(&w->out, WATCHER_STATE, w->generation, 0);
+	wire_put_state(&w->out, known ? &state : NULL);
+	w->beat_ms = now_ms + WATCHER_BEAT_MS;
+}
+
+static void
+make_events(struct watcher *w)
+{
+	static const struct smx_queue_event reset = { .kind = SMX_QUEUE_RESET };
+	struct smx_queue_event events[WATCHER_EVENTS_MAX];
+	size_t n = w->queue == NULL || w->reset
+		       ? 0
+		       : pfqueue_take(w->queue, events, WATCHER_EVENTS_MAX);
+
+	wire_begin(&w->out, WATCHER_EVENTS, w->generation, 0);
+	for (size_t i = 0; i < n; i++)
+		wire_put_event(&w->out, &events[i]);
+	if (w->reset)
+		wire_put_event(&w->out, &reset);
+	w->reset = 0;
+}
+
+/* State first, so that a RESET is read with the state that goes with it. */
+static int
+send_some(struct watcher *w, int64_t now_ms)
+{
+	for (int i = 0; i < 64; i++) {
+		if (!w->waiting) {
+			if (now_ms >= w->beat_ms)
+				make_state(w, now_ms);
+			else if (w->generation != 0)
+				make_events(w);
+			else
+				return 0;
+			if (w->out.count == 0)
+				return 0;
+		}
+		switch (wire_send(w->fd, &w->out)) {
+		case SMX_OK:
+			w->waiting = 0;
+			break;
+		case SMX_ETEMP:
+			/* A word to nobody need not be kept. */
+			w->waiting = w->generation != 0;
+			return 0;
+		default:
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static void
+wait(struct watcher *w)
+{
+	struct pollfd p[2] = {
+		{ .fd = w->fd,
+		    .events = (short)(POLLIN | (w->waiting ? POLLOUT : 0)) },
+		{ .fd = w->queue == NULL ? -1 : pfqueue_fd(w->queue),
+		    .events = POLLIN },
+	};
+	int64_t ms = w->queue == NULL ? 250 : pfqueue_wait_ms(w->queue);
+
+	if (poll(p, 2, (int)ms) > 0 && (p[1].revents & POLLIN) != 0)
+		(void)poll(NULL, 0, GATHER_MS);
+}
+
+int
+watcher_main(int fd, const struct smx_queue_postfix_options *options,
+    volatile sig_atomic_t *stop)
+{
+	struct watcher *w = calloc(1, sizeof(*w));
+	int failed = 0;
+
+	if (w == NULL)
+		return EX_OSERR;
+	w->fd = fd;
+	while (!*stop && !failed) {
+		int64_t now_ms = clock_mono_ms();
+
+		open_queue(w, options, now_ms);
+		if (w->queue != NULL)
+			pfqueue_turn(w->queue);
+		failed = receive(w) || send_some(w, now_ms);
+		if (!failed && !*stop)
+			wait(w);
+	}
+	pfqueue_close(&w->queue);
+	free(w);
+	if (failed)
+		log_event(SMX_LOG_WARNING, "watcher-alone", "errno=%d", errno);
+	return failed ? EX_IOERR : EX_OK;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "glue/watcher_wire.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define WIRE_VERSION 1
+#define HEAD         16
+
+static const unsigned char magic[4] = { 's', 'm', 'x', 'W' };
+
+static void
+put(struct watcher_packet *p, uint64_t value, unsigned bytes)
+{
+	assert(p->len + bytes <= sizeof(p->data));
+	while (bytes-- != 0)
+		p->data[p->len++] = (unsigned char)(value >> 8 * bytes);
+}
+
+static void
+put_text(struct watcher_packet *p, const char *text)
+{
+	size_t n = strnlen(text, WATCHER_ID_MAX);
+
+	put(p, n, 1);
+	assert(p->len + n <= sizeof(p->data));
+	memcpy(p->data + p->len, text, n);
+	p->len += n;
+}
+
+void
+wire_begin(struct watcher_packet *p, enum watcher_kind kind,
+    uint64_t generation, uint64_t token)
+{
+	p->kind = kind;
+	p->generation = generation;
+	p->token = token;
+	p->count = 0;
+	p->len = HEAD;
+	if (kind == WATCHER_VERIFY)
+		put(p, token, 8);
+}
+
+void
+wire_put_id(struct watcher_packet *p, const char *id)
+{
+	put_text(p, id);
+	p->count++;
+}
+
+void
+wire_put_event(struct watcher_packet *p, const struct smx_queue_event *event)
+{
+	put(p, (uint64_t)event->kind, 1);
+	put(p, (uint64_t)event->presence, 1);
+	put(p, event->token, 8);
+	put_text(p, event->id);
+	put_text(p, event->other);
+	p->count++;
+}
+
+void
+wire_put_state(struct watcher_packet *p, const struct smx_queue_state *state)
+{
+	static const struct smx_queue_state none;
+	const struct smx_queue_state *s = state == NULL ? &none : state;
+
+	put(p, state != NULL, 1);
+	for (size_t i = 0; i < sizeof(s->epoch.id); i++)
+		put(p, s->epoch.id[i], 1);
+	put(p, s->epoch.counter, 8);
+	put(p, s->unclean != 0, 1);
+	put(p, s->links_known != 0, 1);
+	put(p, (uint64_t)s->mta, 1);
+	p->count++;
+}
+
+int
+wire_send(int fd, struct watcher_packet *p)
+{
+	size_t len = p->len;
+	ssize_t n;
+
+	p->len = 0;
+	for (size_t i = 0; i < sizeof(magic); i++)
+		put(p, magic[i], 1);
+	put(p, WIRE_VERSION, 1);
+	put(p, (uint64_t)p->kind, 1);
+	put(p, p->count, 2);
+	put(p, p->generation, 8);
+	p->len = len;
+	do
+		n = send(fd, p->data, p->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n == (ssize_t)p->len)
+		return SMX_OK;
+	return n < 0 && (errno == EAGAIN || errno == ENOBUFS) ? SMX_ETEMP
+							      : SMX_EIO;
+}
+
+/* ---- reading: nothing is believed ---- */
+
+static int
+get(struct watcher_packet *p, unsigned bytes, uint64_t *value)
+{
+	if (p->len - p->at < bytes)
+		return SMX_EPROTO;
+	*value = 0;
+	while (bytes-- != 0)
+		*value = *value << 8 | p->data[p->at++];
+	return SMX_OK;
+}
+
+static int
+get_small(struct watcher_packet *p, uint64_t max, unsigned *value)
+{
+	uint64_t n;
+
+	if (get(p, 1, &n) != SMX_OK || n > max)
+		return SMX_EPROTO;
+	*value = (unsigned)n;
+	return SMX_OK;
+}
+
+static int
+get_text(struct watcher_packet *p, char out[WATCHER_ID_MAX + 1])
+{
+	unsigned n;
+
+	if (get_small(p, WATCHER_ID_MAX, &n) != SMX_OK || p->len - p->at < n)
+		return SMX_EPROTO;
+	memcpy(out, p->data + p->at, n);
+	out[n] = '\0';
+	p->at += n;
+	return strlen(out) == n ? SMX_OK : SMX_EPROTO;
+}
+
+static int
+read_head(struct watcher_packet *p)
+{
+	uint64_t version, kind, count;
+
+	if (p->len < HEAD || memcmp(p->data, magic, sizeof(magic)) != 0)
+		return SMX_EPROTO;
+	p->at = sizeof(magic);
+	if (get(p, 1, &version) != SMX_OK || version != WIRE_VERSION ||
+	    get(p, 1, &kind) != SMX_OK || kind < WATCHER_HELLO ||
+	    kind > WATCHER_STATE || get(p, 2, &count) != SMX_OK ||
+	    get(p, 8, &p->generation) != SMX_OK)
+		return SMX_EPROTO;
+	p->kind = (enum watcher_kind)kind;
+	p->count = (unsigned)count;
+	p->token = 0;
+	return p->kind == WATCHER_VERIFY ? get(p, 8, &p->token) : SMX_OK;
+}
+
+int
+wire_receive(int fd, struct watcher_packet *p)
+{
+	ssize_t n;
+
+	do
+		n = recv(fd, p->data, sizeof(p->data),
+		    MSG_DONTWAIT | MSG_TRUNC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? SMX_ETEMP : SMX_EIO;
+	if (n == 0)
+		return SMX_ECLOSED;
+	if ((size_t)n > sizeof(p->data))
+		return SMX_EPROTO;
+	p->len = (size_t)n;
+	return read_head(p);
+}
+
+static int
+more(struct watcher_packet *p)
+{
+	if (p->count == 0)
+		return p->at == p->len ? SMX_ENOTFOUND : SMX_EPROTO;
+	p->count--;
+	return SMX_OK;
+}
+
+int
+wire_get_id(struct watcher_packet *p, char id[WATCHER_ID_MAX + 1])
+{
+	int result = more(p);
+
+	return result != SMX_OK ? result : get_text(p, id);
+}
+
+int
+wire_get_event(struct watcher_packet *p, struct smx_queue_event *event)
+{
+	unsigned kind, presence;
+	int result = more(p);
+
+	if (result != SMX_OK)
+		return result;
+	memset(event, 0, sizeof(*event));
+	if (get_small(p, SMX_QUEUE_RESET, &kind) != SMX_OK || kind == 0 ||
+	    get_small(p, SMX_PRESENCE_LINKED, &presence) != SMX_OK ||
+	    get(p, 8, &event->token) != SMX_OK ||
+	    get_text(p, event->id) != SMX_OK ||
+	    get_text(p, event->other) != SMX_OK)
+		return SMX_EPROTO;
+	event->kind = (enum smx_queue_event_kind)kind;
+	event->presence = (enum smx_presence)presence;
+	return SMX_OK;
+}
+
+int
+wire_get_state(struct watcher_packet *p, struct smx_queue_state *state,
+    int *known)
+{
+	unsigned flag[3], is_known;
+	struct smx_queue_state s;
+
+	memset(&s, 0, sizeof(s));
+	if (more(p) != SMX_OK || get_small(p, 1, &is_known) != SMX_OK ||
+	    p->len - p->at < sizeof(s.epoch.id))
+		return SMX_EPROTO;
+	memcpy(s.epoch.id, p->data + p->at, sizeof(s.epoch.id));
+	p->at += sizeof(s.epoch.id);
+	if (get(p, 8, &s.epoch.counter) != SMX_OK ||
+	    get_small(p, 1, &flag[0]) != SMX_OK ||
+	    get_small(p, 1, &flag[1]) != SMX_OK ||
+	    get_small(p, SMX_MTA_DOWN, &flag[2]) != SMX_OK ||
+	    more(p) != SMX_ENOTFOUND)
+		return SMX_EPROTO;
+	s.unclean = (int)flag[0];
+	s.links_known = (int)flag[1];
+	s.mta = (enum smx_mta_health)flag[2];
+	*state = s;
+	*known = (int)is_known;
+	return SMX_OK;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef IO_STORE_DIR_H
+#define IO_STORE_DIR_H
+
+#include <stddef.h>
+
+#include <shadowmx/err.h>
+
+#include "io/store_body.h"
+
+/*
+ * The store's folder: ours alone, and one process at a time (doc/STORE).
+ */
+#define STORE_DATABASE "shadows.db"
+#define STORE_LOG      STORE_DATABASE "-wal"
+
+struct store_dir {
+	int folder;
+	int lock;
+	struct bodies bodies;
+	char *database; /* path of the database, which exists */
+};
+
+/* SMX_EBUSY, SMX_EPERM, SMX_EIO, with a sentence in why. */
+int store_dir_open(struct store_dir *dir, const char *path, char *why,
+    size_t why_size) SMX_MUST_USE;
+void store_dir_close(struct store_dir *dir); /* accepts a zeroed one's -1s */
+
+#endif

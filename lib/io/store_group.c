@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "io/store_group.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/crash.h"
+#include "base/log.h"
+#include "io/store_rules.h"
+
+#ifdef MUTANT_TELL_BEFORE_COMMIT
+#include <unistd.h>
+#endif
+
+/* A work that takes part in the transaction; any result code is final. */
+#define OPEN 1
+
+static int
+effect_found(struct group *group, int removed, const struct row_found *found,
+    const char *file)
+{
+	struct usage_row row = {
+		.state = found->row.state,
+		.rows = 1,
+		.size = found->row.size,
+		.cost = found->row.size + found->envelope_len,
+	};
+	int result = usage_peer(group->usage, found->row.primary, &row.peer);
+
+	if (result == SMX_OK)
+		result = effects_add(&group->effects, removed, &row, file);
+	return result;
+}
+
+static int
+insert(struct group *group, struct smx_draft *draft)
+{
+	struct usage_row row;
+	int result = rows_insert(group->rows, draft);
+
+	if (result != SMX_OK)
+		return result;
+	draft_usage(draft, &row);
+	draft->kept = 1;
+	return effects_add(&group->effects, 0, &row, "");
+}
+
+static void
+inherit(struct smx_row *row, const struct smx_row *old)
+{
+	row->state = old->state;
+	row->stored_ms = old->stored_ms;
+	row->state_ms = old->state_ms;
+	row->next_try_ms = old->next_try_ms;
+	row->attempts = old->attempts;
+	text_copy(row->handed_id, sizeof(row->handed_id), old->handed_id);
+	text_copy(row->reason, sizeof(row->reason), old->reason);
+}
+
+/* The same content again for a row whose own has gone bad: the row keeps what
+ * has become of it, its content is the new one. */
+static int
+replace(struct group *group, struct smx_draft *draft, struct row_found *found)
+{
+	int result = rows_delete(group->rows, found);
+
+	if (result == SMX_OK)
+		result = effect_found(group, 1, found, found->file);
+	if (result != SMX_OK)
+		return result;
+	if (!found->damaged)
+		inherit(&draft->row, &found->row);
+	return insert(group, draft);
+}
+
+static int
+apply_commit(struct group *group, struct work *work)
+{
+	struct smx_draft *draft = work->draft;
+	const struct smx_row *row = &draft->row;
+	struct row_found found;
+	int result = rows_find(group->rows, &row->key, &found);
+
+	if (result == SMX_ENOTFOUND) {
+		if (tombs_has(group->tombs, row->primary, &row->key)) {
+			work->outcome = SMX_EGONE;
+			return SMX_OK;
+		}
+		return insert(group, draft);
+	}
+	if (result != SMX_OK)
+		return result;
+	if (found.damaged && strcmp(found.row.primary, row->primary) == 0)
+		return replace(group, draft, &found);
+	work->outcome = rules_repeat(&found.row, row->primary, row->digest);
+	if (work->outcome != SMX_EEXIST || !draft->replace)
+		return SMX_OK;
+	work->outcome = SMX_OK;
+	return replace(group, draft, &found);
+}
+
+static int
+drop_one(struct group *group, struct work *work, const struct smx_key *key)
+{
+	const char *owner = work->owner;
+	struct row_found found;
+	int result = rows_find(group->rows, key, &found);
+
+	if (result == SMX_OK) {
+		if (!rules_may_drop(&found.row, owner)) {
+			work->foreign++;
+			return SMX_OK;
+		}
+		owner = found.row.primary;
+		result = rows_delete(group->rows, &found);
+		if (result == SMX_OK)
+			result = effect_found(group, 1, &found, found.file);
+	} else if (result == SMX_ENOTFOUND) {
+		result = SMX_OK;
+	}
+	if (result == SMX_OK)
+		result = tombs_add(group->tombs, owner != NULL ? owner : "",
+		    key, clock_wall_ms());
+	return result;
+}
+
+static int
+apply_drop(struct group *group, struct work *work)
+{
+	int result = SMX_OK;
+
+	work->foreign = 0;
+	for (size_t i = 0; result == SMX_OK && i < work->count; i++)
+		result = drop_one(group, work, &work->keys[i]);
+	return result;
+}
+
+static int
+apply_mark(struct group *group, struct work *work)
+{
+	struct row_found found;
+	int result = rows_find(group->rows, &work->keys[0], &found);
+
+	if (result == SMX_ENOTFOUND) {
+		work->outcome = SMX_ENOTFOUND;
+		return SMX_OK;
+	}
+	if (result != SMX_OK)
+		return result;
+	result = effect_found(group, 1, &found, "");
+	if (result != SMX_OK)
+		return result;
+	work->outcome = rules_apply(&found.row, &work->change);
+	if (work->outcome == SMX_OK && work->rcpt_states != NULL)
+		work->outcome =
+		    rules_rcpt_states(work->rcpt_states, found.row.recipients);
+	if (work->outcome != SMX_OK) {
+		group->effects.count--;
+		return SMX_OK;
+	}
+	result = rows_change(group->rows, &found.row, work->rcpt_states);
+	if (result == SMX_OK)
+		result = effect_found(group, 0, &found, "");
+	return result;
+}
+
+static int
+apply(struct group *group, struct work *work)
+{
+	work->outcome = SMX_OK;
+	switch (work->kind) {
+	case WORK_COMMIT:
+		return apply_commit(group, work);
+	case WORK_DROP:
+		return apply_drop(group, work);
+	case WORK_MARK:
+		return apply_mark(group, work);
+	case WORK_META:
+		return rows_meta_set(group->rows, work->name, work->value);
+	}
+	return SMX_EINVAL;
+}
+
+static int
+save_tombs(struct group *group)
+{
+	struct tombs_sink sink;
+
+	graves_sink(group->graves, &sink);
+	return tombs_save(group->tombs, &sink);
+}
+
+static void
+finish(struct work *list, int unless)
+{
+	for (struct work *work = list; work != NULL; work = work->next)
+		if (work->result == OPEN)
+			work->result =
+			    unless == SMX_OK ? work->outcome : unless;
+}
+
+/* 3 and 4.  *unsure: it failed where nobody can know. */
+static int
+transact(struct group *group, struct work *list, int *unsure)
+{
+	int result = db_begin(group->db);
+
+	for (struct work *work = list; result == SMX_OK && work != NULL;
+	     work = work->next)
+		if (work->result == OPEN)
+			result = apply(group, work);
+	if (result == SMX_OK)
+		result = save_tombs(group);
+	if (result == SMX_OK) {
+#ifdef MUTANT_TELL_BEFORE_COMMIT
+		finish(list, SMX_OK);
+		workq_tell(group->queue, list);
+		usleep(20000);
+#endif
+		crash_point("before COMMIT");
+		result = db_commit(group->db);
+		crash_point("after COMMIT");
+		*unsure = result == SMX_EIO || result == SMX_ECORRUPT;
+	}
+	if (result != SMX_OK)
+		db_rollback(group->db);
+	return result;
+}
+
+static int
+has_open_file(const struct work *list)
+{
+	for (; list != NULL; list = list->next)
+		if (list->result == OPEN && list->kind == WORK_COMMIT &&
+		    list->draft->fd >= 0)
+			return 1;
+	return 0;
+}
+
+static void
+settle(struct group *group, struct work *list)
+{
+	tombs_saved(group->tombs);
+	group->commits++;
+	for (struct work *work = list; work != NULL; work = work->next) {
+		if (work->result != OPEN || work->kind != WORK_COMMIT)
+			continue;
+		draft_settle(work->draft);
+		group->committed += work->outcome == SMX_OK;
+	}
+	effects_count(&group->effects, group->usage);
+}
+
+void
+group_distrust(struct group *group, int result)
+{
+	struct log_line l;
+
+	if (atomic_exchange(&group->failed, 1) != 0)
+		return;
+	log_begin(&l, SMX_LOG_ERR, NULL, "store_failed");
+	log_err(&l, "result", result);
+	log_end(&l);
+}
+
+/* Nothing of a failed transaction is there, unless nobody can know. */
+static void
+undo(struct group *group, struct work *list, int unsure)
+{
+	for (struct work *work = list; work != NULL; work = work->next)
+		if (work->kind == WORK_COMMIT && work->result == OPEN)
+			work->draft->kept = unsure;
+	group->effects.count = 0;
+}
+
+static int
+attempt(struct group *group, struct work *list)
+{
+	int unsure = 0, result = SMX_OK;
+
+	group->effects.count = 0;
+	if (has_open_file(list))
+		result = bodies_sync(group->bodies);
+	if (result == SMX_OK)
+		result = transact(group, list, &unsure);
+	if (result == SMX_OK) {
+		settle(group, list);
+		finish(list, SMX_OK);
+		return SMX_OK;
+	}
+	undo(group, list, unsure);
+	if (result == SMX_EIO || result == SMX_ECORRUPT)
+		group_distrust(group, result);
+	if (unsure)
+		finish(list, SMX_EUNSURE);
+	return result;
+}
+
+/* An emptied log is written again from its start, in place; emptying it may
+ * need room for as much in the database as the log holds, which is what the
+ * reserve is measured by. */
+static int
+make_room(struct group *group)
+{
+	int left, result = db_checkpoint(group->db, &left);
+
+	if (result == SMX_EIO || result == SMX_ECORRUPT)
+		group_distrust(group, result);
+	return result;
+}
+
+/* On a full disk new shadows are refused; what makes room or is small gets
+ * every chance. */
+static int
+attempt_full(struct group *group, struct work *list)
+{
+	int open = 0, result;
+
+	for (struct work *work = list; work != NULL; work = work->next) {
+		if (work->result == OPEN && work->kind == WORK_COMMIT)
+			work->result = SMX_EFULL;
+		open |= work->result == OPEN;
+	}
+	if (!open)
+		return SMX_OK;
+	if (make_room(group) == SMX_EFULL && reserve_spend(group->bodies))
+		(void)!make_room(group);
+	result = attempt(group, list);
+	if (result == SMX_EFULL && reserve_spend(group->bodies))
+		result = attempt(group, list);
+	return result;
+}
+
+void
+group_run(struct group *group, struct work *list)
+{
+	int result = SMX_EIO;
+
+	for (struct work *work = list; work != NULL; work = work->next)
+		work->result = OPEN;
+	if (!group->failed)
+		result = attempt(group, list);
+	if (result == SMX_EFULL && !group->failed)
+		result = attempt_full(group, list);
+	if (result == SMX_EBUSY || result == SMX_ECORRUPT)
+		result = SMX_EIO;
+	finish(list, result);
+	crash_point("before telling");
+	workq_tell(group->queue, list);
+}
+
+void
+group_clean(struct group *group)
+{
+	effects_clean(&group->effects, group->bodies);
+}
+
+void
+group_prune(struct group *group, int64_t before_ms)
+{
+	struct tombs_sink sink;
+	int unsure = 0, result;
+
+	graves_sink(group->graves, &sink);
+	result = tombs_prune(group->tombs, before_ms, &sink);
+	if (result == SMX_OK)
+		result = transact(group, NULL, &unsure);
+	if (result == SMX_OK)
+		tombs_saved(group->tombs);
+	else if (result == SMX_EIO || result == SMX_ECORRUPT)
+		group_distrust(group, result);
+}
+
+void
+group_checkpoint(struct group *group)
+{
+	int left, result;
+
+	crash_point("before a checkpoint");
+	result = db_checkpoint(group->db, &left);
+	crash_point("after a checkpoint");
+	if (result == SMX_EIO || result == SMX_ECORRUPT)
+		group_distrust(group, result);
+}
+
+void
+group_free(struct group *group)
+{
+	effects_free(&group->effects);
+}

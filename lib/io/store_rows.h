@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef IO_STORE_ROWS_H
+#define IO_STORE_ROWS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <shadowmx/store.h>
+
+#include "io/db_sqlite.h"
+#include "io/store_body.h"
+#include "io/store_draft.h"
+
+/*
+ * The writer's statements: every change to rows and values (doc/STORE).  All
+ * run inside a transaction of the caller.  Results as in db_sqlite.h.
+ */
+struct rows;
+
+int rows_open(struct rows **out, struct db *db) SMX_MUST_USE;
+void rows_close(struct rows **rows);
+
+/* A row and where its parts are. */
+struct row_found {
+	struct smx_row row;
+	uint64_t envelope_len;
+	int64_t content;          /* number in table content */
+	char file[BODY_NAME_MAX]; /* "" when the body is in the table */
+	int damaged;              /* a member cannot be what was written */
+};
+
+/* How row_read expects the columns. */
+#define ROW_COLUMNS                                                            \
+	"key, primary_name, queue_id, epoch_id, epoch_counter, state, size, "  \
+	"digest, recipients, stored_ms, state_ms, next_try_ms, attempts, "     \
+	"handed_id, reason, envelope_len, content, file"
+#define ROW_COLUMN_COUNT 18
+void row_read(struct db_stmt *stmt, struct row_found *found);
+
+#define ROW_KEY_BYTES 24
+/* Eight bytes, big endian: the order of bytes is the order of numbers. */
+void row_number_put(uint8_t out[8], uint64_t number);
+uint64_t row_number_get(const uint8_t in[8]);
+/* Exactly want bytes of a column, or non-zero. */
+int row_bytes(struct db_stmt *stmt, int column, void *out, size_t want);
+void row_key(const struct smx_key *key, uint8_t out[ROW_KEY_BYTES]);
+
+int rows_find(struct rows *rows, const struct smx_key *key,
+    struct row_found *found) SMX_MUST_USE;
+int rows_insert(struct rows *rows, const struct smx_draft *draft) SMX_MUST_USE;
+int rows_delete(struct rows *rows, const struct row_found *found) SMX_MUST_USE;
+/* rcpt_states NULL: unchanged */
+int rows_change(struct rows *rows, const struct smx_row *row,
+    const char *rcpt_states) SMX_MUST_USE;
+int rows_meta_set(struct rows *rows, const char *name,
+    const char *value) SMX_MUST_USE;
+
+#endif

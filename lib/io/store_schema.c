@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "io/store_schema.h"
+
+#include "io/store_rules.h"
+
+#define FORMAT_VERSION 1
+
+/*
+ * Rows are small and lie in key order, which is nearly the order of arrival;
+ * bytes lie apart, so that looking at rows reads no mail.  Most rows never
+ * leave state shadow: the last two indexes do not hold those and cost nothing.
+ */
+static const char schema[] =
+    "CREATE TABLE shadow("
+    " key BLOB PRIMARY KEY, primary_name TEXT NOT NULL,"
+    " queue_id TEXT NOT NULL, epoch_id BLOB NOT NULL,"
+    " epoch_counter INTEGER NOT NULL, state TEXT NOT NULL,"
+    " size INTEGER NOT NULL, digest BLOB NOT NULL,"
+    " recipients INTEGER NOT NULL, stored_ms INTEGER NOT NULL,"
+    " state_ms INTEGER NOT NULL, next_try_ms INTEGER NOT NULL DEFAULT 0,"
+    " attempts INTEGER NOT NULL DEFAULT 0,"
+    " handed_id TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '',"
+    " envelope_len INTEGER NOT NULL, content INTEGER NOT NULL,"
+    " file TEXT, rcpt_states TEXT, seal BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX shadow_primary ON shadow(primary_name, key);"
+    "CREATE INDEX shadow_state ON shadow(state, key, next_try_ms)"
+    " WHERE state <> 'shadow';"
+    "CREATE INDEX shadow_taken ON shadow(key, state, next_try_ms)"
+    " WHERE state <> 'shadow';"
+    "CREATE TABLE content("
+    " id INTEGER PRIMARY KEY, envelope BLOB NOT NULL, body BLOB);"
+    "CREATE TABLE finished("
+    " primary_name TEXT NOT NULL, incarnation BLOB NOT NULL,"
+    " lo BLOB NOT NULL, hi BLOB NOT NULL, changed_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(primary_name, incarnation, lo)) WITHOUT ROWID;"
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL)"
+    " WITHOUT ROWID;"
+    "PRAGMA application_id=1397577777;"
+    "PRAGMA user_version=1;";
+
+static int
+schema_version(struct db *db, int64_t *version)
+{
+	struct db_stmt *stmt = NULL;
+	int result = db_prepare(db, &stmt, "PRAGMA user_version");
+
+	if (result != SMX_OK)
+		return result;
+	result = db_step(stmt);
+	if (result == SMX_OK)
+		*version = db_int(stmt, 0);
+	db_finalize(&stmt);
+	return result;
+}
+
+int
+schema_make(struct db *db)
+{
+	int64_t version = 0;
+	int result = schema_version(db, &version);
+
+	if (result != SMX_OK || version == FORMAT_VERSION)
+		return result;
+	if (version != 0)
+		return SMX_ECONFIG;
+	result = db_begin(db);
+	if (result == SMX_OK)
+		result = db_exec(db, schema);
+	if (result == SMX_OK)
+		result = db_commit(db);
+	if (result != SMX_OK)
+		db_rollback(db);
+	return result;
+}
+
+static int
+load_sum(struct db_stmt *stmt, struct usage *usage)
+{
+	struct usage_row row = {
+		.state = row_state_parse(db_text(stmt, 1)),
+		.rows = (uint64_t)db_int(stmt, 2),
+		.size = (uint64_t)db_int(stmt, 3),
+		.cost = (uint64_t)db_int(stmt, 4),
+	};
+	int result = usage_peer(usage, db_text(stmt, 0), &row.peer);
+
+	if (row.state == 0)
+		row.state = SMX_ROW_QUARANTINED;
+	if (result == SMX_OK)
+		usage_add(usage, &row);
+	return result;
+}
+
+int
+schema_count(struct db *db, struct usage *usage)
+{
+	struct db_stmt *stmt = NULL;
+	int result = db_prepare(db, &stmt,
+	    "SELECT primary_name, state, count(*), sum(size),"
+	    " sum(size + envelope_len) FROM shadow GROUP BY 1, 2");
+
+	while (result == SMX_OK) {
+		result = db_step(stmt);
+		if (result == SMX_OK)
+			result = load_sum(stmt, usage);
+	}
+	db_finalize(&stmt);
+	return result == SMX_ENOTFOUND ? SMX_OK : result;
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <shadowmx/store.h>
+
+#include "io/store_content.h"
+#include "io/store_rules.h"
+#include "io/store_shelf.h"
+
+/* A disk that takes longer has failed as far as a waiting session goes. */
+#define DURABLE_WAIT_MS 60000
+
+/* A failed look: the disk's trouble is told as such, the rest as it is. */
+static int
+looked(int result)
+{
+	return result == SMX_EBUSY || result == SMX_EFULL ? SMX_EIO : result;
+}
+
+/* ---- a shadow comes in ---- */
+
+/*
+ * Something is there under this key.  When it can be told already that the
+ * same bytes are there and sound, or that they are others, the copy need not be
+ * written again; damaged ones are to be replaced by it.
+ */
+static int
+repeat(struct shelf *shelf, const struct smx_shadow_head *head, int *replace)
+{
+	struct smx_content content;
+	struct row_found found;
+	int result = view_find(shelf->view, &head->key, &found);
+
+	*replace = 0;
+	if (result == SMX_ENOTFOUND)
+		return tombs_has(shelf->group.tombs, head->primary, &head->key)
+			   ? SMX_EGONE
+			   : SMX_OK;
+	if (result != SMX_OK)
+		return looked(result);
+	if (strcmp(found.row.primary, head->primary) != 0)
+		return SMX_ECONFLICT;
+	result =
+	    stored_open(shelf->view, &shelf->dir.bodies, &head->key, &content);
+	*replace = result == SMX_ECORRUPT;
+	if (result != SMX_OK)
+		return *replace ? SMX_OK : result;
+	stored_close(&content);
+	if (head->digest == NULL)
+		return SMX_OK;
+	return rules_repeat(&found.row, head->primary, head->digest);
+}
+
+static int
+op_begin(void *ctx, const struct smx_shadow_head *head, struct smx_draft **out)
+{
+	struct shelf *shelf = ctx;
+	struct smx_draft *draft;
+	int replace, result;
+
+	if (shelf_down(shelf))
+		return SMX_EIO;
+	result = rules_head(head);
+	if (result == SMX_OK)
+		result = repeat(shelf, head, &replace);
+	if (result == SMX_OK)
+		result = draft_new(&draft, head, shelf->group.usage);
+	if (result != SMX_OK)
+		return result;
+	draft->replace = replace;
+	if (head->size > shelf->body_file_bytes)
+		result = draft_to_file(draft, &shelf->dir.bodies);
+	if (result != SMX_OK) {
+		draft_free(&draft);
+		return result == SMX_EEXIST ? SMX_EIO : result;
+	}
+	*out = draft;
+	return SMX_OK;
+}
+
+static int
+op_write(void *ctx, struct smx_draft *draft, const void *data, size_t len)
+{
+	struct shelf *shelf = ctx;
+	int result;
+
+	if (shelf_down(shelf))
+		return SMX_EIO;
+	result = draft_write(draft, data, len);
+	if (result == SMX_EIO)
+		group_distrust(&shelf->group, result);
+	return result;
+}
+
+static int
+sync_draft(struct shelf *shelf, struct smx_draft *draft)
+{
+	int result = draft_finish(draft);
+
+	if (result == SMX_OK && draft->fd >= 0) {
+		result = body_sync(draft->fd);
+		if (result == SMX_EIO)
+			group_distrust(&shelf->group, result);
+	}
+	return result;
+}
+
+static int
+op_commit(void *ctx, struct smx_draft **draft_ref)
+{
+	struct shelf *shelf = ctx;
+	struct smx_draft *draft = *draft_ref;
+	struct work *work = NULL;
+	int result = SMX_EIO;
+
+	*draft_ref = NULL;
+	if (!shelf_down(shelf))
+		result = sync_draft(shelf, draft);
+	if (result == SMX_OK) {
+		work = work_commit_take(draft);
+		if (work == NULL)
+			result = SMX_ENOMEM;
+	}
+	if (result != SMX_OK) {
+		draft_free(&draft);
+		return result;
+	}
+	return workq_ask(shelf->group.queue, work, DURABLE_WAIT_MS, NULL);
+}
+
+static void
+op_abort(void *ctx, struct smx_draft **draft)
+{
+	(void)ctx;
+	draft_free(draft);
+}
+
+/* ---- changes ---- */
+
+static int
+ask(struct shelf *shelf, struct work *work, size_t *foreign)
+{
+	if (work == NULL)
+		return SMX_ENOMEM;
+	return workq_ask(shelf->group.queue, work, DURABLE_WAIT_MS, foreign);
+}
+
+static int
+op_drop(void *ctx, const char *primary, const struct smx_key *keys,
+    size_t count, size_t *foreign)
+{
+	struct shelf *shelf = ctx;
+	size_t ignored;
+
+	if (shelf_down(shelf))
+		return SMX_EIO;
+	if (primary != NULL &&
+	    (primary[0] == '\0' || strlen(primary) > SMX_NAME_MAX))
+		return SMX_EINVAL;
+	if (count > STORE_DROP_KEYS_MAX)
+		return SMX_ELIMIT;
+	return ask(shelf, work_drop(primary, keys, count),
+	    foreign != NULL ? foreign : &ignored);
+}
+
+static int
+op_mark(void *ctx, const struct smx_key *key,
+    const struct smx_row_change *change)
+{
+	int result = rules_change(change);
+
+	if (result != SMX_OK)
+		return result;
+	return shelf_down(ctx) ? SMX_EIO
+			       : ask(ctx, work_mark(key, change), NULL);
+}
+
+static int
+op_meta_set(void *ctx, const char *name, const char *value)
+{
+	int result = rules_meta(name, value);
+
+	if (result != SMX_OK)
+		return result;
+	return shelf_down(ctx) ? SMX_EIO
+			       : ask(ctx, work_meta(name, value), NULL);
+}
+
+/* ---- looking ---- */
+
+static int
+op_scan(void *ctx, const struct smx_store_filter *filter, smx_row_fn each,
+    void *each_ctx)
+{
+	struct shelf *shelf = ctx;
+
+	if (shelf_down(shelf))
+		return SMX_EIO;
+	return rules_scan(filter, view_page, shelf->view, each, each_ctx);
+}
+
+static int
+op_get(void *ctx, const struct smx_key *key, struct smx_row *row)
+{
+	struct shelf *shelf = ctx;
+	struct row_found found;
+	int result;
+
+	if (shelf_down(shelf))
+		return SMX_EIO;
+	result = view_find(shelf->view, key, &found);
+	if (result == SMX_OK)
+		*row = found.row;
+	return looked(result);
+}
+
+static int
+op_envelope(void *ctx, const struct smx_key *key, char **text, size_t *len,
+    char **rcpt_states)
+{
+	struct shelf *shelf = ctx;
+
+	if (shelf_down(shelf))
+		return SMX_EIO;
+	return looked(view_envelope(shelf->view, key, text, len, rcpt_states));
+}
+
+static int
+op_open(void *ctx, const struct smx_key *key, struct smx_content *content)
+{
+	struct shelf *shelf = ctx;
+
+	if (shelf_down(shelf))
+		return SMX_EIO;
+	return looked(
+	    stored_open(shelf->view, &shelf->dir.bodies, key, content));
+}
+
+static void
+op_close_content(void *ctx, struct smx_content *content)
+{
+	(void)ctx;
+	stored_close(content);
+}
+
+static int
+op_meta_get(void *ctx, const char *name, char *value, size_t size)
+{
+	struct shelf *shelf = ctx;
+
+	if (shelf_down(shelf))
+		return SMX_EIO;
+	return looked(view_meta(shelf->view, name, value, size));
+}
+
+static int
+op_stats(void *ctx, struct smx_store_stats *stats)
+{
+	struct shelf *shelf = ctx;
+	struct smx_store_stats now = { .commits = shelf->group.commits,
+		.committed = shelf->group.committed };
+	int result;
+
+	if (shelf_down(shelf))
+		return SMX_EIO;
+	usage_stats(shelf->group.usage, &now);
+	result = view_oldest(shelf->view, &now.oldest_ms);
+	if (result == SMX_OK)
+		*stats = now;
+	return looked(result);
+}
+
+static int
+op_failed(void *ctx)
+{
+	return shelf_down(ctx);
+}
+
+/* ---- opening and closing ---- */
+
+static void
+op_close(void *ctx)
+{
+	shelf_close(ctx);
+}
+
+static const struct smx_store_ops sqlite_ops = {
+	.begin = op_begin,
+	.write = op_write,
+	.commit = op_commit,
+	.abort = op_abort,
+	.drop = op_drop,
+	.mark = op_mark,
+	.scan = op_scan,
+	.get = op_get,
+	.envelope = op_envelope,
+	.open = op_open,
+	.close_content = op_close_content,
+	.meta_get = op_meta_get,
+	.meta_set = op_meta_set,
+	.stats = op_stats,
+	.failed = op_failed,
+	.close = op_close,
+};
+
+int
+smx_store_open_sqlite(struct smx_store *out,
+    const struct smx_store_options *options, char *why, size_t why_size)
+{
+	struct shelf *shelf = NULL;
+	int result;
+
+	if (options->path == NULL || options->path[0] == '\0')
+		return SMX_EINVAL;
+	result = shelf_open(&shelf, options, why, why_size);
+	if (result != SMX_OK)
+		return result;
+	out->ctx = shelf;
+	out->ops = &sqlite_ops;
+	return SMX_OK;
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "io/store_work.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+
+struct workq {
+	pthread_mutex_t lock;
+	pthread_cond_t more; /* for the writer */
+	struct work *first, **last;
+	size_t waiting;
+	int closed;
+};
+
+static void
+cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+static int
+cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_mono_ms)
+{
+	struct timespec ts = { .tv_sec = (time_t)(until_mono_ms / 1000),
+		.tv_nsec = (long)(until_mono_ms % 1000) * 1000000 };
+
+	return pthread_cond_timedwait(cond, lock, &ts) == ETIMEDOUT;
+}
+
+static void
+work_free(struct work *work)
+{
+	draft_free(&work->draft);
+	free(work->owner);
+	free(work->keys);
+	free(work->handed_id);
+	free(work->rcpt_states);
+	free(work->reason);
+	free(work->name);
+	free(work->value);
+	pthread_cond_destroy(&work->told_cond);
+	free(work);
+}
+
+static struct work *
+work_new(enum work_kind kind)
+{
+	struct work *work = calloc(1, sizeof(*work));
+
+	if (work == NULL)
+		return NULL;
+	work->kind = kind;
+	work->refs = 2; /* the session's and the writer's */
+	cond_init(&work->told_cond);
+	return work;
+}
+
+struct work *
+work_commit_take(struct smx_draft *draft)
+{
+	struct work *work = work_new(WORK_COMMIT);
+
+	if (work != NULL)
+		work->draft = draft;
+	return work;
+}
+
+static int
+copy_text(char **out, const char *text)
+{
+	if (text == NULL)
+		return 1;
+	*out = strdup(text);
+	return *out != NULL;
+}
+
+static int
+copy_keys(struct work *work, const struct smx_key *keys, size_t count)
+{
+	work->keys = calloc(count == 0 ? 1 : count, sizeof(*keys));
+	if (work->keys == NULL)
+		return 0;
+	if (count != 0)
+		memcpy(work->keys, keys, count * sizeof(*keys));
+	work->count = count;
+	return 1;
+}
+
+struct work *
+work_drop(const char *owner, const struct smx_key *keys, size_t count)
+{
+	struct work *work = work_new(WORK_DROP);
+
+	if (work != NULL && (!copy_text(&work->owner, owner) ||
+				!copy_keys(work, keys, count))) {
+		work_free(work);
+		return NULL;
+	}
+	return work;
+}
+
+struct work *
+work_mark(const struct smx_key *key, const struct smx_row_change *change)
+{
+	struct work *work = work_new(WORK_MARK);
+
+	if (work == NULL)
+		return NULL;
+	if (!copy_keys(work, key, 1) ||
+	    !copy_text(&work->handed_id, change->handed_id) ||
+	    !copy_text(&work->rcpt_states, change->rcpt_states) ||
+	    !copy_text(&work->reason, change->reason)) {
+		work_free(work);
+		return NULL;
+	}
+	work->change = *change;
+	work->change.handed_id = work->handed_id;
+	work->change.rcpt_states = work->rcpt_states;
+	work->change.reason = work->reason;
+	return work;
+}
+
+struct work *
+work_meta(const char *name, const char *value)
+{
+	struct work *work = work_new(WORK_META);
+
+	if (work != NULL && (!copy_text(&work->name, name) ||
+				!copy_text(&work->value, value))) {
+		work_free(work);
+		return NULL;
+	}
+	return work;
+}
+
+int
+workq_new(struct workq **out)
+{
+	struct workq *queue = calloc(1, sizeof(*queue));
+
+	if (queue == NULL)
+		return SMX_ENOMEM;
+	pthread_mutex_init(&queue->lock, NULL);
+	cond_init(&queue->more);
+	queue->last = &queue->first;
+	*out = queue;
+	return SMX_OK;
+}
+
+void
+workq_free(struct workq **queue)
+{
+	if (*queue == NULL)
+		return;
+	pthread_cond_destroy(&(*queue)->more);
+	pthread_mutex_destroy(&(*queue)->lock);
+	free(*queue);
+	*queue = NULL;
+}
+
+/* Non-zero when nobody has taken it yet: then it never will be. */
+static int
+withdraw_locked(struct workq *queue, struct work *work)
+{
+	for (struct work **p = &queue->first; *p != NULL; p = &(*p)->next)
+		if (*p == work) {
+			*p = work->next;
+			if (work->next == NULL)
+				queue->last = p;
+			queue->waiting--;
+			return 1;
+		}
+	return 0;
+}
+
+static int
+wait_locked(struct workq *queue, struct work *work, int64_t wait_ms)
+{
+	int64_t until = clock_mono_ms() + wait_ms;
+
+	while (!work->told)
+		if (cond_wait(&work->told_cond, &queue->lock, until) &&
+		    !work->told) {
+			if (!withdraw_locked(queue, work))
+				return SMX_EUNSURE;
+			work->refs--;
+			return SMX_EIO;
+		}
+	return work->result;
+}
+
+int
+workq_ask(struct workq *queue, struct work *work, int64_t wait_ms,
+    size_t *foreign)
+{
+	int result, last;
+
+	pthread_mutex_lock(&queue->lock);
+	if (queue->closed || queue->waiting == WORK_WAITING_MAX) {
+		result = queue->closed ? SMX_ECLOSED : SMX_EFULL;
+		work->refs--;
+	} else {
+		*queue->last = work;
+		queue->last = &work->next;
+		queue->waiting++;
+		pthread_cond_signal(&queue->more);
+		result = wait_locked(queue, work, wait_ms);
+	}
+	if (result == SMX_OK && foreign != NULL)
+		*foreign = work->foreign;
+	last = --work->refs == 0;
+	pthread_mutex_unlock(&queue->lock);
+	/* Not under the lock: it may have a large file to remove. */
+	if (last)
+		work_free(work);
+	return result;
+}
+
+static size_t
+work_bytes(const struct work *work)
+{
+	return work->draft != NULL ? work->draft->body.len : 0;
+}
+
+static struct work *
+take_locked(struct workq *queue, size_t max, size_t max_bytes)
+{
+	struct work *list = queue->first, **end = &queue->first;
+	size_t bytes = 0;
+
+	for (; *end != NULL && max > 0 && bytes < max_bytes; max--) {
+		bytes += work_bytes(*end);
+		end = &(*end)->next;
+		queue->waiting--;
+	}
+	queue->first = *end;
+	*end = NULL;
+	if (queue->first == NULL)
+		queue->last = &queue->first;
+	return list;
+}
+
+struct work *
+workq_take(struct workq *queue, size_t max, size_t max_bytes, int64_t idle_ms,
+    int *stopped)
+{
+	int64_t until = clock_mono_ms() + idle_ms;
+	struct work *list;
+
+	pthread_mutex_lock(&queue->lock);
+	while (queue->first == NULL && !queue->closed)
+		if (cond_wait(&queue->more, &queue->lock, until))
+			break;
+	*stopped = queue->first == NULL && queue->closed;
+	list = take_locked(queue, max, max_bytes);
+	pthread_mutex_unlock(&queue->lock);
+	return list;
+}
+
+void
+workq_tell(struct workq *queue, struct work *list)
+{
+	pthread_mutex_lock(&queue->lock);
+	for (; list != NULL; list = list->next) {
+		list->told = 1;
+		pthread_cond_signal(&list->told_cond);
+	}
+	pthread_mutex_unlock(&queue->lock);
+}
+
+void
+workq_release(struct workq *queue, struct work *list)
+{
+	while (list != NULL) {
+		struct work *next = list->next;
+		int last;
+
+		pthread_mutex_lock(&queue->lock);
+		last = --list->refs == 0;
+		pthread_mutex_unlock(&queue->lock);
+		if (last)
+			work_free(list);
+		list = next;
+	}
+}
+
+void
+workq_close(struct workq *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	queue->closed = 1;
+	pthread_cond_broadcast(&queue->more);
+	pthread_mutex_unlock(&queue->lock);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include <shadowmx/submit.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/submit_talk.h"
+
+#define STEP_MS 60000
+
+static int
+converse(struct talk *t)
+{
+	int rc = talk_greet(t);
+
+	if (rc == SMX_OK)
+		rc = talk_check(t);
+	if (rc == SMX_OK)
+		rc = talk_trail(t);
+	if (rc == SMX_OK)
+		rc = talk_mail(t);
+	if (rc == SMX_OK)
+		rc = talk_rcpts(t);
+	if (rc != SMX_OK)
+		return rc;
+	if (t->accepted == 0)
+		return t->refused > 0 || t->deferred == 0 ? SMX_OK : SMX_ETEMP;
+	rc = talk_data(t);
+	return rc == SMX_OK ? talk_dot(t) : rc;
+}
+
+/* Accepted recipients of a message that was not taken are open again, or
+ * refused with it. */
+static void
+settle(struct talk *t, int rc)
+{
+	char state = rc == SMX_EREFUSED ? SMX_RCPT_REFUSED : SMX_RCPT_OPEN;
+
+	if (rc == SMX_OK)
+		return;
+	for (size_t i = 0; i < t->recipients; i++)
+		if (talk_wanted(t, i) &&
+		    t->result->rcpt_states[i] != SMX_RCPT_REFUSED)
+			t->result->rcpt_states[i] = state;
+}
+
+static void
+leave(struct talk *t)
+{
+	/* the answer is awaited so that our end does not look broken off */
+	if (!t->no_quit &&
+	    smtp_client_send(&t->client, "QUIT\r\n", 6) == SMX_OK)
+		(void)!smtp_client_reply(&t->client, &t->reply, 1000, NULL,
+		    NULL);
+	smtp_client_close(&t->client);
+}
+
+static int
+talk_run(struct talk *t)
+{
+	int rc = talk_measure(t);
+
+	if (rc != SMX_OK)
+		return rc;
+	rc = smtp_client_open(&t->client, t->smtp->target, t->smtp->step_ms,
+	    t->job->deadline_mono_ms);
+	if (rc != SMX_OK)
+		return talk_tell_failure(t, rc, SMX_EUNREACHABLE, "connect");
+	rc = converse(t);
+	leave(t);
+	return rc;
+}
+
+static int
+submit(void *ctx, const struct smx_submission *submission,
+    struct smx_submit_result *result)
+{
+	struct talk *t;
+	int rc;
+
+	result->queue_id[0] = '\0';
+	result->text[0] = '\0';
+	t = calloc(1, sizeof(*t));
+	if (t == NULL)
+		return SMX_ETEMP;
+	t->client.fd = -1;
+	t->smtp = ctx;
+	t->job = submission;
+	t->result = result;
+	t->recipients = smx_envelope_recipients(submission->envelope);
+	for (size_t i = 0; i < t->recipients; i++)
+		result->rcpt_states[i] = submission->rcpt_states == NULL
+					     ? SMX_RCPT_OPEN
+					     : submission->rcpt_states[i];
+	buf_init(&t->out, 0);
+	t->chunk = malloc(CHUNK_BYTES);
+	rc = t->chunk == NULL
+		 ? talk_tell(t, SMX_ETEMP, "submit", smx_strerror(SMX_ENOMEM))
+		 : talk_run(t);
+	settle(t, rc);
+	free(t->chunk);
+	buf_free(&t->out);
+	free(t);
+	return rc;
+}
+
+static void
+close_smtp(void *ctx)
+{
+	struct submit_smtp *smtp = ctx;
+
+	smtp_target_free(&smtp->target);
+	free(smtp->helo);
+	free(smtp);
+}
+
+static const struct smx_submit_ops ops = { submit, close_smtp };
+
+/* It becomes part of a command line. */
+static int
+helo_is_fit(const char *helo)
+{
+	size_t len = strlen(helo);
+
+	if (len == 0 || len > 255)
+		return 0;
+	for (; *helo != '\0'; helo++)
+		if (*helo <= 0x20 || *helo > 0x7e)
+			return 0;
+	return 1;
+}
+
+int
+smx_submit_open_smtp(struct smx_submit *out,
+    const struct smx_submit_smtp_options *options, char *why, size_t why_size)
+{
+	struct submit_smtp *smtp;
+	int rc = SMX_ENOMEM;
+
+	if (!helo_is_fit(options->helo)) {
+		(void)snprintf(why, why_size, "not a host name for EHLO");
+		return SMX_EINVAL;
+	}
+	smtp = calloc(1, sizeof(*smtp));
+	if (smtp == NULL)
+		return rc;
+	smtp->step_ms = options->step_ms > 0 ? options->step_ms : STEP_MS;
+	smtp->helo = strdup(options->helo);
+	if (smtp->helo != NULL)
+		rc = smtp_target_new(&smtp->target, options->target);
+	if (rc == SMX_OK) {
+		out->ctx = smtp;
+		out->ops = &ops;
+		return SMX_OK;
+	}
+	(void)snprintf(why, why_size, "%s: %s", options->target,
+	    rc == SMX_EINVAL ? "not ADDRESS:PORT or unix:/path"
+			     : smx_strerror(rc));
+	close_smtp(smtp);
+	return rc;
+}
+
+void
+smx_submit_close(struct smx_submit *out)
+{
+	if (out->ops != NULL)
+		out->ops->close(out->ctx);
+	out->ctx = NULL;
+	out->ops = NULL;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "check.h"
+
+#include <stdio.h>
+#include <sysexits.h>
+
+#include <shadowmx/identity.h>
+
+static void
+print_problem(void *ctx, const struct smx_config_problem *problem)
+{
+	char line[1024];
+
+	(void)ctx;
+	smx_config_problem_format(problem, line, sizeof(line));
+	fprintf(stderr, "%s\n", line);
+}
+
+void
+check_silent(void *ctx, const struct smx_config_problem *problem)
+{
+	(void)ctx;
+	(void)problem;
+}
+
+int
+check_load(const char *file, struct smx_config **out)
+{
+	return smx_config_load(out, file, print_problem, NULL) == SMX_OK
+		   ? EX_OK
+		   : EX_CONFIG;
+}
+
+static int
+check_key(const char *file, const struct smx_config *config)
+{
+	const char *key = smx_config_text(config, "peers.key");
+	char pin[SMX_PIN_TEXT], why[256] = "";
+	int rc;
+
+	if (key == NULL)
+		return EX_OK;
+	rc = smx_identity_pin(key, pin, why, sizeof(why));
+	if (rc == SMX_OK)
+		return EX_OK;
+	fprintf(stderr,
+	    "%s: peers.key = %s: %s; accepted: a key of \"shadowmxctl key "
+	    "generate\" that only its owner can read\n",
+	    file, key, why[0] == '\0' ? smx_strerror(rc) : why);
+	return EX_CONFIG;
+}
+
+int
+check_config(const char *file, struct smx_config **out)
+{
+	struct smx_config *config = NULL;
+	int status = check_load(file, &config);
+
+	if (status != EX_OK)
+		return status;
+	status = check_key(file, config);
+	if (out != NULL)
+		*out = config;
+	else
+		smx_config_release(&config);
+	return status;
+}

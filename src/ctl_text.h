@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef SRC_CTL_TEXT_H
+#define SRC_CTL_TEXT_H
+
+#include <stddef.h>
+
+/*
+ * Text for a terminal: whatever is not printable ASCII is shown as \xHH, so
+ * that no sender of mail can move the reader's cursor.
+ */
+
+/* What the daemon said, decoded: one code point below 256 stands for one byte.
+ * Returns out. */
+char *text_show(char *out, size_t size, const char *utf8);
+/* Bytes of our own files; malloc'ed. */
+char *text_escape(const char *bytes);
+void text_release(char **text);
+
+/* "3m 12s", "2d 4h", "350ms"; "-" for a negative one.  Returns out. */
+#define TEXT_SPAN 32
+char *text_age(char out[TEXT_SPAN], long long ms);
+/* "12", "3.4K", "20G"; "-" for a negative one.  Returns out. */
+char *text_size(char out[TEXT_SPAN], long long bytes);
+
+#endif

@@ -1,0 +1,170 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# store.sh [N [STRIDE]]: stop the store at every durable step (at most N), make
+# every sync and each STRIDE-th write (default 8) fail once; after each, what was
+# promised must be there.
+# Then the same checks must find two planted faults.
+#
+# STORE_CRASH names the folder of the three programs: store_crash, and built
+# with one fault each, store_crash_tell and store_crash_nofsync.
+set -u
+max=${1:-1000}
+stride=${2:-8}
+programs=${STORE_CRASH:-./test/crash}
+work=$(mktemp -d "${TMPDIR:-/tmp}/store_crash.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+# The leak check of a sanitized build cannot run under strace.
+ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+export ASAN_OPTIONS
+passed=0
+failed=0
+quiet=
+
+ok()
+{
+	passed=$((passed + 1))
+}
+
+bad()
+{
+	failed=$((failed + 1))
+	[ -n "$quiet" ] || echo "FAILED: $*"
+}
+
+fresh()
+{
+	rm -rf "$work/box"
+	mkdir -m 0700 "$work/box"
+}
+
+# verified WHAT: the store against the promises of the last run
+verified()
+{
+	if "$programs/store_crash" verify "$work/box/store" "$work/said" \
+	    >"$work/verdict" 2>"$work/log"; then
+		ok
+	else
+		bad "$1: $(grep 'not so' "$work/verdict" | head -3)"
+	fi
+}
+
+# stops PROGRAM: a stop at step 1, 2, 3 ... until it gets through
+stops()
+{
+	at=1
+	while [ "$at" -le "$max" ]; do
+		fresh
+		SMX_CRASH_AT=$at "$programs/$1" run "$work/box/store" \
+		    >"$work/said" 2>"$work/where"
+		status=$?
+		case $status in
+		0) verified "no stop"; return ;;
+		100) verified "stop $at ($(grep 'crash point' "$work/where"))" ;;
+		*) bad "stop $at: exit status $status"; return ;;
+		esac
+		at=$((at + 1))
+	done
+}
+
+# order PROGRAM: between an attempt and its promise there must be a sync of the
+# log, and of the body and its folder before that when it has a file
+order()
+{
+	fresh
+	strace -f -y -s 64 -o "$work/trace" \
+	    -e trace=write,fsync,fdatasync \
+	    "$programs/$1" alone "$work/box/store" >"$work/said" 2>&1
+	awk '
+	function synced(what) {
+		if (what ~ /shadows\.db-wal>/) { if (!large || (body && dir)) wal = 1 }
+		else if (what ~ /bodies>/) { if (body) dir = 1 }
+		else if (what ~ /bodies\//) body = 1
+	}
+	/ write\(1</ && /"(TRY|DROP|MARK|SET) / {
+		wal = body = dir = large = 0
+		if ($0 ~ /"TRY/) { split($0, w, /"|\\n/); split(w[2], p, " "); large = p[3] > 4096 }
+	}
+	/ (fsync|fdatasync)\(/ {
+		if ($0 ~ /unfinished/) pending[$1] = $0
+		else if ($0 ~ /= 0$/) synced($0)
+	}
+	/(fsync|fdatasync) resumed/ { if ($0 ~ /= 0$/) synced(pending[$1]) }
+	/ write\(1</ && /"(OK|DROPPED|MARKED|WAS_SET) / {
+		n++
+		if (!wal) { lies++; print "promised without a sync: " $0 }
+	}
+	END { print n + 0, "promises,", lies + 0, "without a sync"
+	      exit lies > 0 || n < 10 }' "$work/trace" >"$work/verdict"
+	if [ $? -eq 0 ]; then
+		ok
+	else
+		bad "order: $(head -1 "$work/verdict")"
+	fi
+	tail -1 "$work/verdict"
+}
+
+# inject CALLS ERROR MUST STRIDE: the k-th such call of each thread fails once,
+# for all k or each STRIDE-th; MUST is what that has to lead to: a store that is
+# "dead" or still "alive"
+inject()
+{
+	k=1
+	while [ "$k" -le "$max" ]; do
+		fresh
+		strace -f -o "$work/trace" -e "trace=$1" \
+		    -e "inject=$1:error=$2:when=$k" \
+		    "$programs/store_crash" run "$work/box/store" \
+		    >"$work/said" 2>"$work/log"
+		status=$?
+		if ! grep -q INJECTED "$work/trace"; then
+			break
+		fi
+		if [ "$status" -ne 0 ] && [ "$status" -ne 3 ]; then
+			bad "$2 at $1 $k: exit status $status"
+		elif [ "$3" = alive ] && grep -q '^FAILED' "$work/said"; then
+			bad "$2 at $1 $k: the store gave up"
+		elif [ "$3" = dead ] && grep -q '^FAIL.* \(io\|unsure\)' \
+		    "$work/said" && ! grep -q '^FAILED' "$work/said"; then
+			bad "$2 at $1 $k: the store went on"
+		elif grep -q '^LIE' "$work/said"; then
+			bad "$2 at $1 $k: $(grep '^LIE' "$work/said" | head -1)"
+		else
+			verified "$2 at $1 $k"
+		fi
+		k=$((k + $4))
+	done
+	echo "$2 at $1: up to call $k of each thread"
+}
+
+# caught WHAT COMMAND: the checks must fail for a planted fault
+caught()
+{
+	was=$failed
+	quiet=1
+	"$2" "$3" >/dev/null
+	quiet=
+	found=$((failed - was))
+	failed=$was
+	if [ "$found" -gt 0 ]; then
+		ok
+		echo "planted fault found: $1 ($found times)"
+	else
+		bad "planted fault not found: $1"
+	fi
+}
+
+stops store_crash
+echo "stopped at $((at - 1)) steps"
+caught "told before COMMIT" stops store_crash_tell
+if command -v strace >/dev/null; then
+	order store_crash
+	caught "no sync" order store_crash_nofsync
+	inject fsync,fdatasync EIO dead 1
+	inject pwrite64 EIO dead "$stride"
+	inject pwrite64 ENOSPC alive "$stride"
+else
+	bad "strace is missing"
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

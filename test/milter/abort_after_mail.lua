@@ -1,0 +1,23 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+--
+-- The client gives up after MAIL.  The connection's next message is whole and
+-- alone.
+
+local h = dofile(srcdir .. "/harness.lua")
+
+h.run(function()
+	local conn = h.connect()
+
+	for n = 1, 3 do
+		h.ok(mt.mailfrom(conn, "<old@example.net>"), "MAIL")
+		h.ok(mt.abort(conn), "abort")
+	end
+	h.deliver(conn, { id = h.id(), rcpts = { "ok@example.org" } })
+	h.accepted(conn)
+	local shadow = h.sent(h.id())
+	h.same(shadow.content, h.content, "content")
+	h.same(shadow.MAIL, "<sender@example.net>", "MAIL")
+	h.same(#shadow.RCPT, 1, "recipients")
+	h.same(h.shadow(h.id("old")), nil, "shadow of the aborted message")
+	mt.disconnect(conn)
+end)

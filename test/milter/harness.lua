@@ -1,0 +1,203 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+--
+-- Shared by every script here.  The milter under test runs already (run.sh
+-- starts it, with the configuration suite.conf and the scripted peers of
+-- scripted_link.h); -D sock= says where, -D dump= where it leaves its log and
+-- what it sent to the peers.  -D name= is the script's own name and part of
+-- its queue ids, so that scripts can run side by side.
+
+local h = {}
+
+io.stdout:setvbuf("no")
+
+-- miltertest can drop the text of a failure that happens inside a function.
+function h.run(main)
+	local good, why = xpcall(main, debug.traceback)
+	if not good then
+		io.stderr:write(name, ": ", tostring(why), "\n")
+		error(why)
+	end
+end
+
+-- mt.* calls answer nil when all is well and a string when it is not.
+function h.ok(err, step)
+	if err ~= nil then
+		error(step .. ": " .. tostring(err), 2)
+	end
+end
+
+function h.same(got, want, what)
+	if got ~= want then
+		error(string.format("%s: got %q, want %q", what,
+		    tostring(got), tostring(want)), 2)
+	end
+end
+
+function h.expect(conn, want, step)
+	local got = mt.getreply(conn)
+	if got ~= want then
+		error(string.format("%s: got '%s', want '%s'", step,
+		    string.char(got), string.char(want)), 2)
+	end
+end
+
+function h.id(n)
+	return name .. "-" .. (n or 1)
+end
+
+-- steps: what this MTA offers, all when nil.
+function h.connect(address, steps)
+	local conn = mt.connect(sock, 40, 0.05)
+	if steps ~= nil then
+		h.ok(mt.negotiate(conn, 6, steps, SMFIF_ADDHDRS), "negotiate")
+	else
+		h.ok(mt.negotiate(conn, nil, nil, nil), "negotiate")
+	end
+	mt.macro(conn, SMFIC_CONNECT, "{daemon_name}", "smtpd")
+	h.ok(mt.conninfo(conn, "client.example.net", address or "192.0.2.7"),
+	    "connect")
+	h.ok(mt.helo(conn, "client.example.net"), "HELO")
+	return conn
+end
+
+-- The envelope up to and with DATA.  m: id, sender, mail (parameters), rcpts,
+-- rcpt_params, macros (at MAIL), no_data.
+function h.envelope(conn, m)
+	if m.macros ~= nil then
+		mt.macro(conn, SMFIC_MAIL, table.unpack(m.macros))
+	end
+	h.ok(mt.mailfrom(conn, m.sender or "<sender@example.net>",
+	    table.unpack(m.mail or {})), "MAIL")
+	h.expect(conn, SMFIR_CONTINUE, "MAIL")
+	for _, rcpt in ipairs(m.rcpts) do
+		h.ok(mt.rcptto(conn, "<" .. rcpt .. ">",
+		    table.unpack(m.rcpt_params or {})), "RCPT")
+		h.expect(conn, SMFIR_CONTINUE, "RCPT " .. rcpt)
+	end
+	if m.id ~= nil then
+		mt.macro(conn, 84, "i", m.id)
+	end
+	if not m.no_data then
+		h.ok(mt.data(conn), "DATA")
+		h.expect(conn, m.at_data or SMFIR_CONTINUE, "DATA")
+	end
+end
+
+h.fields = { { "Subject", " test" } }
+h.content = "Subject: test\r\n\r\none line\r\n"
+
+-- Values with their leading space: miltertest puts one in front where it was
+-- negotiated, and an MTA takes it away where it was not.  Other beginnings are
+-- rawcases.c's.
+function h.header(conn, fields)
+	for _, f in ipairs(fields or h.fields) do
+		h.same(f[2]:sub(1, 1), " ", "the script's leading space")
+		h.ok(mt.header(conn, f[1], f[2]:sub(2)), "header")
+	end
+	h.ok(mt.eoh(conn), "end of header")
+end
+
+function h.deliver(conn, m)
+	h.envelope(conn, m)
+	h.header(conn, m.fields)
+	for _, piece in ipairs(m.body or { "one line\r\n" }) do
+		h.ok(mt.bodystring(conn, piece), "body")
+	end
+	h.ok(mt.eom(conn), "end of message")
+end
+
+function h.accepted(conn, step)
+	h.expect(conn, SMFIR_ACCEPT, step or "end of message")
+end
+
+h.NO_COPY = "No second host has taken a copy yet, please try again later"
+
+function h.refused(conn, code, enhanced, text)
+	h.expect(conn, SMFIR_REPLYCODE, "end of message")
+	if not mt.eom_check(conn, MT_SMTPREPLY, code, enhanced, text) then
+		error("the refusal should read " .. code .. " " .. enhanced ..
+		    " " .. text, 2)
+	end
+end
+
+local function slurp(path)
+	local f = io.open(path, "rb")
+	if f == nil then
+		return nil
+	end
+	local text = f:read("a")
+	f:close()
+	return text
+end
+
+-- What the peers were sent: a table of envelope lines by their first word, and the
+-- content.  nil: nothing.
+function h.shadow(id)
+	local text = slurp(dump .. "/" .. id .. ".0") or
+	    slurp(dump .. "/" .. id .. ".1")
+	if text == nil then
+		return nil
+	end
+	local shadow = { RCPT = {} }
+	local at = 1
+	while true do
+		local word, rest, after = text:match(
+		    "^(%u+) ?([^\r\n]*)\r\n()", at)
+		if word == "RCPT" then
+			table.insert(shadow.RCPT, rest)
+		elseif (word == "CLIENT" or word == "MAIL") and
+		    shadow[word] == nil then
+			shadow[word] = rest
+		else
+			break
+		end
+		at = after
+	end
+	shadow.content = text:sub(at)
+	return shadow
+end
+
+function h.sent(id)
+	local shadow = h.shadow(id)
+	if shadow == nil then
+		error("no shadow of " .. id .. " was sent", 2)
+	end
+	return shadow
+end
+
+-- The milter's last log line about this queue id, waited for a little.
+function h.logged(id, words)
+	local prefix = " " .. id .. ": "
+	for _ = 1, 100 do
+		local found
+		for line in (slurp(dump .. "/log") or ""):gmatch("[^\n]+") do
+			if line:find(prefix, 1, true) then
+				found = line
+			end
+		end
+		if found ~= nil then
+			for _, word in ipairs(words) do
+				if not found:find(word, 1, true) then
+					error("'" .. word ..
+					    "' is missing in: " .. found, 2)
+				end
+			end
+			return found
+		end
+		mt.sleep(0.05)
+	end
+	error("nothing was logged about " .. id, 2)
+end
+
+-- A line of the peers' record of requests, waited for.
+function h.requested(line)
+	for _ = 1, 100 do
+		if (slurp(dump .. "/requests") or ""):find(line, 1, true) then
+			return
+		end
+		mt.sleep(0.1)
+	end
+	error("the peers were never told: " .. line, 2)
+end
+
+return h

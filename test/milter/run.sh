@@ -1,0 +1,168 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The milter suite: every script of this folder against a milter of its own,
+# then what only raw connections can do.
+#
+#	run.sh FOLDER [SCRIPT...]
+#
+# FOLDER has the programs milter_host, burst and rawcases, and may have
+# foreign-milter of examples/.  Ends with "N passed, M failed"; the status is 0
+# when none failed.
+bin=$(cd "${1:?run.sh FOLDER}" && pwd) || exit 1
+shift
+here=$(cd "$(dirname "$0")" && pwd) || exit 1
+work=$(mktemp -d "${TMPDIR:-/tmp}/milter.XXXXXX") || exit 1
+passed=0
+failed=0
+foreign=$bin/foreign-milter
+[ -x "$foreign" ] || foreign=$bin/../../examples/foreign-milter
+command -v miltertest >/dev/null || { echo "miltertest is missing"; exit 77; }
+
+# appears FILE: wait for a socket.
+appears() {
+	tries=0
+	while [ ! -S "$1" ] && [ $tries -lt 100 ]; do
+		sleep 0.05
+		tries=$((tries + 1))
+	done
+}
+
+# host NAME [OPTION...]: a milter in a folder of its own; its id is left in
+# $pid.
+host() {
+	dir=$work/$1
+	shift
+	mkdir "$dir" || exit 1
+	sed "s#@DIR@#$dir#g" "$here/suite.conf.in" >"$dir/suite.conf"
+	"$bin/milter_host" -c "$dir/suite.conf" -s "unix:$dir/milter.sock" \
+	    -d "$dir" "$@" 2>"$dir/err" &
+	pid=$!
+	echo $pid >"$dir/pid"
+	appears "$dir/milter.sock"
+}
+
+# verdict NAME STATUS
+verdict() {
+	if [ "$2" -eq 0 ]; then
+		passed=$((passed + 1))
+		echo "ok   $1"
+	else
+		failed=$((failed + 1))
+		echo "FAIL $1"
+		cat "$work/$1/out" "$work/$1/err" 2>/dev/null | sed 's/^/     /'
+	fi
+}
+
+# A script's milter is told to stop at once and waited for at the very end:
+# libmilter takes up to five seconds for it.
+run_script() {
+	host "$1"
+	timeout 60 miltertest -D "name=$1" -D "srcdir=$here" -D "dump=$dir" \
+	    -D "sock=unix:$dir/milter.sock" -s "$here/$1.lua" >"$dir/out" 2>&1
+	echo $? >"$dir/status"
+	kill -TERM "$pid" 2>/dev/null
+}
+
+scripts=$*
+if [ -z "$scripts" ]; then
+	scripts=$(cd "$here" && ls ./*.lua | sed 's#^\./##; s#\.lua$##' |
+	    grep -vE '^(harness|foreign)$')
+fi
+started=
+for s in $scripts; do
+	[ -f "$here/$s.lua" ] || continue
+	run_script "$s"
+	started="$started $s"
+done
+for s in $started; do
+	wait "$(cat "$work/$s/pid")"
+	ended=$?
+	status=$(cat "$work/$s/status")
+	# A crash or a leak of the milter fails the script as well.
+	[ "$ended" -eq 0 ] || { echo "the milter ended with $ended" \
+	    >>"$work/$s/out"; status=1; }
+	verdict "$s" "$status"
+done
+
+# raw NAME PROGRAM ARGUMENTS...: the same milter for all of them.
+raw() {
+	label=$1
+	mkdir -p "$work/$label"
+	shift
+	timeout 100 "$@" >"$work/$label/out" 2>&1
+	status=$?
+	[ $status -ne 0 ] || sed 's/^/     /' "$work/$label/out"
+	verdict "$label" $status
+}
+# The library inside somebody else's milter: two of them, each other's holder.
+# foreign_host NODE PORT PEER PEERS_PORT PEERS_PIN
+foreign_host() {
+	cat >"$dir/$1.conf" <<EOF
+node = "$1.example";
+run_directory = "$dir";
+milter = { spill = "$dir/spill"; };
+mta = { queue_directory = ""; submit = ""; };
+store = { driver = "sqlite"; path = "$dir/$1.store"; };
+peers = {
+	listen = "127.0.0.1:$2"; key = "$dir/$1.key";
+	heartbeat = "1s"; takeover_after = "1h";
+	members = ( { name = "$3.example"; address = "127.0.0.1:$4"; pin = "$5"; } );
+};
+defaults = { acknowledge = { max_delay = "3s"; when_unprotected = "tempfail"; }; };
+EOF
+	"$foreign" -c "$dir/$1.conf" -s "unix:$dir/$1.sock" \
+	    2>"$dir/$1.err" &
+}
+
+foreign() {
+	dir=$work/foreign
+	mkdir "$dir" || exit 1
+	pin_a=$("$bin/milter_host" -k "$dir/a.key")
+	pin_b=$("$bin/milter_host" -k "$dir/b.key")
+	# Below the kernel's range for outgoing connections, two per process.
+	port=$((20000 + $$ % 5000 * 2))
+	foreign_host a $port b $((port + 1)) "$pin_b"
+	foreign_a=$!
+	foreign_host b $((port + 1)) a $port "$pin_a"
+	foreign_b=$!
+	appears "$dir/a.sock"
+	appears "$dir/b.sock"
+	timeout 90 miltertest -D name=foreign -D "srcdir=$here" \
+	    -D "dump=$dir" -D "sock=unix:$dir/a.sock" \
+	    -D "peer=$foreign_b" -s "$here/foreign.lua" >"$dir/out" 2>&1
+	status=$?
+	kill -TERM $foreign_a $foreign_b 2>/dev/null
+	wait $foreign_a || { echo "a ended with $?" >>"$dir/out"; status=1; }
+	wait $foreign_b || { echo "b ended with $?" >>"$dir/out"; status=1; }
+	cat "$dir/a.err" "$dir/b.err" >"$dir/err"
+	verdict foreign $status
+}
+
+if [ $# -eq 0 ]; then
+	# The bursts first: a milter that has just started has the fewest
+	# threads.
+	host raw
+	sock=unix:$dir/milter.sock
+	raw burst_held_three_seconds "$bin/burst" -s "$sock" \
+	    -r '<wait-3000@example.org>' -m 4000 -l 'held 3 s'
+	raw burst_answered_at_once "$bin/burst" -s "$sock" \
+	    -r '<ok@example.org>' -m 3000 -l 'answered at once'
+	raw burst_committed_in_ten_ms "$bin/burst" -s "$sock" \
+	    -r '<wait-10@example.org>' -m 3000 -l 'answered after 10 ms'
+	raw rawcases "$bin/rawcases" -s "$sock" -d "$dir" -p "$pid"
+	kill -TERM "$pid"
+	wait "$pid"
+	verdict raw $?
+	# On a socket that somebody else opened, and stopped by a call.
+	host inherited -i -t 6
+	raw burst_on_an_inherited_socket "$bin/burst" \
+	    -s "unix:$dir/milter.sock" -r '<wait-3000@example.org>' \
+	    -m 4000 -l 'held 3 s, inherited socket'
+	wait "$pid"
+	verdict inherited $?
+	[ ! -x "$foreign" ] || foreign
+fi
+[ $failed -ne 0 ] || rm -rf "$work"
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]

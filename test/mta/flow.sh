@@ -1,0 +1,455 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Whole hosts against real faults: two private Postfix instances with a
+# shadowmxd each.  Every scenario is a function flow_NAME with hosts of its own;
+# "flow.sh NAME..." runs only these, "flow.sh -l" lists them.
+HERE=$(cd "$(dirname "$0")" && pwd)
+. "$HERE/lib.sh"
+
+# Do it or end the scenario with what was expected.
+need() {
+	need_words=$1
+	shift
+	"$@" && return 0
+	say "   expected: $need_words ($*)"
+	exit 1
+}
+
+is() { [ "$1" = "$2" ]; }
+at_least() { [ "$1" -ge "$2" ]; }
+at_most() { [ "$1" -le "$2" ]; }
+not() { ! "$@"; }
+status_is() { is "$(status "$1" "$2")" "$3"; }
+rows_are() { is "$(rows "$1" ${3:+"$3"})" "$2"; }
+delivered() { at_least "$(tally delivered)" "$1"; }
+
+# Two hosts, a next hop that holds everything back.
+two_hosts() {
+	need "a next hop" sink_start
+	sink_control pause
+	need "hosts" host_make a b
+	need "hosts that see each other" hosts_start
+}
+
+# N messages from the client to host a, all acknowledged.
+send() {
+	need "mail to be sent" mail_send a --count "$1" ${2:+--kinds "$2"}
+}
+
+# The client's last answer: "451 4.3.0 ..."
+last_answer() {
+	tail -n 1 "$LAB/sent.a/sent.jsonl" | $PYTHON -c '
+import json, sys
+e = json.loads(sys.stdin.readline())
+print(e["code"], e.get("text", ""))'
+}
+
+answer_is() {
+	last_answer | grep -q "^$1"
+}
+
+ends_well() {
+	need "everything delivered, nothing damaged" \
+	    ledger --wait "${1:-30}" --least "${2:-1}"
+	need "no duplicates" is "$(tally duplicated)" 0
+	need "nothing left at the holder" wait_for 20 no_rows b
+	need "nothing open at the primary" wait_for 20 status_is a own.open 0
+}
+
+now_ms() { date +%s%3N; }
+
+# ---- a day without trouble ----
+
+flow_normal() {
+	two_hosts
+	send 12
+	need "12 acknowledged" is "$(acknowledged)" 12
+	need "a shadow of each before its 250" rows_are b 12
+	need "nothing unprotected" status_is a own.unprotected 0
+	sink_control
+	ends_well 30 12
+	need "DKIM signatures seen" at_least "$(tally dkim_verified)" 1
+}
+
+flow_large() {
+	two_hosts
+	need "5 MB and 50 MB taken" mail_send a --count 2 --kinds big,huge
+	need "2 acknowledged" is "$(acknowledged)" 2
+	need "2 shadows" rows_are b 2
+	for large_host in a b; do
+		need "no message in memory at $large_host" \
+		    memory_is_small "$large_host"
+	done
+	sink_control
+	ends_well 60 2
+}
+
+flow_local_mail() {
+	two_hosts
+	printf 'Subject: local\n\nfrom cron\n' |
+	    sendmail -C "$LAB/a/etc" -f cron@client.test.invalid \
+		root@next.test.invalid
+	need "a shadow" wait_for 10 rows_are b 1
+	sink_control
+	need "delivery" wait_for 20 eval 'is "$(sink_count)" 1'
+	need "nothing left at the holder" wait_for 20 no_rows b
+	need "nothing open at the primary" wait_for 20 status_is a own.open 0
+}
+
+# The next hop refuses one recipient for good: the bounce is mail of its own.
+flow_bounce() {
+	two_hosts
+	sink_control "reply=550:rcpt1-"
+	send 1 several
+	need "the bounce delivered to the sender" \
+	    wait_for 20 eval 'grep -l "\"mail\": \"<>\"" "$SINK"/*.json'
+	need "the others delivered" \
+	    eval 'ledger | grep -q "^LOST .*: rcpt1-[^,]*$"'
+	need "nothing left at the holder" wait_for 20 no_rows b
+	need "nothing open at the primary" wait_for 20 status_is a own.open 0
+	need "the bounce acknowledged too" status_is a own.accepted 2
+}
+
+memory_is_small() {
+	small_pid=$(worker_pid "$1") || return 1
+	grep -q libasan "/proc/$small_pid/maps" && return 0
+	at_most "$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' \
+	    "/proc/$small_pid/status")" 45000
+}
+
+# ---- the holder in trouble ----
+
+flow_holder_down_tempfail() {
+	MAX_DELAY=1s
+	two_hosts
+	daemon_kill b
+	send 1 plain
+	need "451 4.3.0" answer_is "451 4.3.0"
+	need "an empty queue" wait_for 5 queue_is_empty a
+	need "1 refused" status_is a own.refused 1
+	need "nothing open" wait_for 10 status_is a own.open 0
+	sink_control
+	need "nothing delivered" is "$(sink_count)" 0
+}
+
+flow_holder_down_accept() {
+	MAX_DELAY=1s UNPROTECTED=accept
+	two_hosts
+	daemon_kill b
+	send 3 plain
+	need "3 acknowledged" is "$(acknowledged)" 3
+	need "3 counted unprotected" status_is a own.unprotected 3
+	need "status to ask for attention" not eval 'ctl a status >"$LAB/s"'
+	sink_control
+	need "delivery" ledger --wait 20 --least 3
+	need "no longer counted" wait_for 20 status_is a own.unprotected 0
+}
+
+flow_holder_slow() {
+	MAX_DELAY=10s TAKEOVER_AFTER=60s
+	two_hosts
+	daemon_freeze b
+	slow_began=$(now_ms)
+	mail_send a --count 2 --kinds plain --sessions 2 &
+	sleep 1.5
+	need "no 250 while the holder sleeps" is "$(acknowledged)" 0
+	daemon_thaw b
+	wait $!
+	need "acknowledged in the end" is "$(acknowledged)" 2
+	need "after the holder woke" at_least $(($(now_ms) - slow_began)) 1400
+	sink_control
+	ends_well 30 2
+}
+
+flow_holder_frozen() {
+	MAX_DELAY=2s TAKEOVER_AFTER=60s
+	two_hosts
+	daemon_freeze b
+	frozen_began=$(now_ms)
+	send 1 plain
+	need "451 4.3.0" answer_is "451 4.3.0"
+	need "within max_delay" at_most $(($(now_ms) - frozen_began)) 5000
+	daemon_thaw b
+	need "no shadow of what was refused" wait_for 20 no_rows b
+	sink_control
+	sleep 1
+	need "nothing delivered" is "$(sink_count)" 0
+	send 1 dots
+	ends_well 20 1
+}
+
+flow_holder_full() {
+	UNPROTECTED=tempfail MAX_DELAY=3s
+	need "a next hop" sink_start
+	sink_control pause
+	need "hosts" host_make a b
+	small_disk "$LAB/b/store" 12m "$WORKER_USER"
+	need "hosts that see each other" hosts_start
+	need "large mail sent" mail_send a --count 5 --kinds big --sessions 1
+	full_taken=$(acknowledged)
+	need "some taken" at_least "$full_taken" 1
+	need "some refused" at_most "$full_taken" 4
+	need "451" answer_is 451
+	sink_control
+	ends_well 40 "$full_taken"
+	need "taken again" mail_send a --count 1 --kinds big --prefix again-
+	need "one more" is "$(acknowledged)" $((full_taken + 1))
+	ends_well 30 $((full_taken + 1))
+}
+
+# ---- the primary in trouble ----
+
+flow_worker_killed() {
+	two_hosts
+	send 5
+	need "a worker to kill" worker_kill a
+	need "a new worker within two seconds" wait_for 2 answers a
+	mail_send a --count 5 --prefix second-
+	need "service goes on" is "$(acknowledged)" 10
+	sink_control
+	ends_well 40 10
+}
+
+flow_holder_worker_killed() {
+	two_hosts
+	send 5
+	need "a worker to kill" worker_kill b
+	need "a new worker within two seconds" wait_for 2 answers b
+	need "all shadows kept" rows_are b 5
+	mail_send a --count 5 --prefix second-
+	need "service goes on" is "$(acknowledged)" 10
+	sink_control
+	ends_well 40 10
+}
+
+flow_daemon_restarted() {
+	TAKEOVER_AFTER=60s
+	two_hosts
+	send 5
+	daemon_stop a
+	need "a restart" daemon_start a
+	need "all shadows kept" rows_are b 5
+	sink_control
+	ends_well 40 5
+}
+
+flow_postfix_killed() {
+	TAKEOVER_AFTER=60s
+	two_hosts
+	send 6
+	pf_kill "$LAB/a"
+	need "shadows kept" rows_are b 6
+	need "Postfix again" pf_start "$LAB/a"
+	sink_control
+	ends_well 40 6
+}
+
+flow_host_killed() {
+	TAKEOVER_AFTER=60s
+	two_hosts
+	send 6
+	host_kill a
+	need "shadows kept" rows_are b 6
+	need "the host again" host_start a
+	sink_control
+	ends_well 40 6
+}
+
+flow_primary_full() {
+	UNPROTECTED=accept
+	need "a next hop" sink_start
+	sink_control pause
+	need "hosts" host_make a b
+	small_disk "$LAB/a/spill" 2m "$WORKER_USER"
+	SPILL="$LAB/a/spill"
+	need "a configuration" host_conf a
+	need "hosts that see each other" hosts_start
+	need "large mail sent" mail_send a --count 1 --kinds big
+	need "refused for now" answer_is 45
+	need "an empty queue" wait_for 5 queue_is_empty a
+	send 3 plain
+	need "small mail taken" is "$(acknowledged)" 3
+	sink_control
+	ends_well 30 3
+}
+
+flow_queue_full() {
+	need "a next hop" sink_start
+	sink_control pause
+	need "hosts" host_make a b
+	small_disk "$LAB/a/spool" 16m
+	need "hosts that see each other" hosts_start
+	need "large mail sent" mail_send a --count 5 --kinds big --sessions 1
+	full_taken=$(acknowledged)
+	need "some refused" at_most "$full_taken" 4
+	sink_control
+	ends_well 40 "$full_taken"
+}
+
+flow_client_gone() {
+	MAX_DELAY=10s TAKEOVER_AFTER=60s
+	two_hosts
+	daemon_freeze b
+	mail_send a --count 1 --kinds plain --timeout 0.7
+	need "no answer" answer_is 0
+	daemon_thaw b
+	sink_control
+	need "delivered all the same" \
+	    wait_for 20 eval 'is "$(tally unacknowledged_delivered)" 1'
+	need "nothing left at the holder" wait_for 20 no_rows b
+	need "nothing open at the primary" wait_for 20 status_is a own.open 0
+}
+
+# ---- takeover ----
+
+# What the dead primary had is delivered by the holder, once.
+taken_over() {
+	sink_control
+	need "everything delivered by the holder, nothing damaged" \
+	    ledger --wait 40 --least "$1"
+	need "no duplicates" is "$(tally duplicated)" 0
+	need "the old queue ids in the trail" \
+	    grep -q 'orig_queue_id=' "$LAB/b/mail.log"
+	need "nothing left at the holder" wait_for 30 no_rows b
+}
+
+flow_lost_for_ever() {
+	two_hosts
+	send 24
+	need "24 acknowledged" is "$(acknowledged)" 24
+	host_lose a
+	need "a takeover" wait_for 20 not no_rows b
+	taken_over 24
+	need "DKIM signatures seen" at_least "$(tally dkim_verified)" 2
+}
+
+flow_lost_large() {
+	two_hosts
+	need "5 MB taken" mail_send a --count 2 --kinds big,dkim-strict
+	host_lose a
+	taken_over 2
+}
+
+flow_takeover_by_command() {
+	TAKEOVER_AFTER=1h
+	two_hosts
+	send 5
+	host_lose a
+	sleep 2
+	need "no takeover by itself" rows_are b 5 shadow
+	need "the command" ctl b takeover a.test.invalid
+	taken_over 5
+}
+
+flow_back_with_empty_queue() {
+	TAKEOVER_AFTER=1h
+	two_hosts
+	send 5
+	host_lose a
+	mkdir -p "$LAB/a/spool"
+	chmod 755 "$LAB/a/spool"
+	need "the host again, without its queue" host_start a
+	taken_over 5
+}
+
+resubmission_says() {
+	pf_cf "$LAB/b" "resubmit_recipient_restrictions = $1"
+}
+
+flow_resubmission_deferred() {
+	two_hosts
+	resubmission_says "check_recipient_access static:{450 4.2.0 later}"
+	send 3 plain,dsn,several
+	host_lose a
+	sink_control
+	need "a takeover" wait_for 20 rows_are b 3 claimed
+	sleep 2
+	need "nothing dropped" rows_are b 3 claimed
+	resubmission_says permit
+	taken_over 3
+}
+
+flow_resubmission_refused() {
+	two_hosts
+	resubmission_says "check_recipient_access static:{550 5.7.1 never}"
+	send 3 plain,dsn,several
+	host_lose a
+	sink_control
+	need "set aside" wait_for 20 rows_are b 3 quarantined
+	need "status to ask for attention" not eval 'ctl b status >"$LAB/s"'
+	need "its words" eval 'ctl b queue list --json | grep -q "5\.7\.1 .*never"'
+	resubmission_says permit
+	ctl b queue list --json | $PYTHON -c '
+import json, sys
+for line in sys.stdin:
+    print(json.loads(line)["key"])' >"$LAB/keys"
+	while read -r refused_key; do
+		need "release" ctl b queue release "$refused_key"
+	done <"$LAB/keys"
+	taken_over 3
+}
+
+# ---- disks ----
+
+small_disk() {
+	mkdir -p "$1"
+	mount -t tmpfs -o "size=$2,mode=755" tmpfs "$1" || {
+		say "SKIP: no tmpfs here"
+		exit 77
+	}
+	chown "${3:-root}" "$1"
+	LAB_MOUNTS="$LAB_MOUNTS $1"
+}
+
+# ---- all of them ----
+
+scenarios() {
+	sed -n 's/^flow_\([a-z0-9_]*\)() {$/\1/p' "$0"
+}
+
+run_one() (
+	lab_begin "$1"
+	"flow_$1"
+	exit 0
+)
+
+run_all() {
+	passed=0 failed=0 skipped=0
+	out=$(mktemp) || exit 1
+	for name; do
+		began=$(date +%s)
+		run_one "$name" >"$out" 2>&1
+		result=$?
+		took=$(($(date +%s) - began))
+		if [ $result = 0 ]; then
+			passed=$((passed + 1))
+			say "  ok    $name ($took s)"
+		elif [ $result = 77 ]; then
+			skipped=$((skipped + 1))
+			say "  skip  $name: $(tail -n 1 "$out")"
+		else
+			failed=$((failed + 1))
+			say "  FAIL  $name ($took s)"
+			sed 's/^/     /' "$out"
+		fi
+	done
+	rm -f "$out"
+	say "$passed passed, $failed failed, $skipped skipped"
+	[ $failed = 0 ]
+}
+
+case ${1:-} in
+-l)
+	scenarios
+	exit 0
+	;;
+esac
+if why=$(lab_skip); then
+	say "SKIP: $why"
+	exit 77
+fi
+pf_private_net sh "$0" "$@"
+# shellcheck disable=SC2046
+[ $# -gt 0 ] || set -- $(scenarios)
+run_all "$@"

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "world.h"
+
+#include <string.h>
+
+/* What goes wrong, and how it ends. */
+
+enum kind {
+	WORKER_CRASH,
+	MTA_CRASH,
+	POWER_CUT,
+	FREEZE,
+	PARTITION,
+	ONE_WAY,
+	DISK_FULL,
+	HOP_DOWN,
+	REQUEUE,
+	CLOCK_JUMP,
+	BAD_LINK,
+	WATCH_RESET,
+	HOST_LOST,
+	DAMAGE,
+	KINDS
+};
+
+static struct host *
+some_host(struct world *w)
+{
+	return &w->host[rnd(w) % (uint64_t)w->hosts];
+}
+
+static void
+worker_up(struct world *w, struct event *e)
+{
+	host_start(w, &w->host[e->a]);
+	host_pump(w, &w->host[e->a]);
+}
+
+static void
+mta_up(struct world *w, struct event *e)
+{
+	mta_start(w, &w->host[e->a]);
+}
+
+static void
+mta_end(struct world *w, struct host *h)
+{
+	if (!h->mta.up)
+		return;
+	say(w, "%s: MTA ends", host_name(h->index));
+	client_broken(w, h->index, 1);
+	mta_crash(w, h);
+}
+
+static void
+power_cut(struct world *w, struct host *h, int64_t off)
+{
+	say(w, "%s: power cut", host_name(h->index));
+	host_stop(w, h);
+	client_broken(w, h->index, 1);
+	mta_power(w, h);
+	later(w, off + rnd_in(w, 0, 2000), worker_up, -1, h->index, 0);
+	later(w, off + rnd_in(w, 0, 2000), mta_up, -1, h->index, 0);
+}
+
+static void
+come_back_empty(struct world *w, struct event *e)
+{
+	struct host *h = &w->host[e->a];
+
+	say(w, "%s comes back with an empty disk", host_name(h->index));
+	h->lost = 0;
+	mta_wipe(w, h);
+	disk_wipe(h);
+	mta_start(w, h);
+	host_start(w, h);
+	host_pump(w, h);
+}
+
+static void
+lose(struct world *w, struct host *h)
+{
+	if (w->disaster)
+		return;
+	w->disaster = 1;
+	say(w, "%s is lost with its disk", host_name(h->index));
+	host_stop(w, h);
+	client_broken(w, h->index, 1);
+	mta_crash(w, h);
+	h->lost = 1;
+	w->sum.lost_hosts++;
+	fault_note(w, DRAIN_MS);
+	if (chance(w, 600))
+		later(w, rnd_in(w, 500, 12000), come_back_empty, -1, h->index,
+		    0);
+}
+
+static void
+cut_end(struct world *w, struct event *e)
+{
+	w->cut[e->a][e->b] = 0;
+}
+
+static void
+cut(struct world *w, int from, int to, int64_t ms)
+{
+	say(w, "no way from %s to %s", host_name(from), host_name(to));
+	w->cut[from][to] = 1;
+	later(w, ms, cut_end, -1, from, to);
+}
+
+static void
+room_again(struct world *w, struct event *e)
+{
+	w->host[e->a].disk.full = 0;
+}
+
+static void
+link_good(struct world *w, struct event *e)
+{
+	(void)e;
+	w->loss = w->twice = w->slow = 0;
+}
+
+static void
+reset_watch(struct world *w, struct host *h)
+{
+	struct smx_queue_event q = { .kind = SMX_QUEUE_RESET };
+
+	if (h->up && h->frozen <= w->now)
+		engine_queue_event(h->engine, &q, w->now);
+}
+
+static void
+between(struct world *w, int kind, int64_t ms)
+{
+	int a = some_host(w)->index;
+	int b = (a + 1 + (int)(rnd(w) % (uint64_t)(w->hosts - 1))) % w->hosts;
+
+	cut(w, a, b, ms);
+	if (kind == PARTITION)
+		cut(w, b, a, ms);
+}
+
+static void
+strike_host(struct world *w, int kind, struct host *h, int64_t ms)
+{
+	switch (kind) {
+	case WORKER_CRASH:
+		host_stop(w, h);
+		later(w, rnd_in(w, 200, 4000), worker_up, -1, h->index, 0);
+		break;
+	case MTA_CRASH:
+		mta_end(w, h);
+		later(w, rnd_in(w, 500, 5000), mta_up, -1, h->index, 0);
+		break;
+	case POWER_CUT:
+		power_cut(w, h, ms);
+		break;
+	case FREEZE:
+		say(w, "%s: frozen for %lld", host_name(h->index),
+		    (long long)ms);
+		h->frozen = w->now + ms;
+		break;
+	case DISK_FULL:
+		h->disk.full = 1;
+		later(w, ms, room_again, -1, h->index, 0);
+		break;
+	case REQUEUE:
+		mta_requeue(w, h);
+		break;
+	case CLOCK_JUMP:
+		h->wall += rnd_in(w, -7200000, 7200000);
+		break;
+	case WATCH_RESET:
+		reset_watch(w, h);
+		break;
+	case HOST_LOST:
+		lose(w, h);
+		break;
+	case DAMAGE:
+		if (!w->disaster)
+			mta_corrupt(w, h);
+		w->disaster = 1;
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+strike(struct world *w, struct event *e)
+{
+	struct host *h = some_host(w);
+	int64_t ms = rnd_in(w, 500, 14000);
+
+	w->sum.faults++;
+	fault_note(w, ms);
+	switch (e->a) {
+	case PARTITION:
+	case ONE_WAY:
+		between(w, e->a, ms);
+		break;
+	case HOP_DOWN:
+		w->hop_down = w->now + ms;
+		break;
+	case BAD_LINK:
+		say(w, "the link is bad for %lld", (long long)ms);
+		w->loss = (unsigned)rnd_in(w, 0, 300);
+		w->twice = (unsigned)rnd_in(w, 0, 500);
+		w->slow = (unsigned)rnd_in(w, 0, 300);
+		later(w, ms, link_good, -1, 0, 0);
+		break;
+	default:
+		if (!h->lost)
+			strike_host(w, e->a, h, ms);
+		break;
+	}
+}
+
+void
+fault_plan(struct world *w)
+{
+	int n = chance(w, 100) ? 0 : (int)rnd_in(w, 1, 6);
+
+	for (int i = 0; i < n; i++)
+		later(w, rnd_in(w, 500, FAULTS_MS - 1000), strike, -1,
+		    (int)(rnd(w) % HOST_LOST), 0);
+	if (n == 0)
+		return;
+	/* Most runs lose something for ever while mail is still moving. */
+	if (chance(w, 700))
+		later(w, rnd_in(w, 1000, TRAFFIC_MS), strike, -1, HOST_LOST, 0);
+	else if (chance(w, 200))
+		later(w, rnd_in(w, 1000, TRAFFIC_MS), strike, -1, DAMAGE, 0);
+	/* A slow next hop keeps many messages open. */
+	if (chance(w, 500))
+		later(w, rnd_in(w, 500, TRAFFIC_MS), strike, -1, HOP_DOWN, 0);
+}
+
+void
+fault_heal(struct world *w)
+{
+	memset(w->cut, 0, sizeof(w->cut));
+	w->loss = w->twice = w->slow = 0;
+	w->hop_down = 0;
+	w->quiet = 1;
+	for (int i = 0; i < w->hosts; i++) {
+		w->host[i].disk.full = 0;
+		w->host[i].frozen = 0;
+		mta_start(w, &w->host[i]);
+		host_start(w, &w->host[i]);
+	}
+	say(w, "faults are over");
+}

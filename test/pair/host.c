@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A worker: pulls work out of the real core and hands outcomes back. */
+
+/* Peers are numbered by host; a host's own number is one that nobody has. */
+int64_t
+host_wall(struct world *w, const struct host *h)
+{
+	return INT64_C(1700000000000) + w->now + h->wall;
+}
+
+void
+host_start(struct world *w, struct host *h)
+{
+	struct engine_options o = { .peers = (size_t)w->hosts,
+		.heartbeat_ms = HEARTBEAT_MS,
+		.takeover_after_ms = TAKEOVER_MS,
+		.probes = 3,
+		.batch_delay_ms = 100,
+		.retry_ms = 200,
+		.max_open = 1000,
+		.max_notices = 500 };
+	struct takeover_options t = { .store = &h->store,
+		.retry_ms = 300,
+		.retry_max_ms = 5000,
+		.max_crashes = 1000,
+		.parallel = 3,
+		.page = 4 };
+
+	if (h->up || h->lost)
+		return;
+	for (int i = 0; i < 16; i++)
+		o.incarnation[i] = (uint8_t)rnd(w);
+	o.epoch = h->mta.epoch;
+	if (engine_new(&h->engine, &o, w->now) != SMX_OK ||
+	    takeover_new(&h->takeover, &t) != SMX_OK)
+		abort();
+	h->up = 1;
+	h->life++;
+	h->state_ms = h->old_ms = 0;
+	memset(h->asked, 0, sizeof(h->asked));
+	memset(h->heard, 0, sizeof(h->heard));
+	memset(h->old_after, 0, sizeof(h->old_after));
+	say(w, "%s: worker starts (life %u)", host_name(h->index), h->life);
+}
+
+void
+host_stop(struct world *w, struct host *h)
+{
+	if (!h->up)
+		return;
+	say(w, "%s: worker ends", host_name(h->index));
+	h->up = 0;
+	h->frozen = 0;
+	engine_free(&h->engine);
+	takeover_free(&h->takeover);
+	client_broken(w, h->index, 0);
+}
+
+static void
+see_queue(struct world *w, struct host *h)
+{
+	struct smx_queue_state s = { .epoch = h->mta.epoch,
+		.unclean = h->mta.unclean,
+		.links_known = 1,
+		.mta = h->mta.up ? SMX_MTA_UP : SMX_MTA_DOWN };
+
+	if (w->now < h->state_ms)
+		return;
+	h->state_ms = w->now + 1000;
+	engine_queue_state(h->engine, &s, w->now);
+	(void)takeover_queue_state(h->takeover, &s, host_wall(w, h));
+}
+
+static void
+talk(struct world *w, struct host *h)
+{
+	for (int i = 0; i < w->hosts; i++) {
+		struct asked *a = &h->asked[i];
+		int64_t wake;
+
+		if (i == h->index || a->open)
+			continue;
+		if (engine_peer_next(h->engine, (size_t)i, w->now, &a->request,
+			&wake) != SMX_OK)
+			continue;
+		a->open = 1;
+		a->serial++;
+		net_request(w, h->index, i);
+	}
+}
+
+static void
+verify(struct world *w, struct host *h)
+{
+	const char *ids[50];
+	uint64_t token;
+	size_t n = engine_verify_next(h->engine, w->now, ids, 50, &token);
+
+	for (size_t i = 0; i < n; i++)
+		mta_verify(w, h, ids[i], token, 0);
+	n = takeover_verify_next(h->takeover, w->now, ids, 50, &token);
+	for (size_t i = 0; i < n; i++)
+		mta_verify(w, h, ids[i], token, 1);
+}
+
+static void
+keep(struct world *w, struct host *h)
+{
+	struct smx_key keys[20];
+	size_t peer, n;
+
+	while ((n = engine_finished_next(h->engine, &peer, keys, 20)) != 0) {
+		struct smx_request r = { .kind = SMX_REQ_DISCARD,
+			.keys = keys,
+			.count = n };
+		struct smx_reply reply;
+
+		for (size_t i = 0; i < n; i++) {
+			struct stored *s = disk_find(h, &keys[i]);
+
+			say(w, "%s learns that attempt %d is finished",
+			    host_name(h->index), s == NULL ? -1 : s->attempt);
+		}
+		(void)holder_drop(&h->store, host_name((int)peer), &r, &reply);
+	}
+	if (w->now < h->old_ms)
+		return;
+	h->old_ms = w->now + HEARTBEAT_MS;
+	for (int i = 0; i < w->hosts; i++) {
+		int got = holder_old(&h->store, host_name(i), host_wall(w, h),
+		    2 * HEARTBEAT_MS, &h->old_after[i], keys, 20);
+
+		if (got < 20)
+			memset(&h->old_after[i], 0, sizeof(h->old_after[i]));
+		if (got > 0 && i != h->index)
+			engine_ask(h->engine, (size_t)i, keys, (size_t)got);
+	}
+}
+
+static void
+take_over(struct world *w, struct host *h)
+{
+	struct engine_takeover why;
+	struct takeover_job job;
+	int64_t wake;
+
+	/* A host is no peer of itself. */
+	while (engine_takeover_next(h->engine, w->now, &why, &wake)) {
+		int n = 0;
+
+		if ((int)why.peer != h->index)
+			n = takeover_claim(h->takeover,
+			    host_name((int)why.peer), &why, host_wall(w, h));
+		if (n > 0) {
+			say(w, "%s claims %d of %s (%s)", host_name(h->index),
+			    n, host_name((int)why.peer),
+			    engine_cause_name(why.cause));
+			break; /* the rest at the next turn; we may crash */
+		}
+		engine_takeover_done(h->engine, &why);
+	}
+	while (takeover_next(h->takeover, host_wall(w, h), &job, &wake) ==
+	       SMX_OK) {
+		struct stored *s = disk_find(h, &job.row.key);
+		struct event *e = later(w, rnd_in(w, 1, 300), mta_taken,
+		    h->index, s->attempt, 0);
+
+		free(job.envelope);
+		free(job.rcpt_states);
+		job.envelope = job.rcpt_states = NULL;
+		e->life = h->life;
+		e->p = copy(&job, sizeof(job));
+	}
+}
+
+void
+host_pump(struct world *w, struct host *h)
+{
+	if (!h->up || h->frozen > w->now)
+		return;
+	see_queue(w, h);
+	talk(w, h);
+	verify(w, h);
+	keep(w, h);
+	take_over(w, h);
+}

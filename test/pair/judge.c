@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "world.h"
+
+#include <string.h>
+
+/* What must hold when all is over, and what must hold always. */
+
+struct shown {
+	const struct smx_key *key;
+	int doubtful;
+	size_t others; /* open, and not said to be doubtful or damaged */
+};
+
+static int
+look_at(void *ctx, const struct engine_open *open)
+{
+	struct shown *s = ctx;
+	int special = strcmp(open->state, "doubtful") == 0 ||
+		      strcmp(open->state, "corrupt") == 0;
+
+	if (s->key != NULL && smx_key_compare(&open->key, s->key) == 0)
+		s->doubtful = special;
+	s->others += !special;
+	return 0;
+}
+
+/* The primary of this row lives, and shows that it cannot know. */
+static int
+shown_as_doubtful(struct world *w, const struct smx_row *row)
+{
+	struct shown s = { .key = &row->key };
+
+	for (int i = 0; i < w->hosts; i++)
+		if (strcmp(row->primary, host_name(i)) == 0 && w->host[i].up)
+			engine_each_open(w->host[i].engine, w->now, look_at,
+			    &s);
+	return s.doubtful;
+}
+
+static int
+row_is_settled(struct world *w, const struct smx_row *row)
+{
+	return row->state == SMX_ROW_QUARANTINED || shown_as_doubtful(w, row);
+}
+
+static int
+host_settled(struct world *w, struct host *h)
+{
+	struct shown s = { 0 };
+
+	for (size_t i = 0; i < FILES; i++) {
+		enum file_state f = h->mta.file[i].state;
+
+		if (f == FILE_OPEN || f == FILE_THERE || f == FILE_MAILDROP)
+			return 0;
+	}
+	for (size_t i = 0; i < h->disk.rows; i++)
+		if (!row_is_settled(w, &h->disk.row[i].row))
+			return 0;
+	engine_each_open(h->engine, w->now, look_at, &s);
+	return s.others == 0;
+}
+
+int
+judge_settled(struct world *w)
+{
+	for (int m = 0; m < w->messages; m++)
+		if (!w->message[m].acked && w->message[m].tries < TRIES)
+			return 0;
+	for (int i = 0; i < w->hosts; i++)
+		if (!w->host[i].lost && !host_settled(w, &w->host[i]))
+			return 0;
+	return 1;
+}
+
+void
+judge_key(struct world *w, const struct smx_key *key, int attempt)
+{
+	for (int i = 0; i < attempt; i++)
+		if (w->attempt[i].registered &&
+		    smx_key_compare(&w->attempt[i].key, key) == 0)
+			fail(w, "attempts %d and %d have the same key", i,
+			    attempt);
+}
+
+/* ---- I1 ---- */
+
+static int
+is_kept(struct world *w, int m)
+{
+	for (int i = 0; i < w->hosts; i++) {
+		struct host *h = &w->host[i];
+
+		if (h->lost)
+			continue;
+		for (size_t k = 0; k < h->disk.rows; k++)
+			if (w->attempt[h->disk.row[k].attempt].message == m &&
+			    row_is_settled(w, &h->disk.row[k].row))
+				return 1;
+		for (size_t k = 0; k < FILES; k++)
+			if (h->mta.file[k].state == FILE_CORRUPT &&
+			    w->attempt[h->mta.file[k].attempt].message == m)
+				return 1;
+	}
+	return 0;
+}
+
+static void
+judge_message(struct world *w, int m)
+{
+	const struct message *msg = &w->message[m];
+	const struct attempt *a = &w->attempt[msg->ack_attempt];
+
+	w->sum.messages++;
+	if (!msg->acked) {
+		w->sum.given_up++;
+		return;
+	}
+	w->sum.acked++;
+	w->sum.unprotected += (uint64_t)a->unprotected;
+	if (msg->delivered > 0)
+		w->sum.delivered++;
+	else if (is_kept(w, m))
+		w->sum.kept++;
+	else if (a->unprotected && w->sum.lost_hosts != 0)
+		w->sum.excused++;
+	else
+		fail(w, "m%d was acknowledged (attempt %d) and is lost", m,
+		    msg->ack_attempt);
+}
+
+/* ---- I2 ---- */
+
+static int
+met_a_fault(const struct world *w, const struct attempt *a)
+{
+	for (size_t i = 0; i < w->faults; i++)
+		if (w->fault[i].from <= a->delivered_ms &&
+		    w->fault[i].to + 2 * TAKEOVER_MS >= a->began_ms)
+			return 1;
+	return 0;
+}
+
+static void
+judge_attempt(struct world *w, int i)
+{
+	const struct attempt *a = &w->attempt[i];
+	int bound = 1 + (w->hosts - 1) + (int)w->sum.faults;
+
+	if (a->delivered <= 1)
+		return;
+	w->sum.duplicates += (uint64_t)a->delivered - 1;
+	if (!met_a_fault(w, a))
+		fail(w, "attempt %d was delivered %d times without a fault", i,
+		    a->delivered);
+	if (a->delivered > bound)
+		fail(w, "attempt %d was delivered %d times, over %d", i,
+		    a->delivered, bound);
+}
+
+/* ---- nothing stays for ever ---- */
+
+static int
+name_open(void *ctx, const struct engine_open *open)
+{
+	struct world *w = ctx;
+
+	say(w, "still open: %s %s holders=%zu", open->queue_id, open->state,
+	    open->holder_count);
+	return 0;
+}
+
+static void
+judge_rest(struct world *w)
+{
+	for (int i = 0; i < w->hosts; i++) {
+		struct host *h = &w->host[i];
+
+		if (h->lost || host_settled(w, h))
+			continue;
+		engine_each_open(h->engine, w->now, name_open, w);
+		for (size_t k = 0; k < h->disk.rows; k++) {
+			struct stored *s = &h->disk.row[k];
+
+			if (!row_is_settled(w, &s->row))
+				fail(w,
+				    "%s keeps attempt %d of %s for ever (%d)",
+				    host_name(i), s->attempt, s->row.primary,
+				    (int)s->row.state);
+		}
+		fail(w, "%s never comes to rest", host_name(i));
+	}
+}
+
+void
+judge(struct world *w)
+{
+	for (int m = 0; m < w->messages; m++)
+		judge_message(w, m);
+	for (size_t i = 0; i < w->attempts; i++)
+		judge_attempt(w, (int)i);
+	judge_rest(w);
+}

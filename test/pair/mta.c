@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * A queue as Postfix keeps it: files that exist before they are committed, ids
+ * that are free again when their file is gone, removal that a power cut can
+ * undo, and a watch whose hints may come late, twice or not at all.
+ */
+
+struct file *
+mta_find(struct host *h, const char *id)
+{
+	for (size_t i = 0; i < FILES; i++)
+		if (h->mta.file[i].state != FILE_NONE &&
+		    strcmp(h->mta.file[i].id, id) == 0)
+			return &h->mta.file[i];
+	return NULL;
+}
+
+/* Short ids come from the inode: the lowest one that is free. */
+static void
+new_id(struct world *w, struct host *h, struct file *f, size_t slot)
+{
+	if (w->long_ids)
+		snprintf(f->id, sizeof(f->id), "L%d.%llu", h->index,
+		    (unsigned long long)++h->mta.serial);
+	else
+		snprintf(f->id, sizeof(f->id), "S%zu", slot);
+}
+
+static struct file *
+new_file(struct world *w, struct host *h, int attempt, enum file_state state)
+{
+	for (size_t i = 0; i < FILES; i++) {
+		struct file *f = &h->mta.file[i];
+
+		if (f->state != FILE_NONE)
+			continue;
+		memset(f, 0, sizeof(*f));
+		new_id(w, h, f, i);
+		f->attempt = attempt;
+		f->state = state;
+		return f;
+	}
+	return NULL;
+}
+
+struct file *
+mta_open(struct world *w, struct host *h, int attempt)
+{
+	return new_file(w, h, attempt, FILE_OPEN);
+}
+
+/* ---- the watch ---- */
+
+static void
+tell(struct world *w, struct event *e)
+{
+	struct host *h = &w->host[e->host];
+	struct smx_queue_event *q = e->p;
+
+	if (e->a == 0)
+		engine_queue_event(h->engine, q, w->now);
+	if (e->a == 1 || q->kind != SMX_QUEUE_VERIFIED)
+		takeover_queue_event(h->takeover, q, host_wall(w, h));
+	host_pump(w, h);
+}
+
+static void
+send_event(struct world *w, struct host *h, const struct smx_queue_event *q,
+    int asker, int64_t in)
+{
+	struct event *e = later(w, in, tell, h->index, asker, 0);
+
+	e->life = h->life;
+	e->p = copy(q, sizeof(*q));
+}
+
+void
+mta_hint(struct world *w, struct host *h, enum smx_queue_event_kind kind,
+    const char *id)
+{
+	struct smx_queue_event q;
+
+	/* A requeue is a hint too, but a watch that misses one says RESET. */
+	if (!h->up || (kind != SMX_QUEUE_REQUEUED && chance(w, 20)))
+		return;
+	memset(&q, 0, sizeof(q));
+	q.kind = kind;
+	memcpy(q.id, id, strlen(id) + 1);
+	send_event(w, h, &q, 0, rnd_in(w, 0, chance(w, 30) ? 3000 : 20));
+	if (chance(w, 10))
+		send_event(w, h, &q, 0, rnd_in(w, 0, 5000));
+}
+
+static const char *
+link_of(const struct host *h, const char *id)
+{
+	for (size_t i = h->mta.links; i-- > 0;)
+		if (strcmp(h->mta.link[i].old, id) == 0)
+			return h->mta.link[i].new;
+	return NULL;
+}
+
+static void
+look(struct world *w, struct event *e)
+{
+	struct host *h = &w->host[e->host];
+	struct smx_queue_event *q = e->p;
+	struct file *f = mta_find(h, q->id);
+	const char *other = link_of(h, q->id);
+
+	q->presence = SMX_PRESENCE_ABSENT;
+	if (chance(w, 30))
+		q->presence = SMX_PRESENCE_UNKNOWN;
+	else if (f != NULL) {
+		static const enum smx_presence seen[] = {
+			[FILE_OPEN] = SMX_PRESENCE_UNCOMMITTED,
+			[FILE_STRAY] = SMX_PRESENCE_STRAY,
+			[FILE_THERE] = SMX_PRESENCE_THERE,
+			[FILE_MAILDROP] = SMX_PRESENCE_THERE,
+			[FILE_CORRUPT] = SMX_PRESENCE_CORRUPT,
+		};
+
+		q->presence = seen[f->state];
+	} else if (other != NULL) {
+		q->presence = SMX_PRESENCE_LINKED;
+		memcpy(q->other, other, strlen(other) + 1);
+	}
+	if (w->trace)
+		say(w, "%s looked for %s: %d", host_name(h->index), q->id,
+		    (int)q->presence);
+	/* Seen now, told later. */
+	if (!chance(w, 10))
+		send_event(w, h, q, e->a, rnd_in(w, 0, 40));
+}
+
+void
+mta_verify(struct world *w, struct host *h, const char *id, uint64_t token,
+    int asker)
+{
+	struct smx_queue_event q;
+	struct event *e;
+
+	memset(&q, 0, sizeof(q));
+	q.kind = SMX_QUEUE_VERIFIED;
+	q.token = token;
+	memcpy(q.id, id, strlen(id) + 1);
+	e = later(w, rnd_in(w, 0, 40), look, h->index, asker, 0);
+	e->life = h->life;
+	e->p = copy(&q, sizeof(q));
+}
+
+/* ---- delivery ---- */
+
+static void deliver(struct world *w, struct event *e);
+
+static struct file *
+still(struct world *w, const struct event *e, struct host **h)
+{
+	struct file *f;
+
+	*h = &w->host[e->b / FILES];
+	f = &(*h)->mta.file[e->b % FILES];
+	if ((*h)->lost || !(*h)->mta.up || (*h)->mta.life != (unsigned)e->a ||
+	    f->state != FILE_THERE)
+		return NULL;
+	return f;
+}
+
+static void
+try_later(struct world *w, struct host *h, struct file *f, int64_t in)
+{
+	later(w, in, deliver, -1, (int)h->mta.life,
+	    h->index * FILES + (int)(f - h->mta.file));
+}
+
+void
+mta_remove(struct world *w, struct host *h, struct file *f)
+{
+	f->state = FILE_NONE;
+	f->gone_ms = w->now;
+	mta_hint(w, h, SMX_QUEUE_GONE, f->id);
+}
+
+static void
+remove_sent(struct world *w, struct event *e)
+{
+	struct host *h;
+	struct file *f = still(w, e, &h);
+
+	if (f != NULL && f->delivering)
+		mta_remove(w, h, f);
+}
+
+static void
+deliver(struct world *w, struct event *e)
+{
+	struct host *h;
+	struct file *f = still(w, e, &h);
+	struct attempt *a;
+
+	if (f == NULL || f->delivering)
+		return;
+	if (w->now < w->hop_down || (!w->quiet && chance(w, 200))) {
+		/* Moves between folders look like an end for a moment. */
+		if (chance(w, 400))
+			mta_hint(w, h, SMX_QUEUE_GONE, f->id);
+		try_later(w, h, f, rnd_in(w, 500, 4000));
+		return;
+	}
+	a = &w->attempt[f->attempt];
+	a->delivered++;
+	a->delivered_ms = w->now;
+	w->message[a->message].delivered++;
+	say(w, "%s delivers m%d (attempt %d, %s)", host_name(h->index),
+	    a->message, f->attempt, f->id);
+	f->delivering = 1;
+	later(w, rnd_in(w, 0, 30), remove_sent, -1, e->a, e->b);
+}
+
+void
+mta_commit(struct world *w, struct host *h, struct file *f)
+{
+	f->state = FILE_THERE;
+	mta_hint(w, h, SMX_QUEUE_COMMITTED, f->id);
+	try_later(w, h, f, rnd_in(w, 1, 3000));
+}
+
+/* The worker's resubmission reaches the own MTA. */
+void
+mta_taken(struct world *w, struct event *e)
+{
+	struct host *h = &w->host[e->host];
+	struct takeover_job *job = e->p;
+	struct stored *s = disk_find(h, &job->row.key);
+	struct smx_submit_result r;
+	char states[2] = { SMX_RCPT_HANDED, '\0' };
+	int result = SMX_OK;
+	struct file *f = NULL;
+
+	memset(&r, 0, sizeof(r));
+	r.rcpt_states = states;
+	if (!h->mta.up)
+		result = SMX_EUNREACHABLE;
+	else if (!w->quiet && chance(w, 150))
+		result = SMX_ETEMP;
+	else
+		f = new_file(w, h, e->a, FILE_OPEN);
+	(void)s;
+	if (f != NULL) {
+		memcpy(r.queue_id, f->id, sizeof(r.queue_id));
+		mta_commit(w, h, f);
+		if (!w->quiet && chance(w, 30))
+			result = SMX_EUNSURE;
+	}
+	say(w, "%s resubmits attempt %d: %s %s", host_name(h->index), e->a,
+	    smx_errname(result), r.queue_id);
+	takeover_result(h->takeover, job, result, &r, host_wall(w, h));
+	host_pump(w, h);
+}
+
+/* ---- operator and damage ---- */
+
+static void
+picked_up(struct world *w, struct event *e)
+{
+	struct host *h = &w->host[e->b / FILES];
+	struct file *f = &h->mta.file[e->b % FILES];
+	struct link_made *l = &h->mta.link[h->mta.links];
+	struct file *n;
+
+	if (h->lost || f->state != FILE_MAILDROP)
+		return;
+	if (!h->mta.up || h->mta.links == LINKS) {
+		later(w, 1000, picked_up, -1, 0, e->b);
+		return;
+	}
+	n = new_file(w, h, f->attempt, FILE_OPEN);
+	if (n == NULL)
+		return;
+	memcpy(l->old, f->id, ID_SIZE);
+	memcpy(l->new, n->id, ID_SIZE);
+	h->mta.links++;
+	say(w, "%s requeued %s as %s", host_name(h->index), f->id, n->id);
+	f->state = FILE_NONE;
+	mta_hint(w, h, SMX_QUEUE_LINKED, f->id);
+	mta_commit(w, h, n);
+}
+
+void
+mta_requeue(struct world *w, struct host *h)
+{
+	for (size_t i = 0; i < FILES; i++) {
+		struct file *f = &h->mta.file[i];
+
+		if (f->state != FILE_THERE || f->delivering)
+			continue;
+		f->state = FILE_MAILDROP;
+		mta_hint(w, h, SMX_QUEUE_REQUEUED, f->id);
+		later(w, rnd_in(w, 10, 3000), picked_up, -1, 0,
+		    h->index * FILES + (int)i);
+		return;
+	}
+}
+
+void
+mta_corrupt(struct world *w, struct host *h)
+{
+	for (size_t i = 0; i < FILES; i++) {
+		struct file *f = &h->mta.file[i];
+
+		if (f->state != FILE_THERE || f->delivering)
+			continue;
+		say(w, "%s damages %s (attempt %d)", host_name(h->index), f->id,
+		    f->attempt);
+		f->state = FILE_CORRUPT;
+		mta_hint(w, h, SMX_QUEUE_CORRUPT, f->id);
+		return;
+	}
+}
+
+/* ---- stop and start ---- */
+
+void
+mta_crash(struct world *w, struct host *h)
+{
+	h->mta.up = 0;
+	h->mta.life++;
+	for (size_t i = 0; i < FILES; i++) {
+		struct file *f = &h->mta.file[i];
+
+		if (f->state == FILE_OPEN) {
+			f->state = FILE_STRAY;
+			mta_hint(w, h, SMX_QUEUE_STRAY, f->id);
+		}
+		f->delivering = 0;
+	}
+}
+
+void
+mta_power(struct world *w, struct host *h)
+{
+	mta_crash(w, h);
+	h->mta.unclean = 1;
+	for (size_t i = 0; i < FILES; i++) {
+		struct file *f = &h->mta.file[i];
+
+		if (f->state == FILE_STRAY && chance(w, 500))
+			f->state = FILE_NONE;
+		/* Removal is not synced; what was delivered comes back. */
+		else if (f->state == FILE_NONE && f->gone_ms != 0 &&
+			 w->now - f->gone_ms < 1000 &&
+			 w->attempt[f->attempt].delivered && chance(w, 500)) {
+			say(w, "%s: %s came back", host_name(h->index), f->id);
+			f->state = FILE_THERE;
+		}
+	}
+}
+
+void
+mta_start(struct world *w, struct host *h)
+{
+	if (h->mta.up || h->lost)
+		return;
+	h->mta.up = 1;
+	h->mta.life++;
+	for (size_t i = 0; i < FILES; i++)
+		if (h->mta.file[i].state == FILE_THERE)
+			try_later(w, h, &h->mta.file[i], rnd_in(w, 1, 2000));
+}
+
+void
+mta_wipe(struct world *w, struct host *h)
+{
+	unsigned life = h->mta.life;
+
+	memset(&h->mta, 0, sizeof(h->mta));
+	h->mta.life = life + 1;
+	for (int i = 0; i < 16; i++)
+		h->mta.epoch.id[i] = (uint8_t)rnd(w);
+	h->mta.epoch.counter = 1;
+}

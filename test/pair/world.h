@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PAIR_WORLD_H
+#define PAIR_WORLD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <shadowmx/link.h>
+#include <shadowmx/queue.h>
+#include <shadowmx/store.h>
+
+#include "core/engine.h"
+#include "core/holder.h"
+#include "core/hold.h"
+#include "core/takeover.h"
+
+/*
+ * A world in one process: hosts with the real core, and models of everything
+ * around it (queue, store, link, clients, faults).  One seed gives one course
+ * of events, always the same.  Time is wound by hand, in milliseconds.
+ */
+#define HOSTS    3
+#define MESSAGES 40
+#define TRIES    12
+#define ATTEMPTS (MESSAGES * TRIES)
+#define FILES    400
+#define LINKS    64
+#define ROWS     600
+#define ID_SIZE  (SMX_QUEUE_ID_MAX + 1)
+
+#define HEARTBEAT_MS 1000
+#define TAKEOVER_MS  6000
+#define REQUEST_MS   1000
+#define TRAFFIC_MS   20000
+#define FAULTS_MS    30000
+#define DRAIN_MS     (25 * 60 * 1000)
+
+struct world;
+
+/* ---- events ---- */
+
+struct event {
+	int64_t at;
+	uint64_t seq;
+	void (*fn)(struct world *w, struct event *e);
+	int host;      /* whose worker handles it, -1 none */
+	unsigned life; /* only in this life of the worker; 0 any */
+	int a, b;
+	void *p; /* freed with the event */
+};
+
+/* ---- the MTA ---- */
+
+enum file_state {
+	FILE_NONE = 0,
+	FILE_OPEN,  /* not committed, its cleanup lives */
+	FILE_STRAY, /* not committed, its cleanup died */
+	FILE_THERE,
+	FILE_MAILDROP, /* requeued, on its way to a new id */
+	FILE_CORRUPT
+};
+
+struct file {
+	enum file_state state;
+	char id[ID_SIZE];
+	int attempt;
+	int delivering;
+	int64_t gone_ms; /* removed then; may come back after a power cut */
+};
+
+struct link_made {
+	char old[ID_SIZE], new[ID_SIZE];
+};
+
+struct mta {
+	int up;
+	unsigned life;
+	struct file file[FILES];
+	struct link_made link[LINKS];
+	size_t links;
+	uint64_t serial; /* for ids that do not repeat */
+	struct smx_epoch epoch;
+	int unclean;
+};
+
+/* ---- the store ---- */
+
+struct stored {
+	struct smx_row row;
+	int attempt;
+	char rcpt[2];
+};
+
+struct disk {
+	struct stored row[ROWS];
+	size_t rows;
+	struct smx_key *tomb;
+	size_t tombs, tomb_size;
+	char meta[64];
+	int full;
+	struct world *w;
+};
+
+/* ---- hosts ---- */
+
+struct asked {
+	int open;
+	unsigned serial;
+	struct smx_request request;
+};
+
+struct host {
+	int index;
+	int lost;       /* for ever, with its disk */
+	int up;         /* the worker runs */
+	unsigned life;  /* of the worker, from 1 */
+	int64_t frozen; /* until then it does nothing */
+	int64_t wall;   /* offset of its wall clock */
+	struct engine *engine;
+	struct takeover *takeover;
+	struct mta mta;
+	struct disk disk;
+	struct smx_store store;
+	struct asked asked[HOSTS];
+	unsigned heard[HOSTS]; /* life of theirs that said hello to this life */
+	int64_t state_ms, old_ms;
+	struct smx_key old_after[HOSTS];
+};
+
+/* ---- mail ---- */
+
+struct attempt {
+	int used;
+	int message;
+	int host;
+	unsigned life;     /* of the worker that has it */
+	unsigned mta_life; /* of the MTA */
+	char id[ID_SIZE];
+	int registered;
+	int over; /* verdict given */
+	struct smx_key key;
+	struct hold hold;
+	int calling[HOSTS]; /* 0 no, 1 out */
+	int64_t wait_ms;
+	int64_t began_ms;
+	int unprotected;
+	int delivered;
+	int64_t delivered_ms; /* last */
+	int answered;         /* the MTA has had the verdict */
+};
+
+struct message {
+	int acked;
+	int ack_attempt;
+	int tries;
+	int waiting; /* for an answer */
+	int delivered;
+};
+
+struct fault {
+	int64_t from, to;
+};
+
+struct figures {
+	uint64_t messages, acked, unprotected, delivered, duplicates, faults,
+	    lost_hosts, claimed, kept, excused, given_up;
+};
+
+struct world {
+	uint64_t rng;
+	uint64_t seed;
+	int64_t now;
+	int hosts;
+	int trace;
+	int quiet; /* faults are over */
+	struct event *heap;
+	size_t events, event_size;
+	uint64_t seq;
+	struct host host[HOSTS];
+	struct message message[MESSAGES];
+	struct attempt attempt[ATTEMPTS];
+	size_t attempts;
+	int messages;
+
+	int cut[HOSTS][HOSTS];      /* from, to */
+	unsigned loss, twice, slow; /* of 1000 */
+	int64_t hop_down;           /* the next hop says 4xx until then */
+	int accept;                 /* when_unprotected */
+	int long_ids;
+	int disaster; /* one host was lost, or one file was damaged */
+	struct fault fault[64];
+	size_t faults;
+	char wrong[256];
+	struct figures sum;
+};
+
+uint64_t rnd(struct world *w);
+int64_t rnd_in(struct world *w, int64_t from, int64_t to);
+int chance(struct world *w, unsigned of_1000);
+void say(struct world *w, const char *fmt, ...) SMX_PRINTF(2, 3);
+void fail(struct world *w, const char *fmt, ...) SMX_PRINTF(2, 3);
+struct event *later(struct world *w, int64_t in_ms,
+    void (*fn)(struct world *w, struct event *e), int host, int a, int b);
+void *copy(const void *data, size_t len);
+void fault_note(struct world *w, int64_t for_ms);
+
+/* world.c */
+int world_run(struct world *w, uint64_t seed);
+
+/* disk.c */
+void disk_open(struct world *w, struct host *h);
+void disk_wipe(struct host *h);
+struct stored *disk_find(struct host *h, const struct smx_key *key);
+int disk_commit(struct host *h, const struct smx_shadow_announced *s,
+    int primary, int attempt, int64_t wall_ms);
+const char *host_name(int index);
+
+/* mta.c */
+struct file *mta_open(struct world *w, struct host *h, int attempt);
+struct file *mta_find(struct host *h, const char *id);
+void mta_commit(struct world *w, struct host *h, struct file *f);
+void mta_remove(struct world *w, struct host *h, struct file *f);
+void mta_crash(struct world *w, struct host *h);
+void mta_power(struct world *w, struct host *h);
+void mta_start(struct world *w, struct host *h);
+void mta_wipe(struct world *w, struct host *h);
+void mta_verify(struct world *w, struct host *h, const char *id, uint64_t token,
+    int asker);
+void mta_hint(struct world *w, struct host *h, enum smx_queue_event_kind kind,
+    const char *id);
+void mta_requeue(struct world *w, struct host *h);
+void mta_corrupt(struct world *w, struct host *h);
+void mta_taken(struct world *w, struct event *e);
+
+/* net.c */
+void net_shadow(struct world *w, int from, int to, int attempt,
+    int64_t deadline);
+void net_request(struct world *w, int from, int to);
+
+/* host.c */
+void host_start(struct world *w, struct host *h);
+void host_stop(struct world *w, struct host *h);
+void host_pump(struct world *w, struct host *h);
+int64_t host_wall(struct world *w, const struct host *h);
+
+/* client.c */
+void client_start(struct world *w);
+void client_sent(struct world *w, int attempt, int peer, int result);
+void client_step(struct world *w, int attempt);
+void client_broken(struct world *w, int host, int mta);
+
+/* fault.c */
+void fault_plan(struct world *w);
+void fault_heal(struct world *w);
+
+/* judge.c */
+int judge_settled(struct world *w);
+void judge(struct world *w);
+void judge_key(struct world *w, const struct smx_key *key, int attempt);
+
+#endif

@@ -1,0 +1,143 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# All tests, from a fresh clone on a fresh Debian 12 machine, as root:
+#
+#	test/run.sh [PART...]
+#
+# Parts, in this order when none is named: build unit tool pair crash milter
+# mta quickstart bench dist.  Each prints its own lines; the last line of all is
+# "N passed, M failed".
+set -u
+here=$(cd "$(dirname "$0")/.." && pwd)
+cd "$here" || exit 1
+san=$here/build-san plain=$here/build-plain
+logs=$(mktemp -d /var/tmp/shadowmx-test.XXXXXX) || exit 1
+chmod 755 "$logs"
+passed=0 failed=0
+bad=()
+jobs=$(nproc)
+
+finish() {
+	[ "$failed" = 0 ] && rm -rf "$logs" || echo "logs: $logs"
+}
+trap finish EXIT
+trap 'exit 1' INT TERM
+
+# The counts that a test printed: "N passed, M failed", Check's own line, or TAP.
+counts() {
+	awk '/^[0-9]+ passed, [0-9]+ failed/ { p += $1; f += $3 }
+	/^ok / { p++ } /^not ok / { f++ }
+	/^[0-9]+%: Checks: / { gsub(",", ""); f += $5 + $7; p += $3 - $5 - $7 }
+	END { print p + 0, f + 0 }' "$1"
+}
+
+# try NAME SECONDS COMMAND...
+try() {
+	local name=$1 limit=$2 log began rc p f
+	shift 2
+	log=$logs/$(echo "$name" | tr '/ ' '__').log
+	began=$SECONDS
+	timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null
+	rc=$?
+	read -r p f < <(counts "$log")
+	if [ $rc != 0 ] && [ "$f" = 0 ]; then f=1; fi
+	if [ $rc = 0 ] && [ "$p$f" = 00 ]; then p=1; fi
+	passed=$((passed + p)) failed=$((failed + f))
+	printf '%-40s %5d passed %3d failed %4d s\n' "$name" "$p" "$f" \
+	    $((SECONDS - began))
+	if [ "$f" != 0 ]; then
+		bad+=("$name")
+		grep -aE '(:[FE]:|FAIL|not ok|ERROR|error:|mismatch)' "$log" | head -n 15
+		echo "--- last lines of $name (exit $rc)"
+		tail -n 25 "$log"
+		echo "---"
+	fi
+}
+
+configured() { # DIR OPTIONS...
+	local dir=$1
+	shift
+	[ -x configure ] || autoreconf -fi || return 1
+	mkdir -p "$dir" && cd "$dir" || return 1
+	[ -f Makefile ] || ../configure -q --enable-werror --enable-full-tests \
+	    "$@" || return 1
+	make -s -j"$jobs" && make -s -j"$jobs" check TESTS=
+}
+
+part_build() {
+	try "build with sanitizers" 1200 bash -c "$(declare -f configured)
+	    jobs=$jobs; configured '$san' --enable-sanitize CFLAGS='-O1 -g'"
+	try "build as installed" 1200 bash -c "$(declare -f configured)
+	    jobs=$jobs; configured '$plain'"
+}
+
+part_unit() {
+	local t
+	for t in "$san"/test/unit/check_*; do
+		[ -x "$t" ] && [ -f "$t" ] || continue
+		case $t in *.o | *.log | *.trs) continue ;; esac
+		try "unit/${t##*/}" 300 env srcdir="$here" "$t"
+	done
+}
+
+part_tool() {
+	try tool/layers 60 env srcdir="$here" test/tool/layers.sh
+	try tool/exports 60 sh -c "cd '$plain' && srcdir='$here' '$here/test/tool/exports.sh'"
+	try tool/manual 60 env srcdir="$here" builddir="$plain" test/tool/manual.sh
+	try "examples/policy" 60 "$plain/examples/policy" \
+	    examples/shadowmx.conf 192.0.2.7 someone@example.com
+	try tool/daemon 300 env srcdir="$here" builddir="$san" test/tool/daemon.sh
+}
+
+part_pair() {
+	try "pair, 1000 seeds" 600 env PAIR="$plain/test/pair/pair" \
+	    test/pair/run.sh 1000
+	try "pair, 200 seeds with sanitizers" 600 \
+	    env PAIR="$san/test/pair/pair" test/pair/run.sh 200 5001
+	try "pair, mutants" 900 test/pair/mutants.sh
+}
+
+part_crash() {
+	try "crash, store" 600 env STORE_CRASH="$plain/test/crash" \
+	    test/crash/store.sh
+}
+
+part_milter() {
+	try milter 600 test/milter/run.sh "$san/test/milter"
+}
+
+part_mta() {
+	local t
+
+	try mta/queue_watch 600 env QUEUE_PROBE="$plain/test/mta/queue_probe" \
+	    test/mta/queue_watch.sh
+	for t in flow odd; do
+		[ ! -x "test/mta/$t.sh" ] ||
+		    try "mta/$t" 1200 env builddir="$plain" "test/mta/$t.sh"
+	done
+}
+
+part_quickstart() {
+	try quickstart 600 env BUILD="$plain" examples/quickstart.sh
+}
+
+part_bench() {
+	try "bench, one round" 600 bench/run.sh 1 "$plain"
+	[ -f "$logs/bench,_one_round.log" ] &&
+	    sed -n '/^acknowledged/,$p' "$logs/bench,_one_round.log"
+}
+
+part_dist() {
+	try distcheck 1200 sh -c "cd '$plain' && make -s distcheck"
+}
+
+sh test/tool/deps.sh || { echo "packages cannot be installed"; echo "0 passed, 1 failed"; exit 1; }
+[ $# = 0 ] && set -- build unit tool pair crash milter mta quickstart bench dist
+for part; do
+	declare -F "part_$part" >/dev/null || { echo "no part $part"; exit 64; }
+	"part_$part"
+done
+[ ${#bad[@]} = 0 ] || printf 'failed: %s\n' "${bad[@]}"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine_bench.h"
+
+/* ---- notices ---- */
+
+START_TEST(discard_is_repeated_until_confirmed)
+{
+	struct smx_key key = bench_accepted("A");
+	struct smx_request q;
+
+	bench_hint(SMX_QUEUE_COMMITTED, "A");
+	bench_shown("A", SMX_PRESENCE_ABSENT);
+	now += 100;
+	ck_assert(bench_until(0, SMX_REQ_DISCARD, &q));
+	bench_push(0, &q, SMX_EUNSURE);
+	ck_assert_uint_eq(bench_waiting(0), 1);
+	now += 200;
+	ck_assert(bench_until(0, SMX_REQ_DISCARD, &q));
+	ck_assert_int_eq(smx_key_compare(&q.keys[0], &key), 0);
+	bench_push(0, &q, SMX_OK);
+	ck_assert_uint_eq(bench_waiting(0), 0);
+}
+END_TEST
+
+START_TEST(notices_have_a_ceiling)
+{
+	bench_fresh(1, 1000, 3);
+	for (int i = 0; i < 10; i++) {
+		char id[16];
+		struct smx_key key;
+
+		snprintf(id, sizeof(id), "N%d", i);
+		key = bench_begin(id);
+		engine_sent(engine, &key, 0, SMX_OK, now);
+		engine_verdict(engine, &key, ENGINE_REFUSED, now);
+	}
+	ck_assert_uint_eq(bench_waiting(0), 3);
+}
+END_TEST
+
+/* ---- after our own restart ---- */
+
+static struct smx_key
+adopt(const char *id, uint8_t epoch, uint64_t counter)
+{
+	struct smx_key key = { .incarnation = { 9 }, .counter = 3 };
+	struct smx_request q;
+	struct smx_reply reply = { .listed = listed, .count = 1 };
+
+	ck_assert(bench_until(0, SMX_REQ_LIST, &q));
+	memset(&listed[0], 0, sizeof(listed[0]));
+	listed[0].key = key;
+	listed[0].state = SMX_ROW_SHADOW;
+	listed[0].epoch.id[0] = epoch;
+	listed[0].epoch.counter = counter;
+	snprintf(listed[0].queue_id, sizeof(listed[0].queue_id), "%s", id);
+	engine_peer_result(engine, 0, &q, SMX_OK, &reply, now);
+	return key;
+}
+
+START_TEST(unknown_key_is_never_finished)
+{
+	struct smx_key key = { .incarnation = { 9 }, .counter = 3 };
+	struct smx_key ours = { .incarnation = { 1 }, .counter = 77 };
+
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_UNKNOWN);
+	ck_assert_int_eq(bench_query(&ours),
+	    SMX_ANSWER_UNKNOWN); /* not given out */
+}
+END_TEST
+
+START_TEST(adopted_key_ends_by_absence_in_the_same_queue)
+{
+	struct smx_key key = adopt("A", 7, 4);
+
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_OPEN);
+	bench_shown("A", SMX_PRESENCE_ABSENT);
+	ck_assert_uint_eq(bench_waiting(0), 1);
+	ck_assert_uint_eq(bench_counts().open, 0);
+}
+END_TEST
+
+START_TEST(adopted_key_of_another_epoch_is_lost_not_finished)
+{
+	struct smx_key key = adopt("A", 8, 4);
+
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_LOST);
+	ck_assert_uint_eq(bench_waiting(0), 0);
+}
+END_TEST
+
+START_TEST(queue_restored_from_before_is_no_proof)
+{
+	struct smx_key key = adopt("A", 7, 6); /* the queue counts 5 */
+
+	bench_shown("A", SMX_PRESENCE_ABSENT);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_LOST);
+	bench_shown("A", SMX_PRESENCE_THERE);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_OPEN);
+}
+END_TEST
+
+START_TEST(unclean_stop_makes_absence_doubtful)
+{
+	struct smx_key key;
+
+	queue.unclean = 1;
+	engine_queue_state(engine, &queue, now);
+	key = adopt("A", 7, 4);
+	bench_shown("A", SMX_PRESENCE_ABSENT);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_OPEN);
+	ck_assert_uint_eq(bench_counts().doubtful, 1);
+	ck_assert_uint_eq(bench_waiting(0), 0);
+}
+END_TEST
+
+START_TEST(requeues_nobody_followed_make_absence_doubtful)
+{
+	struct smx_key key;
+
+	queue.links_known = 0;
+	engine_queue_state(engine, &queue, now);
+	key = adopt("A", 7, 4);
+	bench_shown("A", SMX_PRESENCE_ABSENT);
+	ck_assert_uint_eq(bench_counts().doubtful, 1);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_OPEN);
+}
+END_TEST
+
+START_TEST(listed_key_that_ended_is_discarded_again)
+{
+	struct smx_key key = bench_accepted("A");
+	struct smx_request q;
+	struct smx_reply reply = { .listed = listed, .count = 1 };
+
+	bench_hint(SMX_QUEUE_COMMITTED, "A");
+	bench_shown("A", SMX_PRESENCE_ABSENT);
+	now += 100;
+	ck_assert(bench_until(0, SMX_REQ_DISCARD, &q));
+	bench_push(0, &q, SMX_OK);
+	now += 11000;
+	ck_assert(bench_until(0, SMX_REQ_LIST, &q));
+	memset(&listed[0], 0, sizeof(listed[0]));
+	listed[0].key = key;
+	engine_peer_result(engine, 0, &q, SMX_OK, &reply, now);
+	ck_assert_uint_eq(bench_waiting(0), 1);
+}
+END_TEST
+
+START_TEST(forgetful_holder_leaves_it_unprotected)
+{
+	struct smx_request q;
+	struct smx_reply reply = { .listed = listed };
+
+	(void)bench_accepted("A");
+	bench_hint(SMX_QUEUE_COMMITTED, "A");
+	ck_assert(bench_until(0, SMX_REQ_LIST, &q));
+	engine_peer_result(engine, 0, &q, SMX_OK, &reply, now);
+	ck_assert_uint_eq(bench_counts().unprotected, 1);
+	ck_assert_uint_eq(bench_counts().open, 1);
+}
+END_TEST
+
+/* ---- peers and takeover ---- */
+
+static int
+due(enum engine_cause cause, struct engine_takeover *t)
+{
+	int64_t wake;
+
+	return engine_takeover_next(engine, now, t, &wake) && t->cause == cause;
+}
+
+/* One heartbeat of time in which nobody answers. */
+static void
+beat_fails(size_t peer)
+{
+	struct smx_request q;
+
+	now += 1000;
+	for (int i = 0; i < 4 && bench_pull(peer, &q) == SMX_OK; i++)
+		bench_push(peer, &q, SMX_EUNREACHABLE);
+}
+
+static void
+greet(size_t peer, uint8_t life, uint8_t epoch)
+{
+	struct smx_hello theirs = { .incarnation = { life } };
+	struct smx_hello ours;
+
+	theirs.epoch.id[0] = epoch;
+	engine_hello(engine, peer, &theirs, &ours, now);
+	ck_assert_uint_eq(ours.incarnation[0], 1);
+}
+
+START_TEST(silence_needs_time_and_failed_probes)
+{
+	struct engine_takeover t;
+
+	engine_heard(engine, 0, now);
+	for (int i = 0; i < 5; i++) {
+		beat_fails(0);
+		ck_assert(!due(ENGINE_CAUSE_SILENT, &t));
+	}
+	beat_fails(0);
+	beat_fails(0);
+	ck_assert(due(ENGINE_CAUSE_SILENT, &t));
+	ck_assert_uint_eq(t.peer, 0);
+	ck_assert_int_eq(bench_state(0), ENGINE_PEER_SILENT);
+	engine_takeover_done(engine, &t);
+	ck_assert(!due(ENGINE_CAUSE_SILENT, &t));
+}
+END_TEST
+
+START_TEST(time_without_probes_is_no_silence)
+{
+	struct engine_takeover t;
+
+	engine_heard(engine, 0, now);
+	for (int i = 0; i < 20; i++) {
+		now += 1000;
+		ck_assert(!due(ENGINE_CAUSE_SILENT, &t));
+	}
+}
+END_TEST
+
+START_TEST(one_way_failure_is_no_silence)
+{
+	struct engine_takeover t;
+
+	for (int i = 0; i < 20; i++) {
+		beat_fails(0);
+		engine_heard(engine, 0, now);
+		ck_assert(!due(ENGINE_CAUSE_SILENT, &t));
+	}
+	ck_assert_int_eq(bench_state(0), ENGINE_PEER_QUIET);
+}
+END_TEST
+
+START_TEST(own_pause_restarts_the_clock)
+{
+	struct engine_takeover t;
+
+	engine_heard(engine, 0, now);
+	for (int i = 0; i < 4; i++)
+		beat_fails(0);
+	now += 3600000;
+	ck_assert(!due(ENGINE_CAUSE_SILENT, &t));
+	beat_fails(0);
+	ck_assert(!due(ENGINE_CAUSE_SILENT, &t));
+}
+END_TEST
+
+START_TEST(leaving_peer_gets_its_time)
+{
+	struct smx_request q = { .kind = SMX_REQ_BEAT };
+	struct smx_reply reply = { 0 };
+	struct engine_takeover t;
+	size_t peers[2];
+
+	q.beat.leaving_ms = 20000;
+	greet(0, 5, 0);
+	ck_assert_int_eq(engine_request(engine, 0, &q, &reply, now), SMX_OK);
+	ck_assert_int_eq(bench_state(0), ENGINE_PEER_LEAVING);
+	ck_assert_uint_eq(engine_candidates(engine, now, peers, 2), 1);
+	for (int i = 0; i < 25; i++) {
+		beat_fails(0);
+		ck_assert(!due(ENGINE_CAUSE_SILENT, &t));
+	}
+	beat_fails(0);
+	ck_assert(due(ENGINE_CAUSE_SILENT, &t));
+}
+END_TEST
+
+START_TEST(another_epoch_is_looked_into_at_once)
+{
+	struct engine_takeover t;
+
+	greet(0, 5, 55);
+	ck_assert(due(ENGINE_CAUSE_EPOCH, &t));
+	ck_assert(t.other_epoch);
+	engine_takeover_done(engine, &t);
+	ck_assert(!due(ENGINE_CAUSE_EPOCH, &t));
+	greet(0, 5, 55);
+	ck_assert(!due(ENGINE_CAUSE_EPOCH, &t));
+	greet(0, 6, 66);
+	ck_assert(due(ENGINE_CAUSE_EPOCH, &t));
+	ck_assert_uint_eq(t.epoch.id[0], 66);
+	engine_takeover_done(engine, &t);
+	/* A late word of the former life changes nothing. */
+	greet(0, 5, 55);
+	ck_assert(!due(ENGINE_CAUSE_EPOCH, &t));
+}
+END_TEST
+
+START_TEST(lost_keys_are_taken_over_and_finished_ones_dropped)
+{
+	struct smx_key keys[3] = { { .counter = 1 }, { .counter = 2 },
+		{ .counter = 3 } };
+	struct smx_key out[3];
+	struct smx_request q;
+	struct engine_takeover t;
+	size_t peer;
+
+	greet(0, 100, 0);
+	engine_ask(engine, 0, keys, 3);
+	ck_assert(bench_until(0, SMX_REQ_QUERY, &q));
+	answers[0] = SMX_ANSWER_LOST;
+	answers[1] = SMX_ANSWER_FINISHED;
+	answers[2] = SMX_ANSWER_UNKNOWN;
+	bench_push(0, &q, SMX_OK);
+	ck_assert(due(ENGINE_CAUSE_LOST, &t));
+	ck_assert_uint_eq(t.count, 1);
+	ck_assert_uint_eq(t.keys[0].counter, 1);
+	engine_takeover_done(engine, &t);
+	ck_assert(!due(ENGINE_CAUSE_LOST, &t));
+	ck_assert_uint_eq(engine_finished_next(engine, &peer, out, 3), 1);
+	ck_assert_uint_eq(out[0].counter, 2);
+	ck_assert_uint_eq(engine_finished_next(engine, &peer, out, 3), 0);
+}
+END_TEST
+
+START_TEST(operator_takes_over_whom_he_names)
+{
+	struct engine_takeover t;
+
+	ck_assert_int_eq(engine_takeover_command(engine, 7), SMX_EINVAL);
+	ck_assert_int_eq(engine_takeover_command(engine, 1), SMX_OK);
+	ck_assert(due(ENGINE_CAUSE_OPERATOR, &t));
+	ck_assert_uint_eq(t.peer, 1);
+	engine_takeover_done(engine, &t);
+	ck_assert(!due(ENGINE_CAUSE_OPERATOR, &t));
+}
+END_TEST
+
+START_TEST(failed_peer_pauses_and_a_heartbeat_brings_it_back)
+{
+	struct smx_key key = bench_begin("A");
+	struct smx_request q;
+	size_t peers[2];
+
+	greet(0, 100, 0);
+	greet(1, 100, 0);
+	ck_assert(!bench_until(0, SMX_REQ_QUERY, &q));
+	for (int i = 0; i < 4; i++)
+		engine_sent(engine, &key, 0, SMX_EUNSURE, now);
+	now += 300;
+	ck_assert_uint_eq(engine_candidates(engine, now, peers, 2), 1);
+	ck_assert_uint_eq(peers[0], 1);
+	ck_assert(bench_until(0, SMX_REQ_BEAT, &q));
+	bench_push(0, &q, SMX_OK);
+	ck_assert_uint_eq(engine_candidates(engine, now, peers, 2), 2);
+	engine_sent(engine, &key, 0, SMX_EFULL, now);
+	ck_assert_uint_eq(engine_candidates(engine, now, peers, 2), 1);
+	now += 200;
+	ck_assert_uint_eq(engine_candidates(engine, now, peers, 2), 2);
+}
+END_TEST
+
+START_TEST(candidates_rotate)
+{
+	size_t a[2], b[2];
+
+	greet(0, 100, 0);
+	greet(1, 100, 0);
+	ck_assert_uint_eq(engine_candidates(engine, now, a, 2), 2);
+	ck_assert_uint_eq(engine_candidates(engine, now, b, 2), 2);
+	ck_assert_uint_ne(a[0], b[0]);
+}
+END_TEST
+
+static void
+add_peers(Suite *s)
+{
+	TCase *tc = tcase_create("peers");
+
+	tcase_add_checked_fixture(tc, bench_open, bench_close);
+	tcase_add_test(tc, discard_is_repeated_until_confirmed);
+	tcase_add_test(tc, notices_have_a_ceiling);
+	tcase_add_test(tc, unknown_key_is_never_finished);
+	tcase_add_test(tc, adopted_key_ends_by_absence_in_the_same_queue);
+	tcase_add_test(tc, adopted_key_of_another_epoch_is_lost_not_finished);
+	tcase_add_test(tc, queue_restored_from_before_is_no_proof);
+	tcase_add_test(tc, unclean_stop_makes_absence_doubtful);
+	tcase_add_test(tc, requeues_nobody_followed_make_absence_doubtful);
+	tcase_add_test(tc, listed_key_that_ended_is_discarded_again);
+	tcase_add_test(tc, forgetful_holder_leaves_it_unprotected);
+	tcase_add_test(tc, silence_needs_time_and_failed_probes);
+	tcase_add_test(tc, time_without_probes_is_no_silence);
+	tcase_add_test(tc, one_way_failure_is_no_silence);
+	tcase_add_test(tc, own_pause_restarts_the_clock);
+	tcase_add_test(tc, leaving_peer_gets_its_time);
+	tcase_add_test(tc, another_epoch_is_looked_into_at_once);
+	tcase_add_test(tc, lost_keys_are_taken_over_and_finished_ones_dropped);
+	tcase_add_test(tc, operator_takes_over_whom_he_names);
+	tcase_add_test(tc, failed_peer_pauses_and_a_heartbeat_brings_it_back);
+	tcase_add_test(tc, candidates_rotate);
+	suite_add_tcase(s, tc);
+}
+
+int
+main(void)
+{
+	Suite *s = suite_create("engine_peers");
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	add_peers(s);
+	srunner_set_tap(sr, "-");
+	srunner_run_all(sr, CK_SILENT);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

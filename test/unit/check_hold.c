@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#include <shadowmx/err.h>
+
+#include "core/hold.h"
+
+static const size_t peers[] = { 0, 1, 2, 3 };
+
+static struct hold
+begin(size_t count, unsigned copies, enum smx_unprotected unprotected)
+{
+	struct smx_ack ack = { .when = SMX_WHEN_SHADOWED,
+		.copies = copies,
+		.max_delay_ms = 1000,
+		.when_unprotected = unprotected };
+	struct hold h;
+
+	hold_begin(&h, &ack, peers, count, 5000);
+	return h;
+}
+
+static struct hold_step
+next(struct hold *h, int64_t now)
+{
+	struct hold_step s;
+
+	hold_next(h, now, &s);
+	return s;
+}
+
+START_TEST(nobody_to_ask_ends_at_once)
+{
+	struct hold a = begin(0, 1, SMX_UNPROTECTED_ACCEPT);
+	struct hold t = begin(0, 1, SMX_UNPROTECTED_TEMPFAIL);
+
+	ck_assert_int_eq(next(&a, 5000).what, HOLD_DONE);
+	ck_assert_int_eq(a.state, HOLD_UNPROTECTED);
+	ck_assert_int_eq(next(&t, 5000).what, HOLD_DONE);
+	ck_assert_int_eq(t.state, HOLD_REFUSED);
+}
+END_TEST
+
+START_TEST(asking_is_not_having)
+{
+	struct hold h = begin(1, 1, SMX_UNPROTECTED_TEMPFAIL);
+
+	ck_assert_int_eq(next(&h, 5000).what, HOLD_SEND);
+	ck_assert_int_eq(next(&h, 5000).what, HOLD_WAIT);
+	ck_assert_int_eq(h.state, HOLD_ASKING);
+	hold_answer(&h, 0, SMX_OK, 5010);
+	ck_assert_int_eq(next(&h, 5010).what, HOLD_DONE);
+	ck_assert_int_eq(h.state, HOLD_GRANTED);
+}
+END_TEST
+
+START_TEST(unsure_is_no_copy)
+{
+	struct hold h = begin(1, 1, SMX_UNPROTECTED_TEMPFAIL);
+
+	(void)next(&h, 5000);
+	hold_answer(&h, 0, SMX_EUNSURE, 5010);
+	ck_assert_int_eq(next(&h, 5010).what, HOLD_DONE);
+	ck_assert_int_eq(h.state, HOLD_REFUSED);
+}
+END_TEST
+
+START_TEST(silent_peer_costs_its_share_only)
+{
+	struct hold h = begin(2, 1, SMX_UNPROTECTED_TEMPFAIL);
+	struct hold_step s = next(&h, 5000);
+
+	ck_assert_int_eq(s.what, HOLD_SEND);
+	ck_assert_int_eq(s.until_ms, 5500);
+	ck_assert_int_eq(next(&h, 5499).what, HOLD_WAIT);
+	s = next(&h, 5500);
+	ck_assert_int_eq(s.what, HOLD_SEND);
+	ck_assert_uint_eq(s.peer, 1);
+	ck_assert_int_eq(s.until_ms, 6000);
+}
+END_TEST
+
+START_TEST(late_answer_still_counts)
+{
+	struct hold h = begin(2, 1, SMX_UNPROTECTED_TEMPFAIL);
+
+	(void)next(&h, 5000);
+	(void)next(&h, 5500);
+	hold_answer(&h, 0, SMX_OK, 5600);
+	ck_assert_int_eq(next(&h, 5600).what, HOLD_DONE);
+	ck_assert_int_eq(h.state, HOLD_GRANTED);
+}
+END_TEST
+
+START_TEST(same_answer_twice_is_one_copy)
+{
+	struct hold h = begin(2, 2, SMX_UNPROTECTED_TEMPFAIL);
+
+	ck_assert_int_eq(next(&h, 5000).what, HOLD_SEND);
+	ck_assert_int_eq(next(&h, 5000).what, HOLD_SEND);
+	hold_answer(&h, 0, SMX_OK, 5010);
+	hold_answer(&h, 0, SMX_OK, 5010);
+	hold_answer(&h, 3, SMX_OK, 5010);
+	ck_assert_int_eq(next(&h, 5010).what, HOLD_WAIT);
+	hold_answer(&h, 1, SMX_EEXIST, 5020);
+	(void)next(&h, 5020);
+	ck_assert_int_eq(h.state, HOLD_GRANTED);
+}
+END_TEST
+
+START_TEST(refusal_moves_on_at_once)
+{
+	struct hold h = begin(2, 1, SMX_UNPROTECTED_ACCEPT);
+
+	(void)next(&h, 5000);
+	hold_answer(&h, 0, SMX_EFULL, 5001);
+	ck_assert_uint_eq(next(&h, 5001).peer, 1);
+	hold_answer(&h, 1, SMX_EUNREACHABLE, 5002);
+	ck_assert_int_eq(next(&h, 5002).what, HOLD_DONE);
+	ck_assert_int_eq(h.state, HOLD_UNPROTECTED);
+}
+END_TEST
+
+START_TEST(deadline_ends_every_wait)
+{
+	struct hold h = begin(4, 2, SMX_UNPROTECTED_TEMPFAIL);
+	int64_t now = 5000;
+	int turns = 0;
+
+	for (; turns < 100; turns++) {
+		struct hold_step s = next(&h, now);
+
+		if (s.what == HOLD_DONE)
+			break;
+		ck_assert_int_le(s.until_ms, 6000);
+		if (s.what == HOLD_WAIT) {
+			ck_assert_int_gt(s.until_ms, now);
+			now = s.until_ms;
+		}
+	}
+	ck_assert_int_eq(h.state, HOLD_REFUSED);
+	ck_assert_int_le(now, 6000);
+	ck_assert_int_eq(next(&h, 99999).what, HOLD_DONE);
+}
+END_TEST
+
+START_TEST(too_few_peers_are_not_asked_in_vain)
+{
+	struct hold t = begin(1, 2, SMX_UNPROTECTED_TEMPFAIL);
+	struct hold a = begin(1, 2, SMX_UNPROTECTED_ACCEPT);
+
+	ck_assert_int_eq(next(&t, 5000).what, HOLD_DONE);
+	ck_assert_int_eq(next(&a, 5000).what, HOLD_SEND);
+	hold_answer(&a, 0, SMX_OK, 5001);
+	ck_assert_int_eq(next(&a, 5001).what, HOLD_DONE);
+	ck_assert_int_eq(a.state, HOLD_UNPROTECTED);
+}
+END_TEST
+
+START_TEST(giving_up_refuses)
+{
+	struct hold h = begin(1, 1, SMX_UNPROTECTED_ACCEPT);
+
+	(void)next(&h, 5000);
+	hold_give_up(&h);
+	hold_answer(&h, 0, SMX_OK, 5001);
+	ck_assert_int_eq(next(&h, 5001).what, HOLD_DONE);
+	ck_assert_int_eq(h.state, HOLD_REFUSED);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("hold");
+	TCase *tc = tcase_create("hold");
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	tcase_add_test(tc, nobody_to_ask_ends_at_once);
+	tcase_add_test(tc, asking_is_not_having);
+	tcase_add_test(tc, unsure_is_no_copy);
+	tcase_add_test(tc, silent_peer_costs_its_share_only);
+	tcase_add_test(tc, late_answer_still_counts);
+	tcase_add_test(tc, same_answer_twice_is_one_copy);
+	tcase_add_test(tc, refusal_moves_on_at_once);
+	tcase_add_test(tc, deadline_ends_every_wait);
+	tcase_add_test(tc, too_few_peers_are_not_asked_in_vain);
+	tcase_add_test(tc, giving_up_refuses);
+	suite_add_tcase(s, tc);
+	srunner_set_tap(sr, "-");
+	srunner_run_all(sr, CK_SILENT);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/takeover.h"
+#include "row_store.h"
+
+static struct row_store store;
+static struct takeover *takeover;
+
+static void
+reopen(void)
+{
+	struct takeover_options o = { .store = &store.port,
+		.retry_ms = 1000,
+		.retry_max_ms = 60000,
+		.max_crashes = 3,
+		.parallel = 2,
+		.page = 2 };
+
+	takeover_free(&takeover);
+	ck_assert_int_eq(takeover_new(&takeover, &o), SMX_OK);
+}
+
+static void
+setup(void)
+{
+	const char *ids[1];
+	uint64_t token;
+
+	row_store_init(&store);
+	reopen();
+	ck_assert_uint_eq(takeover_verify_next(takeover, 0, ids, 1, &token), 0);
+}
+
+static void
+teardown(void)
+{
+	takeover_free(&takeover);
+}
+
+static struct smx_row *
+claimed(uint64_t counter)
+{
+	return row_store_add(&store, "mx1", counter, SMX_ROW_CLAIMED);
+}
+
+static int
+next(int64_t wall, struct takeover_job *job)
+{
+	int64_t wake;
+
+	return takeover_next(takeover, wall, job, &wake);
+}
+
+/* One attempt at what is due. */
+static void
+attempt(int64_t wall, int result, const char *states, const char *id)
+{
+	struct smx_submit_result r = { .text = "the reply" };
+	struct takeover_job job;
+	char marks[8];
+
+	ck_assert_int_eq(next(wall, &job), SMX_OK);
+	snprintf(marks, sizeof(marks), "%s", states);
+	r.rcpt_states = marks;
+	snprintf(r.queue_id, sizeof(r.queue_id), "%s", id);
+	takeover_result(takeover, &job, result, &r, wall);
+	ck_assert_ptr_null(job.envelope);
+}
+
+/* A look into the own queue and what it finds. */
+static void
+seen(int64_t now, const char *id, enum smx_presence presence, const char *other)
+{
+	struct smx_queue_event e = { .kind = SMX_QUEUE_VERIFIED,
+		.presence = presence };
+	const char *ids[4];
+
+	ck_assert_uint_eq(takeover_verify_next(takeover, now, ids, 4, &e.token),
+	    1);
+	ck_assert_str_eq(ids[0], id);
+	snprintf(e.id, sizeof(e.id), "%s", id);
+	snprintf(e.other, sizeof(e.other), "%s", other);
+	takeover_queue_event(takeover, &e, now);
+}
+
+/* ---- claims ---- */
+
+START_TEST(claims_come_in_pages_until_none_is_left)
+{
+	struct engine_takeover why = { .cause = ENGINE_CAUSE_SILENT };
+
+	for (uint64_t i = 1; i <= 5; i++)
+		row_store_add(&store, i == 3 ? "mx2" : "mx1", i,
+		    SMX_ROW_SHADOW);
+	ck_assert_int_eq(takeover_claim(takeover, "mx1", &why, 50), 2);
+	ck_assert_int_eq(takeover_claim(takeover, "mx1", &why, 50), 2);
+	ck_assert_int_eq(takeover_claim(takeover, "mx1", &why, 50), 0);
+	ck_assert_int_eq(store.row[2].state, SMX_ROW_SHADOW);
+}
+END_TEST
+
+START_TEST(epoch_claims_only_what_the_new_queue_cannot_have)
+{
+	struct engine_takeover why = { .cause = ENGINE_CAUSE_EPOCH,
+		.other_epoch = 1 };
+
+	row_store_add(&store, "mx1", 1, SMX_ROW_SHADOW)->epoch.id[0] = 2;
+	row_store_add(&store, "mx1", 2, SMX_ROW_SHADOW)->epoch.id[0] = 3;
+	row_store_add(&store, "mx1", 3, SMX_ROW_SHADOW)->epoch.id[0] = 0;
+	why.epoch.id[0] = 3;
+	ck_assert_int_eq(takeover_claim(takeover, "mx1", &why, 50), 1);
+	ck_assert_int_eq(takeover_claim(takeover, "mx1", &why, 50), 0);
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_CLAIMED);
+	ck_assert_int_eq(store.row[1].state, SMX_ROW_SHADOW);
+	ck_assert_int_eq(store.row[2].state, SMX_ROW_SHADOW);
+}
+END_TEST
+
+START_TEST(lost_keys_are_claimed_alone)
+{
+	struct smx_key keys[2] = { { .counter = 2 }, { .counter = 3 } };
+	struct engine_takeover why = { .cause = ENGINE_CAUSE_LOST,
+		.keys = keys,
+		.count = 2 };
+
+	row_store_add(&store, "mx1", 1, SMX_ROW_SHADOW);
+	row_store_add(&store, "mx1", 2, SMX_ROW_SHADOW);
+	row_store_add(&store, "mx2", 3, SMX_ROW_SHADOW); /* not its own */
+	ck_assert_int_eq(takeover_claim(takeover, "mx1", &why, 50), 1);
+	ck_assert_int_eq(takeover_claim(takeover, "mx1", &why, 50), 0);
+	ck_assert_int_eq(store.row[1].state, SMX_ROW_CLAIMED);
+	ck_assert_int_eq(store.row[2].state, SMX_ROW_SHADOW);
+}
+END_TEST
+
+START_TEST(claim_that_fails_is_told)
+{
+	struct engine_takeover why = { .cause = ENGINE_CAUSE_OPERATOR };
+
+	row_store_add(&store, "mx1", 1, SMX_ROW_SHADOW);
+	store.fail = SMX_EIO;
+	ck_assert_int_eq(takeover_claim(takeover, "mx1", &why, 50), SMX_EIO);
+}
+END_TEST
+
+/* ---- attempts ---- */
+
+START_TEST(attempt_is_counted_before_the_work)
+{
+	struct takeover_job job;
+
+	claimed(1);
+	ck_assert_int_eq(next(100, &job), SMX_OK);
+	ck_assert_uint_eq(store.row[0].attempts, 1);
+	ck_assert_uint_eq(job.row.attempts, 1);
+	ck_assert_str_eq(job.rcpt_states, "oo");
+	takeover_give_back(takeover, &job, 100);
+	ck_assert_uint_eq(store.row[0].attempts, 0);
+	store.fail = SMX_EIO;
+	ck_assert_int_eq(next(100, &job), SMX_EIO);
+}
+END_TEST
+
+START_TEST(one_job_for_a_row_and_no_more_than_allowed)
+{
+	struct takeover_job a, b, c;
+
+	claimed(1);
+	ck_assert_int_eq(next(100, &a), SMX_OK);
+	ck_assert_int_eq(next(100, &b), SMX_ENOTFOUND);
+	claimed(2);
+	claimed(3);
+	ck_assert_int_eq(next(100, &b), SMX_OK);
+	ck_assert_int_eq(next(100, &c), SMX_ENOTFOUND);
+	takeover_give_back(takeover, &a, 100);
+	takeover_give_back(takeover, &b, 100);
+}
+END_TEST
+
+START_TEST(message_that_ends_the_daemon_is_set_aside)
+{
+	claimed(1);
+	for (int i = 0; i < 3; i++) {
+		struct takeover_job job;
+
+		ck_assert_int_eq(next(100, &job), SMX_OK);
+		free(job.envelope);
+		free(job.rcpt_states);
+		reopen(); /* it never came back */
+	}
+	claimed(2);
+	attempt(100, SMX_OK, "hh", "N2"); /* others flow */
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_QUARANTINED);
+	ck_assert_uint_eq(store.row[0].attempts, 3);
+	ck_assert_int_eq(store.row[1].state, SMX_ROW_HANDED);
+}
+END_TEST
+
+START_TEST(attempts_that_return_never_set_aside)
+{
+	int64_t wall = 100;
+
+	claimed(1);
+	for (int i = 0; i < 20; i++) {
+		attempt(wall, SMX_ETEMP, "oo", "");
+		reopen();
+		wall += 60000;
+	}
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_CLAIMED);
+	ck_assert_uint_eq(store.row[0].attempts, 20);
+}
+END_TEST
+
+START_TEST(pauses_double_up_to_the_ceiling)
+{
+	static const int64_t pause[] = { 1000, 2000, 4000, 8000, 16000, 32000,
+		60000, 60000 };
+	int64_t wall = 100;
+
+	claimed(1);
+	for (size_t i = 0; i < sizeof(pause) / sizeof(*pause); i++) {
+		struct takeover_job job;
+		int64_t wake;
+
+		attempt(wall, i % 2 ? SMX_ETEMP : SMX_EUNSURE, "oo", "");
+		ck_assert_int_eq(takeover_next(takeover, wall, &job, &wake),
+		    SMX_ENOTFOUND);
+		ck_assert_int_eq(wake, wall + pause[i]);
+		wall = wake;
+	}
+}
+END_TEST
+
+START_TEST(clock_set_back_delays_nothing)
+{
+	struct takeover_job job;
+
+	claimed(1)->next_try_ms = INT64_C(1000) * 86400 * 365;
+	ck_assert_int_eq(next(5000, &job), SMX_OK);
+	takeover_give_back(takeover, &job, 5000);
+}
+END_TEST
+
+START_TEST(refusal_quarantines)
+{
+	claimed(1);
+	attempt(100, SMX_EREFUSED, "oo", "");
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_QUARANTINED);
+	ck_assert_str_eq(store.row[0].reason, "the reply");
+	ck_assert_uint_eq(store.drops, 0);
+}
+END_TEST
+
+START_TEST(only_open_recipients_stay_open)
+{
+	claimed(1);
+	attempt(100, SMX_OK, "ho", "N1");
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_CLAIMED);
+	ck_assert_str_eq(store.rcpt[0], "ho");
+	attempt(5000, SMX_OK, "hh", "N2");
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_HANDED);
+	ck_assert_str_eq(store.row[0].handed_id, "N2");
+}
+END_TEST
+
+START_TEST(late_discard_cancels_quietly)
+{
+	struct takeover_job job;
+	struct smx_submit_result r = { .queue_id = "N1" };
+	char states[] = "hh";
+	size_t foreign;
+
+	r.rcpt_states = states;
+	claimed(1);
+	ck_assert_int_eq(next(100, &job), SMX_OK);
+	ck_assert_int_eq(store.port.ops->drop(&store, "mx1", &job.row.key, 1,
+			     &foreign),
+	    SMX_OK);
+	takeover_result(takeover, &job, SMX_OK, &r, 100);
+	ck_assert_uint_eq(store.rows, 0);
+	claimed(2);
+	attempt(100, SMX_OK, "hh", "N2"); /* its place is free again */
+}
+END_TEST
+
+/* ---- to the end ---- */
+
+START_TEST(row_stays_until_the_end_is_proved)
+{
+	claimed(1);
+	attempt(100, SMX_OK, "hh", "N1");
+	seen(2000, "N1", SMX_PRESENCE_THERE, "");
+	seen(1000000, "N1", SMX_PRESENCE_UNKNOWN, "");
+	ck_assert_uint_eq(store.rows, 1);
+	seen(2000000, "N1", SMX_PRESENCE_ABSENT, "");
+	ck_assert_uint_eq(store.rows, 0);
+}
+END_TEST
+
+START_TEST(gone_is_a_hint_and_old_looks_are_no_proof)
+{
+	struct smx_queue_event e = { .kind = SMX_QUEUE_GONE, .id = "N1" };
+
+	claimed(1);
+	attempt(100, SMX_OK, "hh", "N1");
+	takeover_queue_event(takeover, &e, 200);
+	e.kind = SMX_QUEUE_VERIFIED;
+	e.presence = SMX_PRESENCE_ABSENT;
+	takeover_queue_event(takeover, &e, 200);
+	e.token = 99;
+	takeover_queue_event(takeover, &e, 200);
+	ck_assert_uint_eq(store.rows, 1);
+}
+END_TEST
+
+START_TEST(restart_goes_on_following)
+{
+	const char *ids[1];
+	uint64_t token;
+
+	claimed(1);
+	attempt(100, SMX_OK, "hh", "N1");
+	reopen();
+	ck_assert_uint_eq(takeover_verify_next(takeover, 5000, ids, 1, &token),
+	    0); /* it reads the rows first */
+	seen(6000, "N1", SMX_PRESENCE_LINKED, "N7");
+	ck_assert_str_eq(store.row[0].handed_id, "N7");
+	seen(9000, "N7", SMX_PRESENCE_ABSENT, "");
+	ck_assert_uint_eq(store.rows, 0);
+}
+END_TEST
+
+START_TEST(partly_refused_ends_in_quarantine)
+{
+	claimed(1);
+	attempt(100, SMX_OK, "hr", "N1");
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_HANDED);
+	seen(2000, "N1", SMX_PRESENCE_ABSENT, "");
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_QUARANTINED);
+	ck_assert_int_eq(takeover_release(takeover, &store.row[0].key, 3000),
+	    SMX_OK);
+	ck_assert_str_eq(store.rcpt[0], "ho");
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_CLAIMED);
+	ck_assert_int_eq(takeover_release(takeover, &store.row[0].key, 3000),
+	    SMX_ESTATE);
+}
+END_TEST
+
+START_TEST(damage_in_the_own_queue_quarantines)
+{
+	claimed(1);
+	attempt(100, SMX_OK, "hh", "N1");
+	seen(2000, "N1", SMX_PRESENCE_CORRUPT, "");
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_QUARANTINED);
+	ck_assert_int_eq(takeover_release(takeover, &store.row[0].key, 3000),
+	    SMX_OK);
+	ck_assert_str_eq(store.rcpt[0], "oo");
+}
+END_TEST
+
+START_TEST(replaced_own_queue_claims_again)
+{
+	struct smx_queue_state q = { .epoch = { .id = { 5 } } };
+
+	ck_assert_int_eq(takeover_queue_state(takeover, &q, 50), SMX_OK);
+	claimed(1);
+	attempt(100, SMX_OK, "hr", "N1");
+	q.epoch.counter = 9;
+	ck_assert_int_eq(takeover_queue_state(takeover, &q, 200), SMX_OK);
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_HANDED);
+	q.epoch.id[0] = 6;
+	ck_assert_int_eq(takeover_queue_state(takeover, &q, 300), SMX_OK);
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_CLAIMED);
+	ck_assert_str_eq(store.rcpt[0], "or");
+}
+END_TEST
+
+/* ---- the Received line ---- */
+
+static struct smx_envelope *
+envelope(const char *helo, const char *name, const char *addr, const char *rcpt,
+    const char *param)
+{
+	struct smx_envelope *e;
+
+	ck_assert_int_eq(smx_envelope_new(&e, 10), SMX_OK);
+	ck_assert_int_eq(smx_envelope_set(e, SMX_FIELD_HELO, helo), SMX_OK);
+	ck_assert_int_eq(smx_envelope_set(e, SMX_FIELD_CLIENT_NAME, name),
+	    SMX_OK);
+	ck_assert_int_eq(smx_envelope_set(e, SMX_FIELD_CLIENT_ADDR, addr),
+	    SMX_OK);
+	ck_assert_int_eq(smx_envelope_mail(e, "<a@b.example>", &param,
+			     param != NULL),
+	    SMX_OK);
+	ck_assert_int_eq(smx_envelope_rcpt(e, rcpt, NULL, 0), SMX_OK);
+	return e;
+}
+
+static void
+received(struct smx_envelope *e, int64_t stored_ms, char *out)
+{
+	struct smx_row row = { .primary = "mx1.example.org",
+		.queue_id = "4jXKs0",
+		.stored_ms = stored_ms };
+
+	ck_assert_int_eq(takeover_received(&row, e, "mx2.example.org", 0, out,
+			     2048),
+	    SMX_OK);
+}
+
+START_TEST(received_tells_the_first_hop)
+{
+	struct smx_envelope *e = envelope("client.example", "c.example",
+	    "192.0.2.7", "<bob@example.com>", NULL);
+	char out[2048];
+
+	received(e, INT64_C(1709210096000), out);
+	ck_assert_str_eq(out,
+	    "Received: from client.example (c.example [192.0.2.7])\r\n"
+	    "\tby mx1.example.org (shadowmx/mx2.example.org) with ESMTP id "
+	    "4jXKs0\r\n"
+	    "\tfor <bob@example.com>; Thu, 29 Feb 2024 12:34:56 +0000\r\n");
+	ck_assert_int_eq(smx_envelope_rcpt(e, "<eve@example.com>", NULL, 0),
+	    SMX_OK);
+	ck_assert_int_eq(smx_envelope_set(e, SMX_FIELD_AUTH_TYPE, "PLAIN"),
+	    SMX_OK);
+	ck_assert_int_eq(smx_envelope_set(e, SMX_FIELD_CLIENT_ADDR,
+			     "2001:db8::7"),
+	    SMX_OK);
+	received(e, INT64_C(951782400000), out);
+	ck_assert_ptr_null(strstr(out, "for <"));
+	ck_assert_ptr_nonnull(strstr(out, "with ESMTPA id"));
+	ck_assert_ptr_nonnull(strstr(out, "[IPv6:2001:db8::7]"));
+	ck_assert_ptr_nonnull(strstr(out, "; Tue, 29 Feb 2000 00:00:00 +0000"));
+	smx_envelope_free(&e);
+}
+END_TEST
+
+START_TEST(strangers_cannot_write_into_received)
+{
+	struct smx_envelope *e = envelope("a) by evil (x;\\\"", "n\001\177\351",
+	    "192.0.2.7", "<\"a(b\"@example.com>", NULL);
+	char out[2048];
+	size_t open = 0, close = 0;
+
+	received(e, 1, out);
+	for (const char *p = out; *p != '\0'; p++) {
+		open += *p == '(';
+		close += *p == ')';
+		ck_assert((unsigned char)*p < 0x7f);
+		ck_assert((unsigned char)*p >= 0x20 || *p == '\r' ||
+			  *p == '\n' || *p == '\t');
+	}
+	ck_assert_uint_eq(open, 2);
+	ck_assert_uint_eq(close, 2);
+	ck_assert_ptr_null(strstr(out, "for <"));
+	smx_envelope_free(&e);
+	e = envelope("m\303\274nchen.example", "n", "192.0.2.7",
+	    "<j\303\274rg@example.com>", "SMTPUTF8");
+	received(e, 1, out);
+	ck_assert_ptr_nonnull(strstr(out, "m\303\274nchen"));
+	ck_assert_ptr_nonnull(strstr(out, "with UTF8SMTP id"));
+	ck_assert_ptr_nonnull(strstr(out, "for <j\303\274rg@example.com>"));
+	smx_envelope_free(&e);
+}
+END_TEST
+
+START_TEST(received_lines_stay_short)
+{
+	char longer[900];
+	struct smx_envelope *e;
+	char out[2048];
+
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	e = envelope(longer, longer, "192.0.2.7", longer, NULL);
+	received(e, 1, out);
+	for (const char *p = out; *p != '\0';) {
+		const char *end = strstr(p, "\r\n");
+
+		ck_assert_ptr_nonnull(end);
+		ck_assert_int_lt(end - p, 998);
+		p = end + 2;
+	}
+	smx_envelope_free(&e);
+}
+END_TEST
+
+START_TEST(local_mail_has_no_client)
+{
+	struct smx_envelope *e = envelope("", "", "", "<b@example.com>", NULL);
+	char out[2048];
+
+	received(e, 1, out);
+	ck_assert_int_eq(strncmp(out, "Received: by mx1.example.org (", 30), 0);
+	smx_envelope_free(&e);
+}
+END_TEST
+
+static void
+add_rows(Suite *s)
+{
+	TCase *tc = tcase_create("rows");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, claims_come_in_pages_until_none_is_left);
+	tcase_add_test(tc, epoch_claims_only_what_the_new_queue_cannot_have);
+	tcase_add_test(tc, lost_keys_are_claimed_alone);
+	tcase_add_test(tc, claim_that_fails_is_told);
+	tcase_add_test(tc, attempt_is_counted_before_the_work);
+	tcase_add_test(tc, one_job_for_a_row_and_no_more_than_allowed);
+	tcase_add_test(tc, message_that_ends_the_daemon_is_set_aside);
+	tcase_add_test(tc, attempts_that_return_never_set_aside);
+	tcase_add_test(tc, pauses_double_up_to_the_ceiling);
+	tcase_add_test(tc, clock_set_back_delays_nothing);
+	tcase_add_test(tc, refusal_quarantines);
+	tcase_add_test(tc, only_open_recipients_stay_open);
+	tcase_add_test(tc, late_discard_cancels_quietly);
+	tcase_add_test(tc, row_stays_until_the_end_is_proved);
+	tcase_add_test(tc, gone_is_a_hint_and_old_looks_are_no_proof);
+	tcase_add_test(tc, restart_goes_on_following);
+	tcase_add_test(tc, partly_refused_ends_in_quarantine);
+	tcase_add_test(tc, damage_in_the_own_queue_quarantines);
+	tcase_add_test(tc, replaced_own_queue_claims_again);
+	suite_add_tcase(s, tc);
+}
+
+int
+main(void)
+{
+	Suite *s = suite_create("takeover");
+	TCase *tc = tcase_create("received");
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	add_rows(s);
+	tcase_add_test(tc, received_tells_the_first_hop);
+	tcase_add_test(tc, strangers_cannot_write_into_received);
+	tcase_add_test(tc, received_lines_stay_short);
+	tcase_add_test(tc, local_mail_has_no_client);
+	suite_add_tcase(s, tc);
+	srunner_set_tap(sr, "-");
+	srunner_run_all(sr, CK_SILENT);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

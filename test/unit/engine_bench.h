@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef UNIT_ENGINE_BENCH_H
+#define UNIT_ENGINE_BENCH_H
+
+#include <shadowmx/store.h>
+
+#include "core/engine.h"
+
+/*
+ * One engine with two peers on the bench: heartbeat 1 s, takeover after 6 s,
+ * hand-wound clock.  Our incarnation begins with 1, our epoch with 7.
+ */
+extern struct engine *engine;
+extern int64_t now;
+extern struct smx_queue_state queue;
+extern enum smx_answer answers[SMX_REQ_KEYS_MAX];
+extern struct smx_listed listed[SMX_REQ_KEYS_MAX];
+
+void bench_fresh(uint8_t life, size_t max_open, size_t max_notices);
+void bench_open(void);
+void bench_close(void);
+struct smx_key bench_begin(const char *id);
+struct smx_key bench_accepted(const char *id);
+void bench_hint(enum smx_queue_event_kind kind, const char *id);
+uint64_t bench_look(void);
+void bench_seen(const char *id, enum smx_presence presence, uint64_t token,
+    const char *other);
+void bench_shown(const char *id, enum smx_presence presence);
+struct engine_counts bench_counts(void);
+enum smx_answer bench_query(const struct smx_key *key);
+uint64_t bench_waiting(size_t peer);
+enum engine_peer_state bench_state(size_t peer);
+int bench_pull(size_t peer, struct smx_request *q);
+void bench_push(size_t peer, const struct smx_request *q, int result);
+int bench_until(size_t peer, enum smx_request_kind kind, struct smx_request *q);
+
+#endif

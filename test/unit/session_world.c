@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "session_world.h"
+
+#include <check.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "core/engine.h"
+#include "glue/node.h"
+#include "io/digest.h"
+
+struct world world;
+
+static struct smx_link the_link;
+static struct smx_engine_ports ports = { .link = &the_link };
+static char engine_address, core_address;
+
+static void note(const char *fmt, ...) SMX_PRINTF(1, 2);
+
+static void
+note(const char *fmt, ...)
+{
+	size_t at = strlen(world.journal);
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (at > 0 && at + 1 < sizeof(world.journal))
+		world.journal[at++] = ' ';
+	vsnprintf(world.journal + at, sizeof(world.journal) - at, fmt, ap);
+	va_end(ap);
+}
+
+/* ---- the node and the core engine ---- */
+
+struct smx_engine *
+world_engine(void)
+{
+	return (struct smx_engine *)(void *)&engine_address;
+}
+
+struct engine *
+node_enter(struct smx_engine *node)
+{
+	(void)node;
+	return (struct engine *)(void *)&core_address;
+}
+
+void
+node_leave(struct smx_engine *node)
+{
+	(void)node;
+}
+
+int64_t
+node_now_ms(void)
+{
+	return clock_boot_ms();
+}
+
+const struct smx_engine_ports *
+node_ports(const struct smx_engine *node)
+{
+	(void)node;
+	return &ports;
+}
+
+void
+node_epoch(struct smx_engine *node, struct smx_epoch *epoch)
+{
+	(void)node;
+	memset(epoch, 7, sizeof(*epoch));
+}
+
+int
+node_held_enter(struct smx_engine *node, int64_t max_held)
+{
+	(void)node, (void)max_held;
+	if (world.held_result == SMX_OK)
+		world.held++;
+	return world.held_result;
+}
+
+void
+node_held_leave(struct smx_engine *node, int64_t held_ms)
+{
+	(void)node, (void)held_ms;
+	world.held--;
+}
+
+int
+engine_begin(struct engine *engine, const struct engine_message *message,
+    int64_t now_ms, struct smx_key *key)
+{
+	(void)engine, (void)message, (void)now_ms;
+	note(world.begin_result == SMX_OK ? "begin" : "begin-failed");
+	memset(key, 0, sizeof(*key));
+	key->counter = 1;
+	return world.begin_result;
+}
+
+size_t
+engine_candidates(struct engine *engine, int64_t now_ms, size_t *peers,
+    size_t max)
+{
+	(void)engine, (void)now_ms, (void)max;
+	for (size_t i = 0; i < world.candidates; i++)
+		peers[i] = i;
+	return world.candidates;
+}
+
+void
+engine_sent(struct engine *engine, const struct smx_key *key, size_t peer,
+    int result, int64_t now_ms)
+{
+	(void)engine, (void)key, (void)now_ms;
+	note("sent:%zu:%s", peer, smx_errname(result));
+}
+
+void
+engine_verdict(struct engine *engine, const struct smx_key *key,
+    enum engine_verdict verdict, int64_t now_ms)
+{
+	static const char *const words[] = { "?", "protected", "unprotected",
+		"refused" };
+
+	(void)engine, (void)key, (void)now_ms;
+	note("verdict:%s", words[verdict]);
+}
+
+void
+engine_session_end(struct engine *engine, const struct smx_key *key,
+    int64_t now_ms)
+{
+	(void)engine, (void)key, (void)now_ms;
+	note("past");
+}
+
+/* ---- configuration and policy ---- */
+
+struct smx_config {
+	int holders;
+	struct conf conf;
+};
+
+struct smx_config *
+node_config(struct smx_engine *node)
+{
+	struct smx_config *config;
+
+	(void)node;
+	world.own++;
+	config = malloc(sizeof(*config));
+	world.own--;
+	if (config == NULL)
+		abort();
+	config->holders = 1;
+	config->conf = world.conf;
+	world.configs++;
+	return config;
+}
+
+const struct conf *
+config_conf(const struct smx_config *config)
+{
+	return &config->conf;
+}
+
+void
+smx_config_release(struct smx_config **config)
+{
+	if (*config != NULL && --(*config)->holders == 0) {
+		free(*config);
+		world.configs--;
+	}
+	*config = NULL;
+}
+
+void
+smx_policy_locate(const struct smx_config *config, struct smx_client *client)
+{
+	(void)config, (void)client;
+}
+
+int
+smx_policy_recipient(const struct smx_config *config,
+    const struct smx_client *client, const char *recipient, struct smx_ack *ack)
+{
+	(void)config;
+	memset(ack, 0, sizeof(*ack));
+	ack->policy = client->authenticated ? "known" : "strangers";
+	ack->when = strstr(recipient, "none") ? 0 : SMX_WHEN_SHADOWED;
+	ack->copies = strstr(recipient, "two") ? 2 : 1;
+	ack->max_delay_ms = world.max_delay_ms;
+	ack->when_unprotected = strstr(recipient, "accept")
+				    ? SMX_UNPROTECTED_ACCEPT
+				    : SMX_UNPROTECTED_TEMPFAIL;
+	return SMX_OK;
+}
+
+void
+smx_policy_combine(struct smx_ack *message, const struct smx_ack *recipient)
+{
+	if (message->policy == NULL || message->when == 0)
+		*message = *recipient;
+}
+
+/* ---- the link ---- */
+
+struct smx_call {
+	size_t peer;
+	int64_t due_ms;
+};
+
+static void
+keep_shadow(const struct smx_shadow *shadow)
+{
+	uint8_t sum[SMX_DIGEST_BYTES];
+
+	world_free();
+	world.own++;
+	world.envelope = calloc(1, shadow->envelope_len + 1);
+	world.content_len = (size_t)shadow->content->size;
+	world.content = calloc(1, world.content_len + 1);
+	world.own--;
+	if (world.envelope == NULL || world.content == NULL)
+		abort();
+	memcpy(world.envelope, shadow->envelope, shadow->envelope_len);
+	(void)shadow->content->read(shadow->content->ctx, 0, world.content,
+	    world.content_len);
+	(void)text_copy(world.queue_id, sizeof(world.queue_id),
+	    shadow->queue_id);
+	world.digest_matches =
+	    digest_once(world.content, world.content_len, sum) == SMX_OK &&
+	    memcmp(sum, shadow->digest, sizeof(sum)) == 0;
+}
+
+static int
+link_shadow(void *ctx, size_t peer, const struct smx_shadow *shadow,
+    int64_t deadline_mono_ms, struct smx_call **out)
+{
+	const struct world_peer *p = &world.peer[peer];
+	struct smx_call *call;
+
+	(void)ctx, (void)deadline_mono_ms;
+	note("shadow:%zu", peer);
+	if (p->begin != SMX_OK)
+		return p->begin;
+	call = malloc(sizeof(*call));
+	if (call == NULL)
+		return SMX_ENOMEM;
+	keep_shadow(shadow);
+	call->peer = peer;
+	call->due_ms =
+	    p->after_ms == NEVER ? NEVER : clock_mono_ms() + p->after_ms;
+	*out = call;
+	return SMX_OK;
+}
+
+static int
+link_wait(void *ctx, struct smx_call *const *calls, size_t count,
+    int64_t until_mono_ms, size_t *which)
+{
+	struct timespec tick = { 0, 1000000 };
+
+	(void)ctx;
+	for (;;) {
+		int64_t now = clock_mono_ms();
+
+		for (size_t i = 0; i < count; i++)
+			if (calls[i]->due_ms <= now) {
+				*which = i;
+				return SMX_OK;
+			}
+		if (now >= until_mono_ms)
+			return SMX_ETIMEOUT;
+		nanosleep(&tick, NULL);
+	}
+}
+
+static int
+link_finish(void *ctx, struct smx_call **call, char *text, size_t text_size)
+{
+	int complete = (*call)->due_ms <= clock_mono_ms();
+	int rc = complete ? world.peer[(*call)->peer].result : SMX_EUNSURE;
+
+	(void)ctx, (void)text, (void)text_size;
+	free(*call);
+	*call = NULL;
+	return rc;
+}
+
+static const struct smx_link_ops link_ops = {
+	.shadow = link_shadow,
+	.wait = link_wait,
+	.finish = link_finish,
+};
+
+/* ---- for the tests ---- */
+
+static void
+keep_line(void *ctx, enum smx_level level, const char *line)
+{
+	(void)ctx;
+	snprintf(world.log, sizeof(world.log), "%d %s", (int)level, line);
+}
+
+void
+world_free(void)
+{
+	free(world.envelope);
+	free(world.content);
+	world.envelope = world.content = NULL;
+}
+
+void
+world_reset(void)
+{
+	static const struct conf_member members[WORLD_PEERS] = {
+		{ .name = "mx2.example.org" }, { .name = "mx3.example.org" }
+	};
+	struct conf *conf = &world.conf;
+
+	world_free();
+	memset(&world, 0, sizeof(world));
+	the_link.ops = &link_ops;
+	world.candidates = WORLD_PEERS;
+	world.max_delay_ms = 400;
+	conf->milter_memory_limit = 4096;
+	conf->milter_spill = "/tmp";
+	conf->store_path = "/tmp";
+	conf->milter_max_recipients = 4;
+	conf->milter_max_headers = 10;
+	conf->milter_max_header = 300;
+	conf->milter_max_message = 100000;
+	conf->milter_max_held = 10;
+	conf->members = members;
+	conf->member_count = WORLD_PEERS;
+	conf->defaults.policy = "defaults";
+	conf->defaults.when = SMX_WHEN_SHADOWED;
+	conf->defaults.copies = 1;
+	conf->defaults.max_delay_ms = 400;
+	conf->defaults.when_unprotected = SMX_UNPROTECTED_TEMPFAIL;
+	smx_log_set(keep_line, NULL, SMX_LOG_DEBUG);
+}
+
+struct smx_session *
+world_session(void)
+{
+	const struct smx_session_client client = { "client.example",
+		"192.0.2.7", 12345, "smtpd" };
+	struct smx_session *session = NULL;
+
+	ck_assert_int_eq(smx_session_new(&session, world_engine(), &client),
+	    SMX_OK);
+	ck_assert_int_eq(smx_session_helo(session, "client.example"), SMX_OK);
+	return session;
+}
+
+void
+world_envelope(struct smx_session *session, const char *const *rcpts)
+{
+	char address[128];
+
+	ck_assert_int_eq(smx_session_mail(session, "<sender@example.net>", NULL,
+			     0),
+	    SMX_OK);
+	for (; *rcpts != NULL; rcpts++) {
+		snprintf(address, sizeof(address), "<%s@example.org>", *rcpts);
+		ck_assert_int_eq(smx_session_rcpt(session, address, NULL, 0),
+		    SMX_OK);
+	}
+	ck_assert_int_eq(smx_session_queue_id(session, "4jXKs0"), SMX_OK);
+}
+
+void
+world_message(struct smx_session *session, const char *rcpt)
+{
+	const char *const rcpts[] = { rcpt, NULL };
+
+	world_envelope(session, rcpts);
+	ck_assert_int_eq(smx_session_header(session, "A", " b"), SMX_OK);
+	ck_assert_int_eq(smx_session_end_of_header(session), SMX_OK);
+	ck_assert_int_eq(smx_session_body(session, "x\r\n", 3), SMX_OK);
+}
+
+int
+world_waiting(void *ctx, int64_t waited_ms)
+{
+	(void)ctx;
+	if (world.waited < sizeof(world.waited_ms) / sizeof(*world.waited_ms))
+		world.waited_ms[world.waited] = waited_ms;
+	world.waited++;
+	return world.give_up_at != 0 && world.waited >= world.give_up_at;
+}
+
+void
+world_end(struct smx_session *session, struct smx_verdict *verdict)
+{
+	(void)smx_session_end(session, world_waiting, NULL, verdict);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef TEST_SESSION_WORLD_H
+#define TEST_SESSION_WORLD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <shadowmx/shadowmx.h>
+
+#include "core/conf.h"
+
+/*
+ * Everything around a session, made up: a configuration, a policy that follows
+ * from the recipient, an engine that keeps a journal instead of a state, and
+ * two peers that do as they are told.  What decides (core/hold.c) and what
+ * assembles (glue/message.c, io/spill.c) is real.
+ *
+ * Policy by local part: "none" no shadow, "accept" accept unprotected, "two"
+ * two copies, anything else one copy or 451; max_delay is world.max_delay_ms.
+ */
+#define WORLD_PEERS 2
+#define NEVER       INT64_MAX
+
+struct world_peer {
+	int begin;        /* what shadow() answers */
+	int64_t after_ms; /* then, complete after; NEVER */
+	int result;
+};
+
+struct world {
+	struct world_peer peer[WORLD_PEERS];
+	size_t candidates;
+	int begin_result; /* of engine_begin */
+	int held_result;  /* of node_held_enter */
+	int64_t max_delay_ms;
+	struct conf conf; /* of the next node_config() */
+
+	char journal[4096]; /* "begin shadow:0 sent:0:ok verdict:protected" */
+	char log[4096];     /* the last line */
+	char *envelope;     /* of the last shadow */
+	char *content;
+	size_t content_len;
+	char queue_id[64];
+	int digest_matches;
+	volatile int own; /* the world itself allocates */
+	int held;         /* enters less leaves */
+	int configs;      /* held configurations */
+	int64_t waited_ms[64];
+	size_t waited;
+	size_t give_up_at; /* waiting answers non-zero from this call on */
+};
+
+extern struct world world;
+
+void world_reset(void);
+void world_free(void);
+struct smx_engine *world_engine(void);
+
+struct smx_session *world_session(void);
+/* MAIL from <sender@example.net>, RCPT for each of the words, a queue id. */
+void world_envelope(struct smx_session *session, const char *const *rcpts);
+/* The whole of a small message to one recipient. */
+void world_message(struct smx_session *session, const char *rcpt);
+int world_waiting(void *ctx, int64_t waited_ms);
+/* smx_session_end with world_waiting. */
+void world_end(struct smx_session *session, struct smx_verdict *verdict);
+
+#endif
