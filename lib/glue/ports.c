@@ -10,15 +10,12 @@
 
 #include <shadowmx/identity.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "core/conf.h"
 #include "glue/watcher.h"
 #include "io/folder.h"
 
 #define WHY             512
-#define WATCHER_MS      10000
-#define WATCHER_STEP_MS 100
 
 static int
 cannot(const char *port, int rc, const char *why)
@@ -110,30 +107,13 @@ open_link(struct ports *ports, const struct conf *conf, int fd)
 	return rc == SMX_OK ? rc : cannot("link", rc, why);
 }
 
-/*
- * The watcher's first answer, which carries the epoch, has to be there before
- * an engine is made, and nothing but next() takes answers in.  Events that come
- * along are dropped: nobody has a message open yet.
- */
+/* The engine waits for the watcher's first answer. */
 static int
 open_queue(struct ports *ports, int fd)
 {
-	const struct smx_queue *queue = &ports->queue;
-	int64_t until = clock_mono_ms() + WATCHER_MS;
-	struct smx_queue_event events[16];
-	struct smx_queue_state state;
-	size_t count;
-	int rc;
+	int rc = watcher_connect(&ports->queue, fd);
 
-	rc = watcher_connect(&ports->queue, fd);
-	if (rc != SMX_OK)
-		return cannot("queue", rc, "");
-	while ((rc = queue->ops->state(queue->ctx, &state)) != SMX_OK &&
-	       clock_mono_ms() < until)
-		(void)queue->ops->next(queue->ctx, events, 16, &count,
-		    clock_mono_ms() + WATCHER_STEP_MS);
-	return rc == SMX_OK ? rc
-			    : cannot("queue", rc, "the watcher knows no state");
+	return rc == SMX_OK ? rc : cannot("queue", rc, "");
 }
 
 static int

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
--- The client gives up after a piece of the body, large enough to be on disk.  The connection's next message is whole and
--- alone.
+-- The client gives up after a piece of the body, large enough to be on disk.
+-- The connection's next message is whole and alone.
 
 local h = dofile(srcdir .. "/harness.lua")
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
--- The client gives up after a header field.  The connection's next message is whole and
--- alone.
+-- The client gives up after a header field.  The connection's next message is
+-- whole and alone.
 
 local h = dofile(srcdir .. "/harness.lua")
 

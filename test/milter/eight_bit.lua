@@ -19,7 +19,8 @@ h.run(function()
 	    fields = { { "Subject", " gr\xfc\xdfe \xc3\xb6" } },
 	    body = { bytes .. "\r\n" } })
 	h.accepted(conn)
-	h.same(h.sent(h.id()).content, "Subject: gr\xfc\xdfe \xc3\xb6\r\n\r\n" ..
-	    bytes .. "\r\n", "content")
+	h.same(h.sent(h.id()).content,
+	    "Subject: gr\xfc\xdfe \xc3\xb6\r\n\r\n" .. bytes .. "\r\n",
+	    "content")
 	mt.disconnect(conn)
 end)

@@ -3,8 +3,8 @@
 -- Shared by every script here.  The milter under test runs already (run.sh
 -- starts it, with the configuration suite.conf and the scripted peers of
 -- scripted_link.h); -D sock= says where, -D dump= where it leaves its log and
--- what it sent to the peers.  -D name= is the script's own name and part of
--- its queue ids, so that scripts can run side by side.
+-- what it sent to the peers, -D pid= its process.  -D name= is the script's own
+-- name and part of its queue ids, so that scripts can run side by side.
 
 local h = {}
 
@@ -110,6 +110,30 @@ function h.accepted(conn, step)
 	h.expect(conn, SMFIR_ACCEPT, step or "end of message")
 end
 
+-- End of message without waiting for the answer, so that other connections can
+-- go on meanwhile; h.answer reads it later.
+function h.end_only(conn)
+	mt.set_timeout(0)
+	mt.eom(conn)
+	mt.set_timeout(10)
+end
+
+-- The steps for h.connect of a connection whose answer is read with h.answer,
+-- which sends something harmless for each packet that it reads.  Nothing else
+-- can be asked on the connection afterwards.
+h.STEPS_LATE = 0x1fffff - SMFIP_NOUNKNOWN
+
+function h.answer(conn)
+	local progress = string.byte("p")
+	for _ = 1, 100 do
+		h.ok(mt.unknown(conn, "X"), "reading the answer")
+		if mt.getreply(conn) ~= progress then
+			return mt.getreply(conn)
+		end
+	end
+	error("no answer", 2)
+end
+
 h.NO_COPY = "No second host has taken a copy yet, please try again later"
 
 function h.refused(conn, code, enhanced, text)
@@ -130,8 +154,78 @@ local function slurp(path)
 	return text
 end
 
--- What the peers were sent: a table of envelope lines by their first word, and the
--- content.  nil: nothing.
+local function spit(path, text)
+	local f = assert(io.open(path, "wb"))
+	f:write(text)
+	f:close()
+end
+
+-- A file for mt.bodyfile: mt.bodystring ends at a NUL.
+function h.file(text)
+	spit(dump .. "/body", text)
+	return dump .. "/body"
+end
+
+local function count(text, what)
+	local n = 0
+	for _ in text:gmatch(what) do
+		n = n + 1
+	end
+	return n
+end
+
+-- Send a signal to the milter and wait for what it says came of it.
+local function signal(which)
+	local before = count(slurp(dump .. "/log") or "", "signal: ")
+
+	os.execute("kill -" .. which .. " " .. pid)
+	for _ = 1, 200 do
+		local log = slurp(dump .. "/log") or ""
+		if count(log, "signal: ") > before then
+			return log:match(".*signal: ([^\n]+)\n")
+		end
+		mt.sleep(0.05)
+	end
+	error("the milter does not answer the signal", 3)
+end
+
+-- Change the configuration and have it read again; changes: pairs of the old
+-- text and the new one.  What came of it.
+function h.reload(changes)
+	local path = dump .. "/suite.conf"
+	local text = slurp(path)
+
+	for _, change in ipairs(changes) do
+		local from, to = text:find(change[1], 1, true)
+		if from == nil then
+			error("not in the configuration: " .. change[1], 2)
+		end
+		text = text:sub(1, from - 1) .. change[2] .. text:sub(to + 1)
+	end
+	spit(path, text)
+	return signal("USR1")
+end
+
+function h.reloaded(changes)
+	h.same(h.reload(changes), "reload done", "reload")
+end
+
+-- What was wrong with a configuration that was refused.
+function h.complained(text)
+	local err = slurp(dump .. "/err") or ""
+
+	if err:find(text, 1, true) == nil then
+		error("'" .. text .. "' is not in: " .. err, 2)
+	end
+end
+
+function h.begin_stopping()
+	os.execute("kill -USR2 " .. pid)
+	mt.sleep(0.3)
+end
+
+-- What the peers were sent: a table of envelope lines by their first word, and
+-- the content.  nil: nothing.
 function h.shadow(id)
 	local text = slurp(dump .. "/" .. id .. ".0") or
 	    slurp(dump .. "/" .. id .. ".1")
@@ -163,6 +257,51 @@ function h.sent(id)
 		error("no shadow of " .. id .. " was sent", 2)
 	end
 	return shadow
+end
+
+-- The whole envelope of a message, as the peers have it: the CLIENT line is
+-- compared only when it is wanted.
+function h.envelope_was(id, want)
+	local shadow = h.sent(id)
+	if want.CLIENT ~= nil then
+		h.same(shadow.CLIENT:gsub("PORT=%d+ ", ""), want.CLIENT,
+		    "CLIENT")
+	end
+	h.same(shadow.MAIL, want.MAIL or "<sender@example.net>", "MAIL")
+	h.same(table.concat(shadow.RCPT, "\n"), table.concat(want.RCPT, "\n"),
+	    "recipients")
+	return shadow
+end
+
+-- And the content.
+function h.was(id, rcpts, content)
+	local shadow = h.envelope_was(id, { RCPT = rcpts })
+	h.same(shadow.content, content or h.content, "content")
+end
+
+-- A copy is on its way: the end of message has been seen.
+function h.sending(id)
+	for _ = 1, 200 do
+		if h.shadow(id) ~= nil then
+			return
+		end
+		mt.sleep(0.05)
+	end
+	error("no shadow of " .. id .. " is on its way", 2)
+end
+
+-- How long a log line says that the message was held.
+function h.held(line, least, below)
+	local ms = tonumber(line:match(" delay_ms=(%d+)"))
+
+	if ms < least or ms >= below then
+		error("not from " .. least .. " to " .. below .. " ms: " ..
+		    line, 2)
+	end
+end
+
+function h.key(line)
+	return line:match(" key=(%S+)")
 end
 
 -- The milter's last log line about this queue id, waited for a little.
@@ -198,6 +337,16 @@ function h.requested(line)
 		mt.sleep(0.1)
 	end
 	error("the peers were never told: " .. line, 2)
+end
+
+-- And such that must not be there, after the time that a notice takes.
+function h.not_requested(...)
+	mt.sleep(1.5)
+	for _, line in ipairs({ ... }) do
+		if (slurp(dump .. "/requests") or ""):find(line, 1, true) then
+			error("the peers were told: " .. line, 2)
+		end
+	end
 end
 
 return h

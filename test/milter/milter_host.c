@@ -26,6 +26,9 @@
  * FOLDER gets the log (file log) and what the peers were sent.  -i: listen
  * here, on a unix SOCKET, and hand the open socket on as "fd:N".  -t: call
  * smx_milter_stop after so long.  -k: only make a key and print its pin.
+ *
+ * SIGUSR1: read CONFIG again and use it; SIGUSR2: stop the engine, not the
+ * milter.  What came of it is in the log, behind "signal: ".
  */
 static FILE *log_file;
 
@@ -96,6 +99,16 @@ open_socket(struct host *host)
 	return SMX_OK;
 }
 
+/* Blocked in every thread but the one that waits for them. */
+static void
+signals_of_scripts(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGUSR1);
+	sigaddset(set, SIGUSR2);
+	sigaddset(set, SIGALRM);
+}
+
 static void *
 stop_later(void *arg)
 {
@@ -142,6 +155,66 @@ open_log(const char *folder)
 	smx_log_set(log_line, NULL, SMX_LOG_DEBUG);
 }
 
+#define DRAIN_MS 3000
+
+static const char *
+reload(const struct host *host)
+{
+	struct smx_config *next = NULL;
+	const char *came = "reload failed";
+	char why[256];
+
+	if (smx_config_load(&next, host->config, config_problem, NULL) ==
+		SMX_OK &&
+	    smx_engine_reload(host->milter.engine, next, why, sizeof(why)) ==
+		SMX_OK)
+		came = "reload done";
+	smx_config_release(&next);
+	return came;
+}
+
+/* Takes the signals until SIGALRM, which only main sends. */
+static void *
+obey(void *arg)
+{
+	const struct host *host = arg;
+	char line[64];
+	sigset_t mine;
+	int sig = 0;
+
+	signals_of_scripts(&mine);
+	while (sigwait(&mine, &sig) == 0 && sig != SIGALRM) {
+		const char *came = "engine stopped";
+
+		if (sig == SIGUSR1)
+			came = reload(host);
+		else
+			smx_engine_stop(host->milter.engine, 0, DRAIN_MS);
+		snprintf(line, sizeof(line), "signal: %s", came);
+		log_line(NULL, SMX_LOG_DEBUG, line);
+	}
+	return NULL;
+}
+
+static int
+run_obeying(struct host *host)
+{
+	pthread_t thread;
+	sigset_t all, old;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&thread, NULL, obey, host);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc != 0)
+		return SMX_EIO;
+	rc = run_milter(host);
+	pthread_kill(thread, SIGALRM);
+	pthread_join(thread, NULL);
+	return rc;
+}
+
 static int
 serve(struct host *host, struct smx_config *config)
 {
@@ -164,7 +237,7 @@ serve(struct host *host, struct smx_config *config)
 	if (rc == SMX_OK)
 		rc = open_socket(host);
 	if (rc == SMX_OK)
-		rc = run_milter(host);
+		rc = run_obeying(host);
 	smx_engine_free(&engine);
 	scripted_link_close(&link);
 	smx_store_close(&store);
@@ -176,8 +249,11 @@ main(int argc, char **argv)
 {
 	struct host host = { 0 };
 	struct smx_config *config = NULL;
+	sigset_t mine;
 	int c, rc;
 
+	signals_of_scripts(&mine);
+	pthread_sigmask(SIG_BLOCK, &mine, NULL);
 	while ((c = getopt(argc, argv, "c:s:d:it:k:")) != -1)
 		switch (c) {
 		case 'c':

@@ -13,7 +13,7 @@ h.run(function()
 	h.ok(mt.bodystring(conn, "one line\r\n"), "body")
 	mt.set_timeout(0)
 	mt.eom(conn)
-	mt.sleep(0.3)
+	h.sending(h.id())
 	mt.disconnect(conn, false)
 	mt.set_timeout(10)
 	local line = h.logged(h.id(), { "event=refused",

@@ -12,6 +12,7 @@
 bin=$(cd "${1:?run.sh FOLDER}" && pwd) || exit 1
 shift
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
+data=$(cd "$here/../data" && pwd) || exit 1
 work=$(mktemp -d "${TMPDIR:-/tmp}/milter.XXXXXX") || exit 1
 passed=0
 failed=0
@@ -34,7 +35,7 @@ host() {
 	dir=$work/$1
 	shift
 	mkdir "$dir" || exit 1
-	sed "s#@DIR@#$dir#g" "$here/suite.conf.in" >"$dir/suite.conf"
+	sed "s#@DIR@#$dir#g; s#@DATA@#$data#g" "$here/suite.conf.in" >"$dir/suite.conf"
 	"$bin/milter_host" -c "$dir/suite.conf" -s "unix:$dir/milter.sock" \
 	    -d "$dir" "$@" 2>"$dir/err" &
 	pid=$!
@@ -54,14 +55,31 @@ verdict() {
 	fi
 }
 
-# A script's milter is told to stop at once and waited for at the very end:
-# libmilter takes up to five seconds for it.
 run_script() {
 	host "$1"
 	timeout 60 miltertest -D "name=$1" -D "srcdir=$here" -D "dump=$dir" \
-	    -D "sock=unix:$dir/milter.sock" -s "$here/$1.lua" >"$dir/out" 2>&1
+	    -D "sock=unix:$dir/milter.sock" -D "pid=$pid" \
+	    -s "$here/$1.lua" >"$dir/out" 2>&1
 	echo $? >"$dir/status"
 	kill -TERM "$pid" 2>/dev/null
+}
+
+# Each runs every so many of the scripts, in a shell of its own.  libmilter takes
+# up to five seconds to stop, so the milters are waited for at the very end.
+workers=8
+worker() {
+	mine=
+	n=0
+	for s in $scripts; do
+		n=$((n + 1))
+		[ $((n % workers)) -eq "$1" ] || continue
+		run_script "$s"
+		mine="$mine $s"
+	done
+	for s in $mine; do
+		wait "$(cat "$work/$s/pid")"
+		echo $? >"$work/$s/ended"
+	done
 }
 
 scripts=$*
@@ -69,20 +87,20 @@ if [ -z "$scripts" ]; then
 	scripts=$(cd "$here" && ls ./*.lua | sed 's#^\./##; s#\.lua$##' |
 	    grep -vE '^(harness|foreign)$')
 fi
-started=
-for s in $scripts; do
-	[ -f "$here/$s.lua" ] || continue
-	run_script "$s"
-	started="$started $s"
+# Most of a script's time is waiting, so several run side by side.
+k=0
+while [ $k -lt $workers ]; do
+	worker $k &
+	k=$((k + 1))
 done
-for s in $started; do
-	wait "$(cat "$work/$s/pid")"
-	ended=$?
+wait
+for s in $scripts; do
 	status=$(cat "$work/$s/status")
+	ended=$(cat "$work/$s/ended")
 	# A crash or a leak of the milter fails the script as well.
-	[ "$ended" -eq 0 ] || { echo "the milter ended with $ended" \
+	[ "$ended" = 0 ] || { echo "the milter ended with $ended" \
 	    >>"$work/$s/out"; status=1; }
-	verdict "$s" "$status"
+	verdict "$s" "${status:-1}"
 done
 
 # raw NAME PROGRAM ARGUMENTS...: the same milter for all of them.

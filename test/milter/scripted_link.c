@@ -37,6 +37,30 @@ first_recipient(const struct smx_shadow *shadow, char *out, size_t size)
 	smx_envelope_free(&envelope);
 }
 
+/* Of "a.b": a for peer 0, b for the others. */
+static char *
+own_word(char *words, size_t peer)
+{
+	char *dot = strchr(words, '.');
+
+	if (dot == NULL)
+		return words;
+	*dot = '\0';
+	return peer == 0 ? words : dot + 1;
+}
+
+/* "wait-300" and its like. */
+static int
+timed(const char *word, const char *verb, struct smx_call *call)
+{
+	size_t len = strlen(verb);
+
+	if (strncmp(word, verb, len) != 0)
+		return 0;
+	call->due_ms = clock_mono_ms() + strtol(word + len, NULL, 10);
+	return 1;
+}
+
 static int
 script(const char *word, size_t peer, struct smx_call *call)
 {
@@ -57,8 +81,11 @@ script(const char *word, size_t peer, struct smx_call *call)
 		call->due_ms = clock_mono_ms() + 100;
 	if (strcmp(word, "unsure") == 0)
 		call->due_ms = INT64_MAX;
-	if (strncmp(word, "wait-", 5) == 0)
-		call->due_ms = clock_mono_ms() + strtol(word + 5, NULL, 10);
+	(void)timed(word, "wait-", call);
+	if (timed(word, "lost-", call))
+		call->result = SMX_EUNSURE;
+	if (timed(word, "cut-", call))
+		call->result = SMX_EUNREACHABLE;
 	return strcmp(word, "down") == 0 ? SMX_EUNREACHABLE : SMX_OK;
 }
 
@@ -103,7 +130,7 @@ link_shadow(void *ctx, size_t peer, const struct smx_shadow *shadow,
 	if (call == NULL)
 		return SMX_ENOMEM;
 	first_recipient(shadow, word, sizeof(word));
-	rc = script(word, peer, call);
+	rc = script(own_word(word, peer), peer, call);
 	if (rc != SMX_OK) {
 		free(call);
 		return rc;

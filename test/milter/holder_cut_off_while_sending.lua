@@ -1,0 +1,22 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+--
+-- The connection to each holder breaks before the last byte was sent: it has
+-- nothing.
+
+local h = dofile(srcdir .. "/harness.lua")
+
+h.run(function()
+	local conn = h.connect()
+
+	h.deliver(conn, { id = h.id(1), rcpts = { "cut-100@example.org" } })
+	h.refused(conn, "451", "4.3.0", h.NO_COPY)
+	local refused = h.logged(h.id(1), { "event=refused", "code=451",
+	    "reason=no-copy", " asked=2 ", "error=unreachable" })
+	mt.sleep(1.5) -- the holders are left alone for a while
+	h.deliver(conn, { id = h.id(2), rcpts = { "cut-100@open.example" } })
+	h.accepted(conn)
+	local accepted = h.logged(h.id(2), { "event=acknowledged",
+	    "ack=unprotected", 'peer=""', "policy=open", "reason=unreachable" })
+	mt.disconnect(conn)
+	h.not_requested(h.key(refused), "abort " .. h.key(accepted))
+end)
