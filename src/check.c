@@ -2,8 +2,12 @@
 #include "config.h"
 #include "check.h"
 
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <shadowmx/identity.h>
 
@@ -51,6 +55,38 @@ check_key(const char *file, const struct smx_config *config)
 	return EX_CONFIG;
 }
 
+static int
+is_account(const char *setting, const char *name)
+{
+	if (strcmp(setting, "user") == 0 || strcmp(setting, "mta.owner") == 0)
+		return getpwnam(name) != NULL;
+	return getgrnam(name) != NULL;
+}
+
+/* The accounts that a service started as this user would need. */
+static int
+check_accounts(const char *file, const struct smx_config *config)
+{
+	static const char *const settings[] = { "control.group", "user",
+		"mta.owner", "milter.group" };
+	size_t count = geteuid() == 0 ? 4 : 1;
+	int status = EX_OK;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *name = smx_config_text(config, settings[i]);
+
+		if (name == NULL || name[0] == '\0' ||
+		    is_account(settings[i], name))
+			continue;
+		fprintf(stderr,
+		    "%s: %s = %s: there is no such account; accepted: the name "
+		    "of a system account\n",
+		    file, settings[i], name);
+		status = EX_CONFIG;
+	}
+	return status;
+}
+
 int
 check_config(const char *file, struct smx_config **out)
 {
@@ -60,6 +96,8 @@ check_config(const char *file, struct smx_config **out)
 	if (status != EX_OK)
 		return status;
 	status = check_key(file, config);
+	if (check_accounts(file, config) != EX_OK)
+		status = EX_CONFIG;
 	if (out != NULL)
 		*out = config;
 	else

@@ -19,7 +19,9 @@ ctl_config_check(const struct ctl *ctl, const struct phrase *phrase,
 	(void)phrase;
 	(void)args;
 	(void)count;
-	if (status == EX_OK)
+	if (status == EX_OK && ctl->json)
+		puts("{\"result\":\"ok\"}");
+	else if (status == EX_OK)
 		printf("%s: no problem found\n", ctl->config_file);
 	return status;
 }

@@ -52,8 +52,12 @@ struct smx_queue_event {
 
 struct smx_queue_state {
 	struct smx_epoch epoch;  /* marker inside the queue file system */
-	int unclean;             /* booted after an unclean stop: absence since
-				  * then is no proof for older messages */
+	uint64_t before;         /* the counter that came before epoch's; none
+				  * between the two was ever this queue's.  0:
+				  * nothing is known */
+	uint64_t unclean;        /* the host stopped unclean under this counter:
+				  * absence is no proof for messages of this or
+				  * an earlier one.  0: it never did */
 	int links_known;         /* requeues since before the watch began can be
 				  * followed (a log is read) */
 	enum smx_mta_health mta; /* is the MTA's master process running */

@@ -205,5 +205,15 @@ log_allow(struct log_limit *limit, unsigned burst, int64_t mono_ms)
 		limit->second = second;
 		limit->count = 0;
 	}
-	return limit->count++ < burst;
+	if (limit->count++ < burst)
+		return 1;
+	limit->unsaid++;
+	return 0;
+}
+
+void
+log_unsaid(struct log_line *l, uint64_t unsaid)
+{
+	if (unsaid != 0)
+		log_num(l, "unsaid", (int64_t)unsaid);
 }

@@ -55,7 +55,10 @@ char *log_escape(char *out, size_t size, const char *text, size_t len);
 struct log_limit {
 	int64_t second;
 	unsigned count;
+	uint64_t unsaid; /* kept back; the next line may tell and clear it */
 };
 int log_allow(struct log_limit *limit, unsigned burst, int64_t mono_ms);
+/* As a field; nothing for 0. */
+void log_unsaid(struct log_line *l, uint64_t unsaid);
 
 #endif

@@ -139,6 +139,8 @@ engine_has(struct engine *engine, struct own *own, size_t peer)
 		engine->peers[peer].copies++;
 	own->has |= bit;
 	own->may &= ~bit;
+	/* Whenever it came: one copy is all that can be asked for. */
+	own->unprotected = 0;
 }
 
 void

@@ -68,6 +68,10 @@ enum engine_verdict {
 	ENGINE_REFUSED        /* 4xx or given up before: ABORT to all that may
 			       * have it; the key ends */
 };
+/* A message that an earlier life of this host accepted with one copy only: it
+ * is counted until the queue shows that it ended. */
+void engine_adopt_unprotected(struct engine *engine,
+    const struct smx_listed *message, int64_t now_ms);
 /* Before the MTA hears the answer. */
 void engine_verdict(struct engine *engine, const struct smx_key *key,
     enum engine_verdict verdict, int64_t now_ms);
@@ -105,6 +109,10 @@ uint64_t engine_work(const struct engine *engine);
 void engine_hello(struct engine *engine, size_t peer,
     const struct smx_hello *theirs, struct smx_hello *ours, int64_t now_ms);
 void engine_heard(struct engine *engine, size_t peer, int64_t now_ms);
+/* Has somebody else than this peer, or this host, given out such keys?  A copy
+ * under one would stand in the way of the true one. */
+int engine_key_foreign(const struct engine *engine, size_t peer,
+    const struct smx_key *key);
 /* BEAT and QUERY.  (DISCARD, ABORT, LIST are the store's: holder.h.) */
 int engine_request(struct engine *engine, size_t peer,
     const struct smx_request *request, struct smx_reply *reply, int64_t now_ms);

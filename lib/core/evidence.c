@@ -28,7 +28,13 @@ evidence_epoch(const struct engine *engine, const struct smx_epoch *row)
 		return OWN_EPOCH_UNKNOWN;
 	if (!smx_epoch_same(row, now))
 		return OWN_EPOCH_OTHER;
-	return row->counter > now->counter ? OWN_EPOCH_BACK : OWN_EPOCH_SAME;
+	if (row->counter > now->counter)
+		return OWN_EPOCH_BACK;
+	/* Counted after the state that this queue was brought back to. */
+	if (engine->queue.before != 0 && row->counter > engine->queue.before &&
+	    row->counter != now->counter)
+		return OWN_EPOCH_BACK;
+	return OWN_EPOCH_SAME;
 }
 
 void
@@ -107,13 +113,15 @@ absence_counts(struct engine *engine, struct own *own)
 #ifdef MUTANT_UNKNOWN_IS_FINISHED
 	return 1;
 #endif
+	if (own->has == 0 && own->may == 0 && own->adopted)
+		return 1; /* there is no copy whose fate depends on it */
 	if (own->unwatched && !q->links_known)
 		evidence_doubt(own, "links_unknown");
 	else if (!own->adopted || own->committed)
 		return 1;
 	else if (own->epoch == OWN_EPOCH_UNKNOWN)
 		evidence_doubt(own, "epoch");
-	else if (q->unclean)
+	else if (own->unclean)
 		evidence_doubt(own, "unclean_stop");
 	else
 		return 1;
@@ -160,8 +168,9 @@ absent(struct engine *engine, struct own *own, const char *why, int64_t now_ms)
 		look_again(engine, own, now_ms);
 }
 
+/* A hint that came while the question was under way asks for another look. */
 static void
-there(struct engine *engine, struct own *own, int64_t now_ms)
+there(struct engine *engine, struct own *own, uint64_t token, int64_t now_ms)
 {
 	own->tries = 0;
 	own->committed = 1;
@@ -169,7 +178,10 @@ there(struct engine *engine, struct own *own, int64_t now_ms)
 		own->epoch = OWN_EPOCH_SAME; /* it was restored too */
 	own->unwatched = 0;
 	evidence_become(own, OWN_COMMITTED);
-	own_due(&engine->own, own, now_ms + LOOK_MAX_MS);
+	if (token <= own->hinted_after)
+		look_again(engine, own, now_ms);
+	else
+		own_due(&engine->own, own, now_ms + LOOK_MAX_MS);
 }
 
 /* The file is there, was never made permanent, and nobody writes it. */
@@ -218,7 +230,7 @@ judge(struct engine *engine, struct own *own,
 		own->asked_ms = 0;
 	switch (event->presence) {
 	case SMX_PRESENCE_THERE:
-		there(engine, own, now_ms);
+		there(engine, own, event->token, now_ms);
 		break;
 	case SMX_PRESENCE_STRAY:
 		stray(engine, own, now_ms);

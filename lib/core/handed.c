@@ -301,6 +301,7 @@ again_one(struct takeover *takeover, const struct smx_row *row, int64_t wall_ms)
 	struct smx_store *s = takeover->options.store;
 	struct smx_row_change change = { .attempts = row->attempts,
 		.next_try_ms = wall_ms,
+		.handed_id = "",
 		.reason = "the queue that had it was replaced" };
 	char *text = NULL;
 	char *states = NULL;

@@ -27,10 +27,12 @@ hint(struct engine *engine, struct own *own, enum smx_queue_event_kind kind,
 		return;
 	case SMX_QUEUE_REQUEUED:
 		own->requeued = 1;
+		own->hinted_after = engine->token;
 		evidence_soon(engine, own, now_ms);
 		return;
 	default:
 		own->tries = 0;
+		own->hinted_after = engine->token;
 		evidence_soon(engine, own, now_ms);
 		return;
 	}
@@ -103,20 +105,27 @@ engine_queue_event(struct engine *engine, const struct smx_queue_event *event,
 	}
 }
 
-/* The queue was replaced under us: what was in the former one is lost. */
+/*
+ * The queue was replaced under us, or an older state of it came back: what was
+ * in the former one is lost.  A message in progress may be in either; so may
+ * any when it is the same queue.  Only a look that finds it tells.
+ */
 static void
-queue_replaced(struct engine *engine)
+queue_replaced(struct engine *engine, int other)
 {
 	struct log_line l;
 	char text[SMX_EPOCH_TEXT];
 
 	smx_epoch_format(&engine->queue.epoch, text);
-	log_begin(&l, SMX_LOG_ERR, NULL, "queue_replaced");
+	log_begin(&l, SMX_LOG_ERR, NULL,
+	    other ? "queue_replaced" : "queue_restored");
 	log_str(&l, "epoch", text);
 	log_end(&l);
 	for (struct own *o = engine->own.first; o != NULL; o = o->next)
-		if (o->state != OWN_HOLDING)
+		if (other && o->state != OWN_HOLDING)
 			o->epoch = OWN_EPOCH_OTHER;
+		else if (o->epoch == OWN_EPOCH_SAME)
+			o->epoch = OWN_EPOCH_BACK;
 }
 
 void
@@ -126,14 +135,15 @@ engine_queue_state(struct engine *engine, const struct smx_queue_state *state,
 	int first = !engine->has_queue;
 	int known = memcmp(engine->queue.epoch.id, no_epoch, 16) != 0;
 	int other = !smx_epoch_same(&engine->queue.epoch, &state->epoch);
+	int back = !other && state->epoch.counter < engine->queue.epoch.counter;
 
 	engine_clock(engine, now_ms);
 	engine->queue = *state;
 	engine->has_queue = 1;
 	if (memcmp(state->epoch.id, no_epoch, 16) != 0) {
 		engine->options.epoch = state->epoch;
-		if (known && other)
-			queue_replaced(engine);
+		if (known && (other || back))
+			queue_replaced(engine, other);
 	}
 	if (!first && !other)
 		return;

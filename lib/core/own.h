@@ -42,6 +42,7 @@ struct own {
 	struct smx_key key;
 	char *id;              /* never NULL */
 	uint64_t looked_after; /* only looks with a greater token are proof */
+	uint64_t hinted_after; /* looks up to this token miss a hint */
 	int64_t began_ms;
 	int64_t due_ms;     /* of the next look; meaningful when at != 0 */
 	int64_t asked_ms;   /* first look without an answer, 0 none */
@@ -60,6 +61,7 @@ struct own {
 	unsigned doubtful : 1;
 	unsigned moved : 1;     /* its id is not the one it began with */
 	unsigned unwatched : 1; /* a requeue may have gone unseen */
+	unsigned unclean : 1;   /* the host stopped unclean since it came */
 };
 
 struct own_table {

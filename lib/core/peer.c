@@ -118,6 +118,14 @@ new_life(struct peer *peer, const struct smx_hello *hello)
 	peer->again_ms = peer->ill_ms = 0;
 }
 
+int
+peer_has_been(const struct peer *peer, const uint8_t incarnation[16])
+{
+	return (peer->has_hello &&
+		   memcmp(peer->hello.incarnation, incarnation, 16) == 0) ||
+	       (peer->has_former && memcmp(peer->former, incarnation, 16) == 0);
+}
+
 enum peer_news
 peer_hello(struct peer *peer, const struct smx_hello *hello, int fresh,
     int64_t now_ms)

@@ -60,6 +60,8 @@ void peer_beat(struct peer *peer, const struct smx_beat *beat, int64_t now_ms);
 /* fresh: the first words of a connection, not a repetition of them.
  * CHANGED: another life or epoch than before, or the first; BEHIND: its
  * counter went back. */
+/* Has it said this incarnation, now or last? */
+int peer_has_been(const struct peer *peer, const uint8_t incarnation[16]);
 enum peer_news peer_hello(struct peer *peer, const struct smx_hello *hello,
     int fresh, int64_t now_ms);
 /* What a shadow that was sent to it came to. */

@@ -42,20 +42,19 @@ sweep_next(struct engine *engine, size_t peer, struct smx_request *request)
 	request->limit = SMX_REQ_KEYS_MAX;
 }
 
-static void
-adopt(struct engine *engine, size_t peer, const struct smx_listed *row,
-    int64_t now_ms)
+/* NULL: no room. */
+static struct own *
+adopt_own(struct engine *engine, const struct smx_listed *row, int64_t now_ms)
 {
 	struct own *own;
-	struct log_line l;
 
 	/* Room stays for new mail, whatever a peer makes up. */
 	if (engine->adopted >= engine->options.max_open / 2 ||
 	    engine->own.count >= engine->options.max_open)
-		return;
+		return NULL;
 	own = own_add(&engine->own, &row->key, row->queue_id);
 	if (own == NULL)
-		return;
+		return NULL;
 	engine->adopted++;
 	own->adopted = 1;
 	own->ended = 1;
@@ -63,13 +62,41 @@ adopt(struct engine *engine, size_t peer, const struct smx_listed *row,
 	own->state = OWN_ADOPTED;
 	own->began_ms = now_ms - (row->age_ms > 0 ? row->age_ms : 0);
 	own->looked_after = engine->token;
+	own->unclean = engine->queue.unclean != 0 &&
+		       row->epoch.counter <= engine->queue.unclean;
 	own->epoch = (uint8_t)evidence_epoch(engine, &row->epoch);
 	if (own->epoch == OWN_EPOCH_OTHER)
 		own->state = OWN_LOST;
 	if (own->id[0] == '\0')
 		own->doubtful = 1;
-	engine_has(engine, own, peer);
 	evidence_soon(engine, own, now_ms);
+	return own;
+}
+
+void
+engine_adopt_unprotected(struct engine *engine,
+    const struct smx_listed *message, int64_t now_ms)
+{
+	struct own *own;
+
+	engine_clock(engine, now_ms);
+	if (own_find(&engine->own, &message->key) != NULL)
+		return;
+	own = adopt_own(engine, message, now_ms);
+	if (own != NULL)
+		own->unprotected = 1;
+}
+
+static void
+adopt(struct engine *engine, size_t peer, const struct smx_listed *row,
+    int64_t now_ms)
+{
+	struct own *own = adopt_own(engine, row, now_ms);
+	struct log_line l;
+
+	if (own == NULL)
+		return;
+	engine_has(engine, own, peer);
 	log_begin(&l, SMX_LOG_INFO, own->id, "adopted");
 	log_key(&l, "key", &own->key);
 	engine_log_peer(engine, &l, peer);

@@ -291,11 +291,13 @@ pause_after(const struct takeover *takeover, uint32_t attempts)
 	return pause < most ? pause : most;
 }
 
+/* id: of what the own MTA took of it in this attempt, NULL nothing. */
 static void
 result_retry(struct takeover *takeover, struct takeover_job *job,
-    const char *states, const char *why, int64_t wall_ms)
+    const char *states, const char *id, const char *why, int64_t wall_ms)
 {
 	struct smx_row_change change = { .attempts = job->row.attempts,
+		.handed_id = id,
 		.next_try_ms =
 		    wall_ms + pause_after(takeover, job->row.attempts),
 		.rcpt_states = states,
@@ -323,16 +325,18 @@ result_refused(struct takeover *takeover, struct takeover_job *job,
 
 static void
 result_handed(struct takeover *takeover, struct takeover_job *job,
-    const struct smx_submit_result *s, int64_t wall_ms)
+    const struct smx_submit_result *s, const char *id, int64_t wall_ms)
 {
 	struct smx_row_change change = { .attempts = job->row.attempts,
 		.rcpt_states = s->rcpt_states,
-		.handed_id = s->queue_id,
+		.handed_id = id,
 		.reason = s->text };
 	int r = takeover_mark(takeover, &job->row.key, SMX_ROW_CLAIMED,
 	    HOLDER_HAND, &change, wall_ms);
 
-	memcpy(job->row.handed_id, s->queue_id, sizeof(job->row.handed_id));
+	if (id != NULL)
+		memcpy(job->row.handed_id, s->queue_id,
+		    sizeof(job->row.handed_id));
 	job->row.handed_id[SMX_QUEUE_ID_MAX] = '\0';
 	if (r == SMX_OK)
 		handed_follow(takeover, &job->row.key, job->row.handed_id);
@@ -341,16 +345,25 @@ result_handed(struct takeover *takeover, struct takeover_job *job,
 	    r == SMX_OK ? s->text : smx_errname(r));
 }
 
-/* The own MTA took the conversation to its end: what of each recipient? */
+/*
+ * The own MTA took the conversation to its end: what of each recipient?  An
+ * attempt in which nothing was taken leaves the id of an earlier one.  Without
+ * any id the end cannot be followed, and a refusal must not wait for it.
+ */
 static void
 result_ok(struct takeover *takeover, struct takeover_job *job,
     const struct smx_submit_result *s, int64_t wall_ms)
 {
+	const char *id = s->queue_id[0] == '\0' ? NULL : s->queue_id;
+	int followed = id != NULL || job->row.handed_id[0] != '\0';
+
 	if (s->rcpt_states == NULL ||
 	    strchr(s->rcpt_states, SMX_RCPT_OPEN) != NULL)
-		result_retry(takeover, job, s->rcpt_states, s->text, wall_ms);
-	else if (strchr(s->rcpt_states, SMX_RCPT_HANDED) != NULL)
-		result_handed(takeover, job, s, wall_ms);
+		result_retry(takeover, job, s->rcpt_states, id, s->text,
+		    wall_ms);
+	else if (strchr(s->rcpt_states, SMX_RCPT_HANDED) != NULL &&
+		 (followed || strchr(s->rcpt_states, SMX_RCPT_REFUSED) == NULL))
+		result_handed(takeover, job, s, id, wall_ms);
 	else
 		result_refused(takeover, job, s->rcpt_states, s->text, wall_ms);
 }
@@ -370,7 +383,7 @@ takeover_result(struct takeover *takeover, struct takeover_job *job, int result,
 			result_ok(takeover, job, submitted, wall_ms);
 			break;
 		}
-		result_retry(takeover, job, NULL, why, wall_ms);
+		result_retry(takeover, job, NULL, NULL, why, wall_ms);
 		break;
 	case SMX_EREFUSED:
 	case SMX_ECORRUPT:
@@ -378,10 +391,10 @@ takeover_result(struct takeover *takeover, struct takeover_job *job, int result,
 		break;
 	case SMX_EUNSURE:
 		takeover_log(SMX_LOG_WARNING, &job->row, "may_repeat", why);
-		result_retry(takeover, job, NULL, why, wall_ms);
+		result_retry(takeover, job, NULL, NULL, why, wall_ms);
 		break;
 	default:
-		result_retry(takeover, job, NULL, why, wall_ms);
+		result_retry(takeover, job, NULL, NULL, why, wall_ms);
 		break;
 	}
 	takeover_job_free(job);

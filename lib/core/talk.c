@@ -158,15 +158,56 @@ notices_answered(struct engine *engine, size_t peer,
 	notice_confirmed(&engine->peers[peer].talk.notices);
 }
 
+/* ---- whose keys are whose ---- */
+
+static int
+is_somebody_elses(const struct engine *engine, size_t peer,
+    const uint8_t incarnation[16])
+{
+	if (memcmp(engine->options.incarnation, incarnation, 16) == 0)
+		return 1;
+	for (size_t i = 0; i < engine->options.peers; i++)
+		if (i != peer &&
+		    peer_has_been(&engine->peers[i].peer, incarnation))
+			return 1;
+	return 0;
+}
+
+int
+engine_key_foreign(const struct engine *engine, size_t peer,
+    const struct smx_key *key)
+{
+	return is_somebody_elses(engine, peer, key->incarnation);
+}
+
+/* A member that calls itself what another one is.  Who said it first has it. */
+static int
+is_impostor(const struct engine *engine, size_t peer,
+    const struct smx_hello *hello)
+{
+	struct log_line l;
+
+	if (!is_somebody_elses(engine, peer, hello->incarnation))
+		return 0;
+	log_begin(&l, SMX_LOG_ERR, NULL, "peer_impostor");
+	engine_log_peer(engine, &l, peer);
+	log_end(&l);
+	return 1;
+}
+
 static void
 hello_news(struct engine *engine, size_t peer, const struct smx_hello *hello,
     int fresh, int64_t now_ms)
 {
 	struct log_line l;
 	char epoch[SMX_EPOCH_TEXT];
-	enum peer_news news =
-	    peer_hello(&engine->peers[peer].peer, hello, fresh, now_ms);
+	enum peer_news news;
 
+	if (is_impostor(engine, peer, hello)) {
+		peer_heard(&engine->peers[peer].peer, now_ms);
+		return;
+	}
+	news = peer_hello(&engine->peers[peer].peer, hello, fresh, now_ms);
 	if (news == PEER_NEWS_NONE)
 		return;
 	smx_epoch_format(&hello->epoch, epoch);

@@ -65,12 +65,18 @@ command_takeover(struct command *c)
 
 	if (c->words != 2)
 		return command_fail(c, SMX_EINVAL, "takeover needs a host", "");
-	if (node_peer_find(c->node, c->word[1], &peer) != SMX_OK)
-		return command_fail(c, SMX_ENOTFOUND,
-		    "no such member in the configuration", c->word[1]);
 	if (c->node->ports.submit == NULL)
 		return command_fail(c, SMX_ESTATE,
 		    "mta.submit is not set: there is no way to resubmit", "");
+	if (node_peer_find(c->node, c->word[1], &peer) != SMX_OK) {
+		rc = node_take_orphans(c->node, c->word[1]);
+		return rc != SMX_ENOTFOUND
+			   ? rc
+			   : command_fail(c, rc,
+				 "no such member in the configuration, and "
+				 "nothing is kept for it",
+				 c->word[1]);
+	}
 	rc = engine_takeover_command(node_enter(c->node), peer);
 	node_leave(c->node);
 	node_kick(c->node);

@@ -62,7 +62,7 @@ own(struct buf *b, const struct engine_counts *n)
 }
 
 static void
-store(struct buf *b, const struct smx_store_stats *s)
+store(struct buf *b, const struct smx_store_stats *s, uint64_t orphans)
 {
 	int64_t age = s->oldest_ms == 0 ? 0 : clock_wall_ms() - s->oldest_ms;
 
@@ -70,6 +70,7 @@ store(struct buf *b, const struct smx_store_stats *s)
 	for (int i = SMX_ROW_SHADOW; i <= SMX_ROW_QUARANTINED; i++)
 		json_num(b, smx_row_state_name((enum smx_row_state)i),
 		    (long long)s->rows[i]);
+	json_num(b, "orphaned", (long long)orphans);
 	json_num(b, "bytes", (long long)s->bytes);
 	json_num(b, "quota_bytes", (long long)s->quota_bytes);
 	json_num(b, "oldest_age_ms", age < 0 ? 0 : age);
@@ -111,7 +112,8 @@ peers(struct smx_engine *node, struct buf *b)
 /* Why a person should look; the same words as in the manual. */
 static void
 attention(struct buf *b, const struct engine_counts *n,
-    const struct smx_store_stats *s, int peer_bad, enum smx_mta_health mta)
+    const struct smx_store_stats *s, uint64_t orphans, int peer_bad,
+    enum smx_mta_health mta)
 {
 	json_list(b, "attention");
 	if (n->unprotected != 0)
@@ -122,6 +124,8 @@ attention(struct buf *b, const struct engine_counts *n,
 		json_item(b, "claimed");
 	if (s->rows[SMX_ROW_QUARANTINED] != 0)
 		json_item(b, "quarantined");
+	if (orphans != 0)
+		json_item(b, "orphaned");
 	if (peer_bad)
 		json_item(b, "peer");
 	if (mta == SMX_MTA_DOWN)
@@ -138,6 +142,7 @@ command_status(struct command *c)
 	struct engine_counts counts;
 	uint64_t held[NODE_BUCKETS];
 	enum smx_mta_health mta;
+	uint64_t orphans;
 	char epoch[SMX_EPOCH_TEXT];
 	struct smx_epoch mine;
 	struct buf b;
@@ -149,6 +154,7 @@ command_status(struct command *c)
 	engine_counts(node_enter(node), node_now_ms(), &counts);
 	memcpy(held, node->histogram, sizeof(held));
 	mta = node->mta;
+	orphans = node->orphans;
 	node_leave(node);
 	node_epoch(node, &mine);
 	smx_epoch_format(&mine, epoch);
@@ -160,10 +166,10 @@ command_status(struct command *c)
 	json_str(&b, "epoch", epoch);
 	json_str(&b, "mta", mta_word(mta));
 	own(&b, &counts);
-	store(&b, &stats);
+	store(&b, &stats, orphans);
 	bad = peers(node, &b);
 	histogram(&b, held);
-	attention(&b, &counts, &stats, bad, mta);
+	attention(&b, &counts, &stats, orphans, bad, mta);
 	json_close(&b);
 	rc = command_line(c, &b);
 	buf_free(&b);

@@ -143,10 +143,14 @@ complain(struct client *client, const char *event, int rc, const char *command)
 {
 	struct control *control = client->control;
 	struct log_line l;
+	uint64_t unsaid;
 	int allowed;
 
 	pthread_mutex_lock(&control->lock);
 	allowed = log_allow(&control->limit, 5, clock_mono_ms());
+	unsaid = control->limit.unsaid;
+	if (allowed)
+		control->limit.unsaid = 0;
 	pthread_mutex_unlock(&control->lock);
 	if (!allowed)
 		return;
@@ -155,6 +159,7 @@ complain(struct client *client, const char *event, int rc, const char *command)
 	log_num(&l, "pid", client->rights.pid);
 	log_str(&l, "command", command);
 	log_err(&l, "result", rc);
+	log_unsaid(&l, unsaid);
 	log_end(&l);
 }
 
@@ -207,7 +212,9 @@ client_run(void *ctx)
 	struct client *client = ctx;
 
 	serve(client);
-	(void)shutdown(client->fd, SHUT_WR);
+	/* It is closed only when the next one comes: who is still talking is
+	 * told now.  What was answered stays to be read. */
+	(void)shutdown(client->fd, SHUT_RDWR);
 	pthread_mutex_lock(&client->control->lock);
 	client->ended = 1;
 	pthread_mutex_unlock(&client->control->lock);

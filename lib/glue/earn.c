@@ -194,6 +194,9 @@ conclude(struct earning *e)
 		verdict = ENGINE_UNPROTECTED;
 		e->result->earned = SMX_EARNED_UNPROTECTED;
 	}
+	if (verdict == ENGINE_UNPROTECTED)
+		node_unprotected(engine, &e->result->key,
+		    e->request->shadow.queue_id);
 	core = node_enter(engine);
 	engine_verdict(core, &e->result->key, verdict, node_now_ms());
 	node_leave(engine);

@@ -352,6 +352,8 @@ smx_engine_new(struct smx_engine **out, struct smx_config *config,
 		rc = make_core(node, conf);
 	if (rc == SMX_OK)
 		rc = make_takeover(node, conf);
+	if (rc == SMX_OK)
+		node_onecopy_open(node, conf);
 	if (rc != SMX_OK) {
 		smx_engine_free(&node);
 		return rc;
@@ -501,6 +503,7 @@ smx_engine_free(struct smx_engine **engine)
 	if (node == NULL)
 		return;
 	smx_engine_stop(node, 0, 0);
+	onecopy_close(&node->onecopy);
 	takeover_free(&node->takeover);
 	engine_free(&node->core);
 	smx_config_release(&node->config);

@@ -26,6 +26,11 @@ const struct smx_engine_ports *node_ports(const struct smx_engine *node);
 /* This host's epoch, for the shadows it sends out. */
 void node_epoch(struct smx_engine *node, struct smx_epoch *epoch);
 
+/* To be called before engine_verdict says ENGINE_UNPROTECTED, so that a worker
+ * that follows this one still counts the message. */
+void node_unprotected(struct smx_engine *node, const struct smx_key *key,
+    const char *queue_id);
+
 /* Count an end of message in progress.  SMX_ELIMIT over max_held,
  * SMX_ECLOSED while stopping; leave only after SMX_OK. */
 int node_held_enter(struct smx_engine *node, int64_t max_held);

@@ -8,6 +8,7 @@
 #include "core/conf.h"
 #include "core/takeover.h"
 #include "glue/node.h"
+#include "io/onecopy.h"
 
 /*
  * The running engine, for the files node*.c and command.c only.
@@ -55,6 +56,7 @@ struct smx_engine {
 	int64_t held;        /* under lock: ends of message now */
 	uint64_t histogram[NODE_BUCKETS]; /* under lock */
 	enum smx_mta_health mta;          /* under lock */
+	uint64_t orphans; /* under lock: shadows of hosts that are no members */
 
 	atomic_int dirty;
 	pthread_mutex_t tick_lock;
@@ -62,6 +64,8 @@ struct smx_engine {
 
 	pthread_mutex_t takeover_lock;
 	struct takeover *takeover;
+
+	struct onecopy *onecopy; /* NULL: the store is no folder of ours */
 
 	size_t peers;
 	const char **peer_names;
@@ -85,6 +89,14 @@ const char *node_peer_name(const struct smx_engine *node, size_t peer);
 /* SMX_ENOTFOUND */
 int node_peer_find(const struct smx_engine *node, const char *name,
     size_t *peer);
+
+/* node_keep.c: claim what is kept for a host that is no member.
+ * SMX_ENOTFOUND: nothing is. */
+int node_take_orphans(struct smx_engine *node, const char *primary);
+
+/* node_onecopy.c: what an earlier worker accepted with one copy. */
+void node_onecopy_open(struct smx_engine *node, const struct conf *conf);
+void node_onecopy_tidy(struct smx_engine *node);
 
 void *node_peer_run(void *peer);   /* node_peer.c */
 void *node_keeper_run(void *node); /* node_keep.c */

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/holder.h"
@@ -17,9 +18,9 @@
 
 /* 0: all are claimed; a negative error: not all, try again. */
 static int
-claim_all(struct smx_engine *node, const struct engine_takeover *why)
+claim_all(struct smx_engine *node, const char *primary,
+    const struct engine_takeover *why, int *count)
 {
-	const char *primary = node_peer_name(node, why->peer);
 	int claimed, total = 0;
 
 	do {
@@ -42,6 +43,7 @@ claim_all(struct smx_engine *node, const struct engine_takeover *why)
 		log_err(&l, "result", claimed < 0 ? claimed : SMX_OK);
 		log_end(&l);
 	}
+	*count = total;
 	return claimed;
 }
 
@@ -52,7 +54,7 @@ take_over(struct smx_engine *node)
 	struct engine_takeover why;
 	int64_t wake = node_now_ms() + 1000;
 	struct engine *core;
-	int due;
+	int due, count;
 
 	core = node_enter(node);
 	due = engine_takeover_next(core, node_now_ms(), &why, &wake);
@@ -60,12 +62,77 @@ take_over(struct smx_engine *node)
 	if (!due)
 		return wake;
 	/* An end of threads in between, or a full disk, leaves it due. */
-	if (claim_all(node, &why) != 0)
+	if (claim_all(node, node_peer_name(node, why.peer), &why, &count) != 0)
 		return node_now_ms() + 1000;
 	engine_takeover_done(node_enter(node), &why);
 	node_leave(node);
 	return node_now_ms();
 }
+
+/* ---- what is kept for hosts that are no members (any more) ---- */
+
+struct orphans {
+	struct smx_engine *node;
+	uint64_t seen;
+	uint64_t count;
+	char first[SMX_NAME_MAX + 1];
+};
+
+static int
+orphan_row(void *ctx, const struct smx_row *row)
+{
+	struct orphans *o = ctx;
+	size_t peer;
+
+	if (++o->seen % 1024 == 0 && node_ending(o->node))
+		return 1;
+	if (node_peer_find(o->node, row->primary, &peer) != SMX_OK &&
+	    o->count++ == 0)
+		text_copy(o->first, sizeof(o->first), row->primary);
+	return 0;
+}
+
+/* A host that was renamed or taken out of the configuration can neither finish
+ * its messages here nor fall silent: only a person can decide.  Members change
+ * by a restart only, so one look is enough. */
+static void
+count_orphans(struct smx_engine *node)
+{
+	const struct smx_store_filter filter = { .states = 1u
+							   << SMX_ROW_SHADOW };
+	struct orphans o = { .node = node };
+	struct smx_store *store = node->ports.store;
+	struct log_line l;
+
+	if (store->ops->scan(store->ctx, &filter, orphan_row, &o) != SMX_OK)
+		return;
+	pthread_mutex_lock(&node->lock);
+	node->orphans = o.count;
+	pthread_mutex_unlock(&node->lock);
+	if (o.count == 0)
+		return;
+	log_begin(&l, SMX_LOG_ERR, NULL, "orphaned");
+	log_num(&l, "shadows", (int64_t)o.count);
+	log_str(&l, "primary", o.first);
+	log_str(&l, "cause", "no such member in the configuration");
+	log_end(&l);
+}
+
+int
+node_take_orphans(struct smx_engine *node, const char *primary)
+{
+	const struct engine_takeover why = { .cause = ENGINE_CAUSE_OPERATOR };
+	int count = 0;
+	int rc = claim_all(node, primary, &why, &count);
+
+	if (count != 0)
+		count_orphans(node);
+	if (rc < 0)
+		return rc;
+	return count != 0 ? SMX_OK : SMX_ENOTFOUND;
+}
+
+/* ---- the thread ---- */
 
 static void
 drop_finished(struct smx_engine *node)
@@ -121,11 +188,13 @@ node_keeper_run(void *ctx)
 	int64_t ask_at = node_now_ms() + beat;
 	int64_t wake;
 
+	count_orphans(node);
 	while (!node_ending(node)) {
 		wake = take_over(node);
 		drop_finished(node);
 		if (node_now_ms() >= ask_at) {
 			ask_about_old(node, 2 * beat);
+			node_onecopy_tidy(node);
 			ask_at = node_now_ms() + beat;
 		}
 		if (wake > ask_at)

@@ -143,6 +143,21 @@ read_state(struct smx_engine *node)
 	pthread_mutex_unlock(&node->takeover_lock);
 }
 
+/* What is heard next may be about another queue than the last. */
+static int
+epoch_moved(struct smx_engine *node)
+{
+	struct smx_queue *queue = node->ports.queue;
+	struct smx_queue_state state;
+	struct smx_epoch mine;
+
+	if (queue->ops->state(queue->ctx, &state) != SMX_OK)
+		return 0;
+	node_epoch(node, &mine);
+	return !smx_epoch_same(&state.epoch, &mine) ||
+	       state.epoch.counter != mine.counter;
+}
+
 void *
 node_queuer_run(void *ctx)
 {
@@ -160,6 +175,8 @@ node_queuer_run(void *ctx)
 		(void)queue->ops->next(queue->ctx, events, EVENTS_MAX, &count,
 		    clock_mono_ms() + TURN_MS);
 		if (count != 0) {
+			if (epoch_moved(node))
+				read_state(node);
 			tell_engine(node, events, count, node_now_ms());
 			tell_takeover(node, events, count);
 		}

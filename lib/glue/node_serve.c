@@ -40,6 +40,35 @@ serve_heard(void *ctx, size_t peer)
 	node_leave(node);
 }
 
+/* A copy that is not even begun.  Another content under a key, or a key of
+ * somebody else, is an attack or worse; a repetition is neither. */
+static void
+log_refused(struct smx_engine *node, size_t peer,
+    const struct smx_shadow_announced *s, int rc)
+{
+	int alarm = rc == SMX_ECONFLICT || rc == SMX_EREFUSED;
+	struct log_line l;
+
+	log_begin(&l,
+	    alarm              ? SMX_LOG_ERR
+	    : rc == SMX_EEXIST ? SMX_LOG_INFO
+			       : SMX_LOG_WARNING,
+	    s->queue_id, "not-stored");
+	log_key(&l, "key", &s->key);
+	log_str(&l, "primary", node_peer_name(node, peer));
+	log_err(&l, "result", rc);
+	log_end(&l);
+}
+
+static int
+key_is_foreign(struct smx_engine *node, size_t peer, const struct smx_key *key)
+{
+	int foreign = engine_key_foreign(node_enter(node), peer, key);
+
+	node_leave(node);
+	return foreign;
+}
+
 static int
 serve_begin(void *ctx, size_t peer, const struct smx_shadow_announced *s,
     struct smx_inbound **out)
@@ -66,8 +95,11 @@ serve_begin(void *ctx, size_t peer, const struct smx_shadow_announced *s,
 	in->peer = peer;
 	memcpy(in->queue_id, s->queue_id,
 	    strnlen(s->queue_id, sizeof(in->queue_id) - 1));
-	rc = store->ops->begin(store->ctx, &head, &in->draft);
+	rc = SMX_EREFUSED;
+	if (!key_is_foreign(node, peer, &s->key))
+		rc = store->ops->begin(store->ctx, &head, &in->draft);
 	if (rc != SMX_OK) {
+		log_refused(node, peer, s, rc);
 		free(in);
 		return rc;
 	}

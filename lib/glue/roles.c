@@ -2,6 +2,7 @@
 #include "config.h"
 #include "glue/roles.h"
 
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -83,13 +84,31 @@ roles_start_worker(struct child *child, const struct roles_worker *role)
 	return child_start(child, &plan);
 }
 
+/* The mail log belongs to a group that reads logs ("adm"), and to nobody whom
+ * the watcher is: it gets that group, looked up at each start. */
+static size_t
+log_group(const struct service *service, gid_t *out)
+{
+	const char *log = config_conf(service->config)->mta_log;
+	struct stat st;
+
+	if (log[0] == '\0' || stat(log, &st) != 0 || !S_ISREG(st.st_mode) ||
+	    (st.st_mode & S_IRGRP) == 0 || st.st_gid == 0)
+		return 0;
+	*out = st.st_gid;
+	return 1;
+}
+
 int
 roles_start_watcher(struct child *child, struct service *service)
 {
+	gid_t group = 0;
 	struct child_plan plan = {
 		.run = run_watcher,
 		.ctx = service,
 		.user = service->switching ? &service->owner : NULL,
+		.groups = &group,
+		.group_count = log_group(service, &group),
 		.keep = { service->watch[1], -1, -1, -1, -1, -1, -1, -1 },
 	};
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "base/buf.h"
@@ -31,6 +32,8 @@ struct watcher {
 	int told;            /* the reason has been logged */
 	uint64_t generation; /* 0: nobody has said hello */
 	int64_t beat_ms;
+	int told_known; /* what the last word about the state said */
+	struct smx_epoch told_epoch;
 	int waiting; /* out is to be sent */
 	int reset;   /* tell it before anything else */
 	struct watcher_packet out;
@@ -97,8 +100,12 @@ hello(struct watcher *w)
 	if (w->in.generation == 0)
 		return;
 	/* Repeated when our answer was late; then nothing begins anew. */
-	if (w->in.generation != w->generation)
+	if (w->in.generation != w->generation) {
 		w->reset = 1;
+		/* Its numbers for questions begin anew. */
+		if (w->queue != NULL)
+			pfqueue_new_reader(w->queue);
+	}
 	w->generation = w->in.generation;
 	w->waiting = 0;
 	w->beat_ms = 0;
@@ -126,16 +133,36 @@ receive(struct watcher *w)
 	return 0;
 }
 
+static int
+state_now(struct watcher *w, struct smx_queue_state *state)
+{
+	memset(state, 0, sizeof(*state));
+	return w->queue != NULL && pfqueue_ops.state(w->queue, state) == SMX_OK;
+}
+
+/* An answer must never be read with the epoch of another queue. */
+static int
+state_is_due(struct watcher *w, int64_t now_ms)
+{
+	struct smx_queue_state state;
+	int known = state_now(w, &state);
+
+	return now_ms >= w->beat_ms || known != w->told_known ||
+	       !smx_epoch_same(&state.epoch, &w->told_epoch) ||
+	       state.epoch.counter != w->told_epoch.counter;
+}
+
 static void
 make_state(struct watcher *w, int64_t now_ms)
 {
 	struct smx_queue_state state;
-	int known =
-	    w->queue != NULL && pfqueue_ops.state(w->queue, &state) == SMX_OK;
+	int known = state_now(w, &state);
 
 	wire_begin(&w->out, WATCHER_STATE, w->generation, 0);
 	wire_put_state(&w->out, known ? &state : NULL);
 	w->beat_ms = now_ms + WATCHER_BEAT_MS;
+	w->told_known = known;
+	w->told_epoch = state.epoch;
 }
 
 static void
@@ -161,7 +188,7 @@ send_some(struct watcher *w, int64_t now_ms)
 {
 	for (int i = 0; i < 64; i++) {
 		if (!w->waiting) {
-			if (now_ms >= w->beat_ms)
+			if (state_is_due(w, now_ms))
 				make_state(w, now_ms);
 			else if (w->generation != 0)
 				make_events(w);

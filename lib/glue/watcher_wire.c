@@ -72,7 +72,8 @@ wire_put_state(struct watcher_packet *p, const struct smx_queue_state *state)
 	for (size_t i = 0; i < sizeof(s->epoch.id); i++)
 		put(p, s->epoch.id[i], 1);
 	put(p, s->epoch.counter, 8);
-	put(p, s->unclean != 0, 1);
+	put(p, s->before, 8);
+	put(p, s->unclean, 8);
 	put(p, s->links_known != 0, 1);
 	put(p, (uint64_t)s->mta, 1);
 	p->count++;
@@ -217,7 +218,7 @@ int
 wire_get_state(struct watcher_packet *p, struct smx_queue_state *state,
     int *known)
 {
-	unsigned flag[3], is_known;
+	unsigned flag[2], is_known;
 	struct smx_queue_state s;
 
 	memset(&s, 0, sizeof(s));
@@ -227,14 +228,13 @@ wire_get_state(struct watcher_packet *p, struct smx_queue_state *state,
 	memcpy(s.epoch.id, p->data + p->at, sizeof(s.epoch.id));
 	p->at += sizeof(s.epoch.id);
 	if (get(p, 8, &s.epoch.counter) != SMX_OK ||
+	    get(p, 8, &s.before) != SMX_OK || get(p, 8, &s.unclean) != SMX_OK ||
 	    get_small(p, 1, &flag[0]) != SMX_OK ||
-	    get_small(p, 1, &flag[1]) != SMX_OK ||
-	    get_small(p, SMX_MTA_DOWN, &flag[2]) != SMX_OK ||
+	    get_small(p, SMX_MTA_DOWN, &flag[1]) != SMX_OK ||
 	    more(p) != SMX_ENOTFOUND)
 		return SMX_EPROTO;
-	s.unclean = (int)flag[0];
-	s.links_known = (int)flag[1];
-	s.mta = (enum smx_mta_health)flag[2];
+	s.links_known = (int)flag[0];
+	s.mta = (enum smx_mta_health)flag[1];
 	*state = s;
 	*known = (int)is_known;
 	return SMX_OK;

@@ -26,10 +26,14 @@ server_complain(struct server *server, const struct tcp_address *from,
 {
 	struct log_line l;
 	char address[TCP_TEXT];
+	uint64_t unsaid;
 	int allowed;
 
 	pthread_mutex_lock(&server->lock);
 	allowed = log_allow(&server->limit, COMPLAINTS, clock_mono_ms());
+	unsaid = server->limit.unsaid;
+	if (allowed)
+		server->limit.unsaid = 0;
 	pthread_mutex_unlock(&server->lock);
 	if (!allowed)
 		return;
@@ -39,10 +43,39 @@ server_complain(struct server *server, const struct tcp_address *from,
 		log_str(&l, "peer", server->options.names[peer]);
 	log_str(&l, "address", address);
 	log_str(&l, "reason", reason);
+	log_unsaid(&l, unsaid);
 	log_end(&l);
 }
 
 /* ---- sessions ---- */
+
+/* It is known now, or it ends. */
+static void
+settled_locked(struct server *server, struct session *session)
+{
+	server->pending--;
+	server->evicted -= (size_t)session->evicted;
+	session->evicted = 0;
+}
+
+/*
+ * Strangers who say nothing must not keep members out: the longest pending
+ * connection makes room for a new one.
+ */
+static void
+evict_locked(struct server *server)
+{
+	struct session *oldest = NULL;
+
+	for (struct session *s = server->sessions; s != NULL; s = s->next)
+		if (s->peer == TLS_ANY && !s->evicted)
+			oldest = s;
+	if (oldest == NULL)
+		return;
+	oldest->evicted = 1;
+	server->evicted++;
+	(void)shutdown(oldest->conn.fd, SHUT_RDWR);
+}
 
 int
 server_admit(struct server *server, struct session *session, size_t peer)
@@ -53,7 +86,7 @@ server_admit(struct server *server, struct session *session, size_t peer)
 	admitted = !server->stopping &&
 		   server->connections[peer] < server->options.max_connections;
 	if (admitted) {
-		server->pending--;
+		settled_locked(server, session);
 		server->connections[peer]++;
 		session->peer = peer;
 	}
@@ -74,7 +107,7 @@ session_unlink(struct session *s)
 	if (s->next != NULL)
 		s->next->prev = s->prev;
 	if (s->peer == TLS_ANY)
-		server->pending--;
+		settled_locked(server, s);
 	else
 		server->connections[s->peer]--;
 	/* Once the list is empty the server may be gone. */
@@ -133,8 +166,13 @@ session_link(struct session *s)
 	int room;
 
 	pthread_mutex_lock(&server->lock);
-	room =
-	    !server->stopping && server->pending < server->options.max_pending;
+	/* Those that are on their way out count as well, up to as many again.
+	 */
+	room = !server->stopping &&
+	       server->pending < 2 * server->options.max_pending;
+	if (room &&
+	    server->pending - server->evicted >= server->options.max_pending)
+		evict_locked(server);
 	if (room) {
 		server->pending++;
 		s->next = server->sessions;

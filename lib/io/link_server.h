@@ -38,6 +38,7 @@ struct server {
 	int stopping;
 	struct session *sessions;
 	size_t pending;
+	size_t evicted;      /* of these, cut off for others */
 	size_t *connections; /* per peer */
 	struct log_limit limit;
 };

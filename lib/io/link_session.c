@@ -158,6 +158,9 @@ on_event(struct session *s, enum wire_event event)
 		answer(s, WIRE_DONE);
 		break;
 	case WIRE_EV_UNKNOWN:
+		if (s->wire.unknown == 1)
+			server_complain(s->server, &s->from, s->peer,
+			    "peer-mistake", wire_code_text(WIRE_VERB));
 		answer(s, WIRE_VERB);
 		break;
 	case WIRE_EV_QUIT:

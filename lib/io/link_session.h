@@ -11,6 +11,7 @@ struct session {
 	struct tcp_address from;
 	struct conn conn;
 	size_t peer; /* TLS_ANY while pending */
+	int evicted; /* while pending: cut off, under the server's lock */
 
 	struct wire_server wire;
 	struct buf out; /* answers not yet encrypted */

@@ -104,6 +104,7 @@ publish(struct pfqueue *q, int known, int links_known)
 	pthread_mutex_lock(&q->lock);
 	q->state_known = known;
 	q->state.epoch = q->marker.epoch;
+	q->state.before = q->marker.before;
 	q->state.unclean = q->marker.unclean;
 	q->state.links_known = links_known;
 	q->state.mta = mta;

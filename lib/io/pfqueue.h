@@ -194,6 +194,9 @@ void pfqueue_answer(struct pfqueue *q, const struct pfpending *asked,
 size_t pfqueue_room(const struct pfqueue *q);
 int pfqueue_ask(struct pfqueue *q, const char *const *ids, size_t count,
     uint64_t token);
+/* Another one asks and reads from here on: what was asked and what waits is
+ * dropped, a RESET must follow. */
+void pfqueue_new_reader(struct pfqueue *q);
 size_t pfqueue_asked(struct pfqueue *q, struct pfpending *out, size_t max);
 
 #endif

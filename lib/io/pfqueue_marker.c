@@ -26,7 +26,7 @@ struct record {
 	struct smx_epoch epoch;
 	char boot[PFMARKER_BOOT];
 	uint64_t inode;
-	int unclean;
+	uint64_t unclean;
 	int clean;
 };
 
@@ -58,7 +58,8 @@ record_format(const struct record *r, char *out, size_t size)
 	hex_format(r->epoch.id, 16, id);
 	return snprintf(out, size,
 	    "shadowmx-epoch 1\nid %s\ncounter %" PRIu64
-	    "\nboot %s\ninode %" PRIu64 "\nunclean %d\nclean %d\nend\n",
+	    "\nboot %s\ninode %" PRIu64 "\nunclean %" PRIu64
+	    "\nclean %d\nend\n",
 	    id, r->epoch.counter, r->boot, r->inode, r->unclean, r->clean);
 }
 
@@ -71,7 +72,8 @@ record_parse(const char *text, size_t len, struct record *r)
 	memset(r, 0, sizeof(*r));
 	if (sscanf(text,
 		"shadowmx-epoch 1\nid %32s\ncounter %" SCNu64
-		"\nboot %39s\ninode %" SCNu64 "\nunclean %d\nclean %d\nend",
+		"\nboot %39s\ninode %" SCNu64 "\nunclean %" SCNu64
+		"\nclean %d\nend",
 		id, &r->epoch.counter, boot, &r->inode, &r->unclean,
 		&r->clean) != 6 ||
 	    hex_parse(id, strlen(id), r->epoch.id, 16) != SMX_OK)
@@ -193,8 +195,11 @@ count_up(struct pfmarker *m, const char *folder, const char *boot)
 {
 	struct record r;
 	int found = record_read(m->dir_fd, &r);
+	uint16_t step;
 
 	if (found == SMX_ECORRUPT && set_aside(m->dir_fd, folder) != SMX_OK)
+		return SMX_EIO;
+	if (key_random(&step, sizeof(step)) != SMX_OK)
 		return SMX_EIO;
 	if (found != SMX_OK) {
 		memset(&r, 0, sizeof(r));
@@ -203,9 +208,11 @@ count_up(struct pfmarker *m, const char *folder, const char *boot)
 	} else if (strcmp(r.boot, boot) != 0 || strcmp(boot, NO_BOOT) == 0) {
 		/* Within one boot the answer stands: a watch that begins again
 		 * does not make the stop before it clean. */
-		r.unclean = !r.clean;
+		if (!r.clean)
+			r.unclean = r.epoch.counter;
 	}
-	r.epoch.counter++;
+	m->before = r.epoch.counter;
+	r.epoch.counter += 1 + (uint64_t)step;
 	r.clean = 0;
 	text_copy(r.boot, sizeof(r.boot), boot);
 	if (record_write(m->dir_fd, &r) != SMX_OK)

@@ -21,14 +21,17 @@ struct pfmarker {
 	int dir_fd; /* locked for as long as the marker is open; -1 closed */
 	struct smx_epoch epoch;
 	char boot[PFMARKER_BOOT];
-	int unclean; /* this boot followed an unclean stop */
+	uint64_t before;  /* the counter of the watch before, 0 none */
+	uint64_t unclean; /* the last counter that a stop left unclean, 0 none */
 	int made;    /* the epoch began with this call of open */
 };
 
 /* The running kernel's boot id; "" when there is none to be had. */
 void pfmarker_boot_id(char out[PFMARKER_BOOT]);
 /*
- * Read and count up, or begin a new epoch; durable on SMX_OK.  The folder is
+ * Read and count up, or begin a new epoch; durable on SMX_OK.  The step is
+ * unforeseeable, so that a queue which was brought back to an earlier state
+ * does not count the same once more.  The folder is
  * made when missing.  queue_fd is a folder that must be on the same file
  * system.  SMX_EBUSY: another process has it open.
  */

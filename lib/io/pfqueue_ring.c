@@ -95,6 +95,15 @@ pfqueue_ask(struct pfqueue *q, const char *const *ids, size_t count,
 	return result;
 }
 
+void
+pfqueue_new_reader(struct pfqueue *q)
+{
+	pthread_mutex_lock(&q->lock);
+	q->pending_count = 0;
+	pthread_mutex_unlock(&q->lock);
+	q->ring_count = 0;
+}
+
 size_t
 pfqueue_asked(struct pfqueue *q, struct pfpending *out, size_t max)
 {

@@ -60,6 +60,11 @@ bytes_write(BIO *bio, const char *data, int len)
 	struct tls *t = BIO_get_data(bio);
 
 	BIO_clear_retry_flags(bio);
+	/* A socket that always leaves a rest never lets tls_sent begin anew. */
+	if (t->out_sent != 0 && t->out.len + (size_t)len > TLS_OUT_MAX) {
+		buf_drop(&t->out, t->out_sent);
+		t->out_sent = 0;
+	}
 	return buf_add(&t->out, data, (size_t)len) == SMX_OK ? len : -1;
 }
 

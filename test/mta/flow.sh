@@ -141,6 +141,9 @@ flow_holder_down_accept() {
 	need "3 acknowledged" is "$(acknowledged)" 3
 	need "3 counted unprotected" status_is a own.unprotected 3
 	need "status to ask for attention" not eval 'ctl a status >"$LAB/s"'
+	need "a worker to kill" worker_kill a
+	need "a new worker" wait_for 5 answers a
+	need "3 still counted" wait_for 5 status_is a own.unprotected 3
 	sink_control
 	need "delivery" ledger --wait 20 --least 3
 	need "no longer counted" wait_for 20 status_is a own.unprotected 0

@@ -114,7 +114,7 @@ say_state(void)
 		return;
 	}
 	smx_epoch_format(&s.epoch, epoch);
-	printf("state %s unclean=%d links=%d mta=%s\n", epoch, s.unclean,
+	printf("state %s unclean=%d links=%d mta=%s\n", epoch, s.unclean != 0,
 	    s.links_known, healths[s.mta]);
 }
 

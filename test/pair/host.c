@@ -66,7 +66,7 @@ static void
 see_queue(struct world *w, struct host *h)
 {
 	struct smx_queue_state s = { .epoch = h->mta.epoch,
-		.unclean = h->mta.unclean,
+		.unclean = h->mta.unclean ? h->mta.epoch.counter : 0,
 		.links_known = 1,
 		.mta = h->mta.up ? SMX_MTA_UP : SMX_MTA_DOWN };
 

@@ -231,12 +231,13 @@ END_TEST
 
 START_TEST(a_limit_lets_a_burst_pass_and_opens_again)
 {
-	struct log_limit limit = { 0, 0 };
+	struct log_limit limit = { 0 };
 	int passed = 0;
 
 	for (int i = 0; i < 100; i++)
 		passed += log_allow(&limit, 5, 10500);
 	ck_assert_int_eq(passed, 5);
+	ck_assert_uint_eq(limit.unsaid, 95);
 	ck_assert(log_allow(&limit, 5, 11000));
 }
 END_TEST

@@ -87,6 +87,27 @@ START_TEST(look_from_before_the_session_ended_is_no_proof)
 }
 END_TEST
 
+START_TEST(hint_outruns_the_answer_that_was_under_way)
+{
+	struct smx_key key = bench_accepted("A");
+	uint64_t token;
+
+	bench_hint(SMX_QUEUE_COMMITTED, "A");
+	engine_session_end(engine, &key, now);
+	bench_hint(SMX_QUEUE_GONE, "A");
+	now += 60;
+	token = bench_look();
+	ck_assert_uint_ne(token, 0);
+	bench_hint(SMX_QUEUE_GONE, "A"); /* after the folders were read */
+	bench_seen("A", SMX_PRESENCE_THERE, token, "");
+	now += 300;
+	token = bench_look();
+	ck_assert_uint_ne(token, 0);
+	bench_seen("A", SMX_PRESENCE_ABSENT, token, "");
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_FINISHED);
+}
+END_TEST
+
 START_TEST(present_and_uncommitted_keep_it_open)
 {
 	struct smx_key key = bench_accepted("A");
@@ -271,6 +292,19 @@ START_TEST(unprotected_is_counted_until_it_ends)
 }
 END_TEST
 
+START_TEST(late_copy_protects)
+{
+	struct smx_key key = bench_begin("A");
+
+	engine_sent(engine, &key, 0, SMX_EUNSURE, now);
+	engine_verdict(engine, &key, ENGINE_UNPROTECTED, now);
+	ck_assert_uint_eq(bench_counts().unprotected, 1);
+	engine_sent(engine, &key, 0, SMX_OK, now);
+	ck_assert_uint_eq(bench_counts().unprotected, 0);
+	ck_assert_uint_eq(bench_counts().accepted_unprotected, 1);
+}
+END_TEST
+
 START_TEST(ceiling_on_open_messages_holds)
 {
 	struct engine_message m = { .queue_id = "A" };
@@ -317,6 +351,7 @@ add_evidence(Suite *s)
 	tcase_add_test(tc, absence_after_the_commit_finishes);
 	tcase_add_test(tc, absence_with_the_session_open_waits_for_its_end);
 	tcase_add_test(tc, look_from_before_the_session_ended_is_no_proof);
+	tcase_add_test(tc, hint_outruns_the_answer_that_was_under_way);
 	tcase_add_test(tc, present_and_uncommitted_keep_it_open);
 	tcase_add_test(tc, stray_was_never_acknowledged);
 	tcase_add_test(tc, damaged_message_is_for_the_holders);
@@ -329,6 +364,7 @@ add_evidence(Suite *s)
 	tcase_add_test(tc, refused_message_is_aborted_everywhere);
 	tcase_add_test(tc, copy_that_comes_after_the_end_is_discarded);
 	tcase_add_test(tc, unprotected_is_counted_until_it_ends);
+	tcase_add_test(tc, late_copy_protects);
 	tcase_add_test(tc, ceiling_on_open_messages_holds);
 	tcase_add_test(tc, hundred_thousand_open_messages_are_no_burden);
 	suite_add_tcase(s, tc);

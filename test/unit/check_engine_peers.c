@@ -107,17 +107,85 @@ START_TEST(queue_restored_from_before_is_no_proof)
 }
 END_TEST
 
+START_TEST(message_in_progress_while_the_queue_is_replaced_is_lost)
+{
+	struct smx_key key = bench_begin("A");
+	struct smx_key seen = bench_begin("B");
+
+	engine_sent(engine, &key, 0, SMX_OK, now);
+	engine_sent(engine, &seen, 0, SMX_OK, now);
+	if (_i == 0)
+		queue.epoch.id[0] = 8;
+	else
+		queue.epoch.counter--; /* restored under us */
+	engine_queue_state(engine, &queue, now);
+	engine_verdict(engine, &key, ENGINE_PROTECTED, now);
+	engine_verdict(engine, &seen, ENGINE_PROTECTED, now);
+	engine_session_end(engine, &key, now);
+	engine_session_end(engine, &seen, now);
+	bench_shown("A",
+	    SMX_PRESENCE_ABSENT); /* its file went with the queue */
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_LOST);
+	bench_shown("B", SMX_PRESENCE_THERE); /* its file is in the new one */
+	bench_shown("B", SMX_PRESENCE_ABSENT);
+	ck_assert_int_eq(bench_query(&seen), SMX_ANSWER_FINISHED);
+}
+END_TEST
+
+START_TEST(queue_restored_under_us_is_no_proof)
+{
+	struct smx_key key = bench_accepted("A");
+
+	bench_hint(SMX_QUEUE_COMMITTED, "A");
+	queue.epoch.counter--;
+	engine_queue_state(engine, &queue, now);
+	bench_shown("A", SMX_PRESENCE_ABSENT);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_LOST);
+}
+END_TEST
+
 START_TEST(unclean_stop_makes_absence_doubtful)
 {
 	struct smx_key key;
 
-	queue.unclean = 1;
+	queue.unclean = 4;
 	engine_queue_state(engine, &queue, now);
 	key = adopt("A", 7, 4);
 	bench_shown("A", SMX_PRESENCE_ABSENT);
 	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_OPEN);
 	ck_assert_uint_eq(bench_counts().doubtful, 1);
 	ck_assert_uint_eq(bench_waiting(0), 0);
+}
+END_TEST
+
+START_TEST(what_came_after_the_unclean_stop_is_not_doubtful)
+{
+	struct smx_key key;
+
+	queue.unclean = 4;
+	engine_queue_state(engine, &queue, now);
+	key = adopt("A", 7, 5);
+	bench_shown("A", SMX_PRESENCE_ABSENT);
+	ck_assert_uint_eq(bench_counts().doubtful, 0);
+	ck_assert_uint_eq(bench_waiting(0), 1);
+	ck_assert_int_ne(bench_query(&key), SMX_ANSWER_LOST);
+}
+END_TEST
+
+/* 5 now and 2 before: a queue that counted 3 or 4 was another one, grown out of
+ * the same past. */
+START_TEST(counter_that_this_queue_never_had_is_no_proof)
+{
+	struct smx_key key;
+
+	queue.before = 2;
+	engine_queue_state(engine, &queue, now);
+	key = adopt("A", 7, 2 + (uint64_t)_i);
+	bench_shown("A", SMX_PRESENCE_ABSENT);
+	if (_i == 1 || _i == 2)
+		ck_assert_int_eq(bench_query(&key), SMX_ANSWER_LOST);
+	else
+		ck_assert_uint_eq(bench_waiting(0), 1);
 }
 END_TEST
 
@@ -364,6 +432,30 @@ START_TEST(failed_peer_pauses_and_a_heartbeat_brings_it_back)
 }
 END_TEST
 
+START_TEST(keys_of_others_are_nobodys_to_use)
+{
+	struct smx_hello first = { .incarnation = { 7 } };
+	struct smx_hello next = { .incarnation = { 8 } };
+	struct smx_hello ours;
+	struct smx_key key = { .incarnation = { 7 }, .counter = 1 };
+
+	engine_hello(engine, 0, &first, &ours, now);
+	engine_hello(engine, 1, &first, &ours, now); /* an impostor */
+	ck_assert(!engine_key_foreign(engine, 0, &key));
+	ck_assert(engine_key_foreign(engine, 1, &key));
+	engine_hello(engine, 0, &next, &ours, now);
+	ck_assert(!engine_key_foreign(engine, 0, &key));
+	ck_assert(engine_key_foreign(engine, 1, &key));
+	key.incarnation[0] = 8;
+	ck_assert(!engine_key_foreign(engine, 0, &key));
+	ck_assert(engine_key_foreign(engine, 1, &key));
+	memcpy(key.incarnation, ours.incarnation, sizeof(key.incarnation));
+	ck_assert(engine_key_foreign(engine, 0, &key));
+	key.incarnation[0] = 77;
+	ck_assert(!engine_key_foreign(engine, 1, &key));
+}
+END_TEST
+
 START_TEST(candidates_rotate)
 {
 	size_t a[2], b[2];
@@ -388,7 +480,13 @@ add_peers(Suite *s)
 	tcase_add_test(tc, adopted_key_ends_by_absence_in_the_same_queue);
 	tcase_add_test(tc, adopted_key_of_another_epoch_is_lost_not_finished);
 	tcase_add_test(tc, queue_restored_from_before_is_no_proof);
+	tcase_add_loop_test(tc,
+	    message_in_progress_while_the_queue_is_replaced_is_lost, 0, 2);
+	tcase_add_test(tc, queue_restored_under_us_is_no_proof);
 	tcase_add_test(tc, unclean_stop_makes_absence_doubtful);
+	tcase_add_test(tc, what_came_after_the_unclean_stop_is_not_doubtful);
+	tcase_add_loop_test(tc, counter_that_this_queue_never_had_is_no_proof,
+	    0, 4);
 	tcase_add_test(tc, requeues_nobody_followed_make_absence_doubtful);
 	tcase_add_test(tc, listed_key_that_ended_is_discarded_again);
 	tcase_add_test(tc, forgetful_holder_leaves_it_unprotected);
@@ -401,6 +499,7 @@ add_peers(Suite *s)
 	tcase_add_test(tc, lost_keys_are_taken_over_and_finished_ones_dropped);
 	tcase_add_test(tc, operator_takes_over_whom_he_names);
 	tcase_add_test(tc, failed_peer_pauses_and_a_heartbeat_brings_it_back);
+	tcase_add_test(tc, keys_of_others_are_nobodys_to_use);
 	tcase_add_test(tc, candidates_rotate);
 	suite_add_tcase(s, tc);
 }

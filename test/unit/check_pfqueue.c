@@ -560,8 +560,9 @@ START_TEST(epoch_stays_and_its_counter_grows)
 	state_of("boot-1", &a);
 	state_of("boot-1", &b);
 	ck_assert(smx_epoch_same(&a.epoch, &b.epoch));
-	ck_assert_uint_eq(b.epoch.counter, a.epoch.counter + 1);
-	ck_assert_int_eq(b.unclean, 0);
+	ck_assert_uint_gt(b.epoch.counter, a.epoch.counter);
+	ck_assert_uint_eq(b.before, a.epoch.counter);
+	ck_assert_uint_eq(b.unclean, 0);
 }
 END_TEST
 
@@ -570,7 +571,34 @@ START_TEST(clean_stop_is_clean_after_a_boot)
 	struct smx_queue_state s;
 
 	state_of("boot-2", &s);
-	ck_assert_int_eq(s.unclean, 0);
+	ck_assert_uint_eq(s.unclean, 0);
+}
+END_TEST
+
+/* A host brought back to a clean stop counts on from there, as it did before;
+ * what it counted then must not be taken for what it counts now. */
+START_TEST(restored_marker_does_not_count_the_same_again)
+{
+	struct smx_queue_state s, once, again;
+	char path[256], kept[256];
+	int same = 0;
+
+	snprintf(path, sizeof(path), "%s",
+	    tree_path(&t, "shadowmx/shadowmx.epoch"));
+	snprintf(kept, sizeof(kept), "%s/kept", t.dir);
+	for (int i = 0; i < 3; i++) {
+		state_of("boot-1", &s);
+		smx_queue_close(&q);
+		ck_assert_int_eq(link(path, kept), 0);
+		state_of("boot-2", &once);
+		smx_queue_close(&q);
+		ck_assert_int_eq(rename(kept, path), 0);
+		state_of("boot-3", &again);
+		ck_assert(smx_epoch_same(&once.epoch, &again.epoch));
+		ck_assert_uint_eq(again.before, s.epoch.counter);
+		same += once.epoch.counter == again.epoch.counter;
+	}
+	ck_assert_int_lt(same, 3);
 }
 END_TEST
 
@@ -583,17 +611,20 @@ cut_power(void)
 	pfmarker_close(&inner->marker, 0);
 }
 
-START_TEST(power_cut_is_unclean_until_the_next_boot)
+START_TEST(power_cut_stays_unclean_for_what_came_before)
 {
-	struct smx_queue_state s;
+	struct smx_queue_state a, s;
 
+	ck_assert_int_eq(q.ops->state(q.ctx, &a), SMX_OK);
 	cut_power();
 	state_of("boot-2", &s);
-	ck_assert_int_eq(s.unclean, 1);
+	ck_assert_uint_eq(s.unclean, a.epoch.counter);
+	ck_assert_uint_gt(s.epoch.counter, s.unclean);
 	state_of("boot-2", &s);
-	ck_assert_int_eq(s.unclean, 1);
+	ck_assert_uint_eq(s.unclean, a.epoch.counter);
+	/* A clean stop later proves nothing about the one before. */
 	state_of("boot-3", &s);
-	ck_assert_int_eq(s.unclean, 0);
+	ck_assert_uint_eq(s.unclean, a.epoch.counter);
 }
 END_TEST
 
@@ -603,7 +634,7 @@ START_TEST(crash_of_the_watch_alone_is_clean)
 
 	cut_power();
 	state_of("boot-1", &s);
-	ck_assert_int_eq(s.unclean, 0);
+	ck_assert_uint_eq(s.unclean, 0);
 }
 END_TEST
 
@@ -909,7 +940,8 @@ add_marker(TCase *tc)
 {
 	tcase_add_test(tc, epoch_stays_and_its_counter_grows);
 	tcase_add_test(tc, clean_stop_is_clean_after_a_boot);
-	tcase_add_test(tc, power_cut_is_unclean_until_the_next_boot);
+	tcase_add_test(tc, power_cut_stays_unclean_for_what_came_before);
+	tcase_add_test(tc, restored_marker_does_not_count_the_same_again);
 	tcase_add_test(tc, crash_of_the_watch_alone_is_clean);
 	tcase_add_loop_test(tc, damaged_marker_is_kept_and_begins_an_epoch, 0,
 	    2);

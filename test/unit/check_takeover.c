@@ -269,6 +269,26 @@ START_TEST(only_open_recipients_stay_open)
 }
 END_TEST
 
+START_TEST(refusal_of_the_last_open_one_is_not_forgotten)
+{
+	claimed(1);
+	attempt(100, SMX_OK, "ho", "N1");
+	attempt(5000, SMX_OK, "hr", ""); /* nothing was handed this time */
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_HANDED);
+	ck_assert_str_eq(store.row[0].handed_id, "N1");
+	seen(9000, "N1", SMX_PRESENCE_ABSENT, "");
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_QUARANTINED);
+}
+END_TEST
+
+START_TEST(refusal_beside_an_unknown_id_quarantines_at_once)
+{
+	claimed(1);
+	attempt(100, SMX_OK, "hr", ""); /* its 250 named no id */
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_QUARANTINED);
+}
+END_TEST
+
 START_TEST(late_discard_cancels_quietly)
 {
 	struct takeover_job job;
@@ -521,6 +541,8 @@ add_rows(Suite *s)
 	tcase_add_test(tc, clock_set_back_delays_nothing);
 	tcase_add_test(tc, refusal_quarantines);
 	tcase_add_test(tc, only_open_recipients_stay_open);
+	tcase_add_test(tc, refusal_of_the_last_open_one_is_not_forgotten);
+	tcase_add_test(tc, refusal_beside_an_unknown_id_quarantines_at_once);
 	tcase_add_test(tc, late_discard_cancels_quietly);
 	tcase_add_test(tc, row_stays_until_the_end_is_proved);
 	tcase_add_test(tc, gone_is_a_hint_and_old_looks_are_no_proof);

@@ -77,6 +77,13 @@ node_epoch(struct smx_engine *node, struct smx_epoch *epoch)
 	memset(epoch, 7, sizeof(*epoch));
 }
 
+void
+node_unprotected(struct smx_engine *node, const struct smx_key *key,
+    const char *queue_id)
+{
+	(void)node, (void)key, (void)queue_id;
+}
+
 int
 node_held_enter(struct smx_engine *node, int64_t max_held)
 {
