@@ -7,21 +7,8 @@
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
 
-# Do it or end the scenario with what was expected.
-need() {
-	need_words=$1
-	shift
-	"$@" && return 0
-	say "   expected: $need_words ($*)"
-	exit 1
-}
-
-is() { [ "$1" = "$2" ]; }
 at_least() { [ "$1" -ge "$2" ]; }
 at_most() { [ "$1" -le "$2" ]; }
-not() { ! "$@"; }
-status_is() { is "$(status "$1" "$2")" "$3"; }
-rows_are() { is "$(rows "$1" ${3:+"$3"})" "$2"; }
 delivered() { at_least "$(tally delivered)" "$1"; }
 
 # Two hosts, a next hop that holds everything back.
@@ -407,52 +394,4 @@ small_disk() {
 
 # ---- all of them ----
 
-scenarios() {
-	sed -n 's/^flow_\([a-z0-9_]*\)() {$/\1/p' "$0"
-}
-
-run_one() (
-	lab_begin "$1"
-	"flow_$1"
-	exit 0
-)
-
-run_all() {
-	passed=0 failed=0 skipped=0
-	out=$(mktemp) || exit 1
-	for name; do
-		began=$(date +%s)
-		run_one "$name" >"$out" 2>&1
-		result=$?
-		took=$(($(date +%s) - began))
-		if [ $result = 0 ]; then
-			passed=$((passed + 1))
-			say "  ok    $name ($took s)"
-		elif [ $result = 77 ]; then
-			skipped=$((skipped + 1))
-			say "  skip  $name: $(tail -n 1 "$out")"
-		else
-			failed=$((failed + 1))
-			say "  FAIL  $name ($took s)"
-			sed 's/^/     /' "$out"
-		fi
-	done
-	rm -f "$out"
-	say "$passed passed, $failed failed, $skipped skipped"
-	[ $failed = 0 ]
-}
-
-case ${1:-} in
--l)
-	scenarios
-	exit 0
-	;;
-esac
-if why=$(lab_skip); then
-	say "SKIP: $why"
-	exit 77
-fi
-pf_private_net sh "$0" "$@"
-# shellcheck disable=SC2046
-[ $# -gt 0 ] || set -- $(scenarios)
-run_all "$@"
+lab_main flow "$@"

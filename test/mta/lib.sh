@@ -23,6 +23,8 @@
 #	ledger ARGS...		test/tool/ledger.py over all that was sent
 #	worker_pid NAME		of the process that serves
 #	wait_for SECONDS CMD...	repeat until it succeeds, else say so and fail
+#	need WHAT CMD...	do it, or end the scenario with what was expected
+#	lab_main PREFIX ARGS...	run the scenarios of this script
 #
 # Settings for host_make, with their defaults:
 : "${UNPROTECTED:=tempfail}" "${MAX_DELAY:=5s}" "${HEARTBEAT:=300ms}"
@@ -351,4 +353,70 @@ acknowledged() {
 
 queue_is_empty() {
 	[ -z "$(postqueue -c "$LAB/$1/etc" -j)" ]
+}
+
+# ---- scenarios ----
+
+# Do it or end the scenario with what was expected.
+need() {
+	need_words=$1
+	shift
+	"$@" && return 0
+	say "   expected: $need_words ($*)"
+	exit 1
+}
+
+is() { [ "$1" = "$2" ]; }
+not() { ! "$@"; }
+status_is() { is "$(status "$1" "$2")" "$3"; }
+rows_are() { is "$(rows "$1" ${3:+"$3"})" "$2"; }
+
+# A script of scenarios, functions named PREFIX_NAME, ends with lab_main PREFIX
+# "$@".  Each runs in a folder of its own; exit status 77 skips it.
+lab_scenarios() {
+	sed -n "s/^$1_\([a-z0-9_]*\)() {\$/\1/p" "$0"
+}
+
+lab_run() (
+	lab_begin "$2"
+	"$1_$2"
+	exit 0
+)
+
+lab_main() {
+	lab_prefix=$1
+	shift
+	if [ "${1:-}" = -l ]; then
+		lab_scenarios "$lab_prefix"
+		exit 0
+	fi
+	if why=$(lab_skip); then
+		say "SKIP: $why"
+		exit 77
+	fi
+	pf_private_net sh "$0" "$@"
+	# shellcheck disable=SC2046
+	[ $# -gt 0 ] || set -- $(lab_scenarios "$lab_prefix")
+	passed=0 failed=0 skipped=0
+	out=$(mktemp) || exit 1
+	for name; do
+		began=$(date +%s)
+		lab_run "$lab_prefix" "$name" >"$out" 2>&1
+		result=$?
+		took=$(($(date +%s) - began))
+		if [ $result = 0 ]; then
+			passed=$((passed + 1))
+			say "  ok    $name ($took s)"
+		elif [ $result = 77 ]; then
+			skipped=$((skipped + 1))
+			say "  skip  $name: $(tail -n 1 "$out")"
+		else
+			failed=$((failed + 1))
+			say "  FAIL  $name ($took s)"
+			sed 's/^/     /' "$out"
+		fi
+	done
+	rm -f "$out"
+	say "$passed passed, $failed failed, $skipped skipped"
+	[ $failed = 0 ]
 }
