@@ -26,7 +26,7 @@ trap 'exit 1' INT TERM
 
 # The counts that a test printed: "N passed, M failed", Check's own line, or TAP.
 counts() {
-	awk '/^[0-9]+ passed, [0-9]+ failed/ { p += $1; f += $3; said = 1 }
+	awk '/^[0-9]+ passed, [0-9]+ failed/ { p = $1; f = $3; said = 1 }
 	/^ok / { tp++ } /^not ok / { tf++ }
 	/^[0-9]+%: Checks: / { gsub(",", ""); f += $5 + $7; p += $3 - $5 - $7 }
 	END { if (!said) { p += tp; f += tf } print p + 0, f + 0 }' "$1"

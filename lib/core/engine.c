@@ -352,6 +352,22 @@ engine_session_end(struct engine *engine, const struct smx_key *key,
 
 /* ---- whom to ask for a copy ---- */
 
+int64_t
+engine_patience_ms(struct engine *engine, int64_t now_ms)
+{
+	int64_t most = 0;
+
+	engine_clock(engine, now_ms);
+	for (size_t i = 0; i < engine->options.peers; i++) {
+		int64_t left = peer_patience_ms(&engine->peers[i].peer,
+		    &engine->options, now_ms);
+
+		if (left > most)
+			most = left;
+	}
+	return most;
+}
+
 size_t
 engine_candidates(struct engine *engine, int64_t now_ms, size_t *peers,
     size_t max)

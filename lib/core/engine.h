@@ -33,6 +33,8 @@ struct engine_options {
 	int64_t batch_delay_ms; /* finished keys wait for company: 100 */
 	int64_t retry_ms;       /* first pause after a failed request: 500,
 				 * doubles up to heartbeat_ms */
+	int64_t patience_ms;    /* a peer that went away may be back by
+				 * then: an end of message waits, 0 */
 	size_t max_open;        /* own open messages, ELIMIT above */
 	size_t max_notices;     /* waiting notices per peer; the oldest go
 				 * first, QUERY and LIST make up for it */
@@ -58,6 +60,8 @@ int engine_begin(struct engine *engine, const struct engine_message *message,
  * pause after a failure.  Returns how many were written to peers. */
 size_t engine_candidates(struct engine *engine, int64_t now_ms, size_t *peers,
     size_t max);
+/* How long it is worth waiting for a peer that has just gone away. */
+int64_t engine_patience_ms(struct engine *engine, int64_t now_ms);
 /* What one holder answered to the shadow (see smx_link_ops.finish). */
 void engine_sent(struct engine *engine, const struct smx_key *key, size_t peer,
     int result, int64_t now_ms);

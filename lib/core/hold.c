@@ -11,8 +11,11 @@ enum fate {
 	FATE_ASKED,
 	FATE_HAS,
 	FATE_HAS_NOT,
-	FATE_MAY /* nobody knows: not a copy, but it hears of the end */
+	FATE_MAY, /* nobody knows: not a copy, but it hears of the end */
+	FATE_AWAY
 };
+
+#define LOOK_MS 100 /* how often it is asked who is back */
 
 static void
 settle(struct hold *hold)
@@ -75,6 +78,8 @@ wait_for(const struct hold *hold, int64_t now_ms, struct hold_step *step)
 {
 	step->what = HOLD_WAIT;
 	step->until_ms = hold->deadline_ms;
+	if (hold->running == 0 && now_ms + LOOK_MS < step->until_ms)
+		step->until_ms = now_ms + LOOK_MS;
 	for (size_t i = 0; i < hold->next; i++)
 		if (hold->fate[i] == FATE_ASKED && hold->until_ms[i] > now_ms &&
 		    hold->until_ms[i] < step->until_ms)
@@ -106,7 +111,8 @@ hold_next(struct hold *hold, int64_t now_ms, struct hold_step *step)
 	if (hold->state == HOLD_ASKING) {
 		if (copies >= hold->ack.copies)
 			hold->state = HOLD_GRANTED;
-		else if (now_ms >= hold->deadline_ms || hopeless(hold))
+		else if (now_ms >= hold->deadline_ms ||
+			 (hopeless(hold) && now_ms >= hold->patience_ms))
 			settle(hold);
 	}
 	if (hold->state != HOLD_ASKING) {
@@ -137,8 +143,79 @@ hold_answer(struct hold *hold, size_t peer, int result, int64_t now_ms)
 		hold->copies++;
 	} else if (result == SMX_EUNSURE || result == SMX_ETIMEOUT)
 		hold->fate[i] = FATE_MAY;
+	else if (result == SMX_EUNREACHABLE || result == SMX_ECLOSED)
+		hold->fate[i] = FATE_AWAY;
 	else
 		hold->fate[i] = FATE_HAS_NOT;
+}
+
+int
+hold_is_starved(const struct hold *hold, int64_t now_ms)
+{
+	return hold->state == HOLD_ASKING && hold->running == 0 &&
+	       hold->next == hold->peers && hold->copies < hold->ack.copies &&
+	       now_ms >= hold->look_ms && now_ms < hold->deadline_ms;
+}
+
+/* A copy may be there after all: that is asked once more, not for ever, for it
+ * may be this message that the holder dies of. */
+static int
+may_ask(const struct hold *hold, size_t i)
+{
+	return hold->fate[i] == FATE_AWAY ||
+	       (hold->fate[i] == FATE_MAY && !hold->again[i]);
+}
+
+static int
+worth_waiting(const struct hold *hold)
+{
+	for (size_t i = 0; i < hold->peers; i++)
+		if (may_ask(hold, i))
+			return 1;
+	return hold->peers == 0;
+}
+
+/* To the end, where those stand who are still to be asked. */
+static void
+ask_again(struct hold *hold, size_t peer)
+{
+	size_t i = 0;
+
+	while (i < hold->peers && hold->peer[i] != peer)
+		i++;
+	if (i == HOLD_PEERS_MAX || (i < hold->peers && !may_ask(hold, i)))
+		return;
+	if (i < hold->peers) {
+		size_t behind = hold->peers - i - 1;
+		uint8_t again = hold->fate[i] == FATE_MAY;
+
+		memmove(&hold->peer[i], &hold->peer[i + 1],
+		    behind * sizeof(hold->peer[0]));
+		memmove(&hold->fate[i], &hold->fate[i + 1],
+		    behind * sizeof(hold->fate[0]));
+		memmove(&hold->again[i], &hold->again[i + 1],
+		    behind * sizeof(hold->again[0]));
+		hold->again[hold->peers - 1] = again;
+		hold->next--;
+	} else
+		hold->again[hold->peers++] = 0;
+	hold->peer[hold->peers - 1] = peer;
+	hold->fate[hold->peers - 1] = FATE_UNASKED;
+}
+
+void
+hold_again(struct hold *hold, const size_t *peers, size_t count,
+    int64_t patience_ms, int64_t now_ms)
+{
+	/* Nobody is away any more: then it is back, and was waited for. */
+	int waited = hold->patience_ms > now_ms;
+
+	if (!worth_waiting(hold))
+		patience_ms = waited = 0;
+	for (size_t i = 0; (patience_ms > 0 || waited) && i < count; i++)
+		ask_again(hold, peers[i]);
+	hold->patience_ms = now_ms + patience_ms;
+	hold->look_ms = now_ms + LOOK_MS;
 }
 
 void

@@ -15,6 +15,10 @@
  *	ASKING --deadline, or nobody left--> UNPROTECTED or REFUSED (policy)
  *	any    --the MTA gave up--> REFUSED
  *
+ * A holder that has just gone away may be back soon, as after a restart: while
+ * the caller says so (patience) and nobody else is left, the hold waits, and
+ * asks again whoever is there then.
+ *
  * A holder that does not answer must not eat the whole max_delay while another
  * could be asked: each gets an equal share of what is left.
  */
@@ -49,9 +53,12 @@ struct hold {
 	size_t next;
 	size_t peers;
 	size_t peer[HOLD_PEERS_MAX];
-	/* per candidate: 0 not asked, 1 asked, 2 has it, 3 has it not,
-	 * 4 may have it */
+	int64_t look_ms;     /* not starved again before then */
+	int64_t patience_ms; /* no end for want of holders before then */
+	/* per candidate: 0 not asked, 1 asked, 2 has it, 3 has it not and said
+	 * so, 4 may have it, 5 was not there */
 	uint8_t fate[HOLD_PEERS_MAX];
+	uint8_t again[HOLD_PEERS_MAX]; /* asked once more after "may" */
 	int64_t until_ms[HOLD_PEERS_MAX];
 };
 
@@ -61,6 +68,12 @@ void hold_begin(struct hold *hold, const struct smx_ack *ack,
 void hold_next(struct hold *hold, int64_t now_ms, struct hold_step *step);
 /* result as smx_link_ops.finish gives it, or shadow() at once. */
 void hold_answer(struct hold *hold, size_t peer, int result, int64_t now_ms);
+/* Nobody is left to be asked, and there is still time. */
+int hold_is_starved(const struct hold *hold, int64_t now_ms);
+/* Who is there now, and how much longer to wait for more; 0: no longer, and
+ * nobody is asked again.  A peer that has given its answer never is. */
+void hold_again(struct hold *hold, const size_t *peers, size_t count,
+    int64_t patience_ms, int64_t now_ms);
 /* The MTA or the client is gone. */
 void hold_give_up(struct hold *hold);
 

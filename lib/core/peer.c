@@ -74,7 +74,26 @@ peer_answered(struct peer *peer, const struct engine_options *options,
 	peer_heard(peer, now_ms);
 	peer->fails = 0;
 	peer->again_ms = 0;
+	peer->away = 0;
 	peer->beat_ms = now_ms + beat_pause(options);
+}
+
+static void
+goes_away(struct peer *peer, int64_t now_ms)
+{
+	if (peer->away)
+		return;
+	peer->away = 1;
+	peer->away_ms = now_ms;
+}
+
+int64_t
+peer_patience_ms(const struct peer *peer, const struct engine_options *options,
+    int64_t now_ms)
+{
+	int64_t left = peer->away_ms + options->patience_ms - now_ms;
+
+	return peer->away && left > 0 ? left : 0;
 }
 
 void
@@ -84,6 +103,7 @@ peer_missed(struct peer *peer, const struct engine_options *options, int beat,
 	if (peer->fails < 64)
 		peer->fails++;
 	peer->again_ms = now_ms + pause_after(options, peer->fails);
+	goes_away(peer, now_ms);
 	if (!beat)
 		return;
 	peer->missed++;
@@ -99,6 +119,8 @@ peer_beat(struct peer *peer, const struct smx_beat *beat, int64_t now_ms)
 		away = LEAVING_MAX_MS;
 	peer->mta = beat->mta;
 	peer->leaving_ms = away > 0 ? now_ms + away : 0;
+	if (away > 0)
+		goes_away(peer, now_ms);
 }
 
 static void
@@ -116,6 +138,7 @@ new_life(struct peer *peer, const struct smx_hello *hello)
 	peer->leaving_ms = 0;
 	peer->fails = peer->ills = 0;
 	peer->again_ms = peer->ill_ms = 0;
+	peer->away = 0;
 }
 
 int
@@ -162,6 +185,7 @@ peer_sent(struct peer *peer, const struct engine_options *options, int result,
 		peer_heard(peer, now_ms);
 		peer->ills = 0;
 		peer->ill_ms = peer->full_ms = 0;
+		peer->away = 0;
 		break;
 	case SMX_EFULL:
 	case SMX_ETEMP:
@@ -182,6 +206,7 @@ peer_sent(struct peer *peer, const struct engine_options *options, int result,
 		if (peer->ills < 64)
 			peer->ills++;
 		peer->ill_ms = now_ms + pause_after(options, peer->ills);
+		goes_away(peer, now_ms);
 		/* Find out soon whether it lives. */
 		if (peer->beat_ms > now_ms + options->retry_ms)
 			peer->beat_ms = now_ms + options->retry_ms;

@@ -32,6 +32,8 @@ struct peer {
 	unsigned ills; /* shadows in a row without an answer */
 	int64_t ill_ms;
 	int64_t full_ms; /* it said not now */
+	int away;        /* it failed, or said that it leaves */
+	int64_t away_ms; /* since then; meaningful when away */
 
 	int has_hello;
 	struct smx_hello hello;
@@ -56,6 +58,10 @@ void peer_answered(struct peer *peer, const struct engine_options *options,
 /* It did not.  beat: the request was a heartbeat. */
 void peer_missed(struct peer *peer, const struct engine_options *options,
     int beat, int64_t now_ms);
+/* How much longer it may be back soon, as after a restart; 0: not away, or for
+ * too long. */
+int64_t peer_patience_ms(const struct peer *peer,
+    const struct engine_options *options, int64_t now_ms);
 void peer_beat(struct peer *peer, const struct smx_beat *beat, int64_t now_ms);
 /* fresh: the first words of a connection, not a repetition of them.
  * CHANGED: another life or epoch than before, or the first; BEHIND: its

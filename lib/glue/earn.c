@@ -159,12 +159,31 @@ tell_waiting(struct earning *e)
 	}
 }
 
+/* Nobody is left: is somebody back, or may be soon? */
+static void
+look_again(struct earning *e)
+{
+	struct smx_engine *engine = e->request->engine;
+	struct engine *core = node_enter(engine);
+	size_t peers[HOLD_PEERS_MAX];
+	size_t count;
+	int64_t left;
+
+	count = engine_candidates(core, node_now_ms(), peers, HOLD_PEERS_MAX);
+	left = engine_patience_ms(core, node_now_ms());
+	node_leave(engine);
+	hold_again(&e->hold, peers, count, left, clock_mono_ms());
+}
+
 static void
 run(struct earning *e)
 {
 	struct hold_step step;
 
 	for (;;) {
+		if (e->request->ask &&
+		    hold_is_starved(&e->hold, clock_mono_ms()))
+			look_again(e);
 		hold_next(&e->hold, clock_mono_ms(), &step);
 		if (step.what == HOLD_DONE)
 			return;

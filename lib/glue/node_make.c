@@ -14,6 +14,11 @@
 /* The queue's marker must be known before the first shadow goes out. */
 #define STATE_WAIT_MS 10000
 
+/* A worker is back within two seconds of its crash, a daemon that is restarted
+ * some seconds later, for libmilter takes five to stop.  After that nobody waits
+ * for a holder that is down. */
+#define PATIENCE_MS 15000
+
 /* The epoch of a host without a queue watch: kept in its store. */
 static int
 store_epoch(struct smx_store *store, struct smx_epoch *epoch)
@@ -83,6 +88,7 @@ make_core(struct smx_engine *node, const struct conf *conf)
 	o.probes = 3;
 	o.batch_delay_ms = 100;
 	o.retry_ms = 500;
+	o.patience_ms = PATIENCE_MS;
 	o.max_open = 4000000;
 	o.max_notices = 1000000;
 	rc = engine_new(&node->core, &o, node_now_ms());

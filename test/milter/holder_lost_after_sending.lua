@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
 -- The connection to each holder breaks when all was sent: it may have the
--- message. Refused, it is told to forget it; acknowledged, it is not.
+-- message. Each is asked once more. Refused, it is told to forget it;
+-- acknowledged, it is not.
 
 local h = dofile(srcdir .. "/harness.lua")
 
@@ -11,7 +12,7 @@ h.run(function()
 	h.deliver(conn, { id = h.id(1), rcpts = { "lost-100@example.org" } })
 	h.refused(conn, "451", "4.3.0", h.NO_COPY)
 	local refused = h.logged(h.id(1), { "event=refused", "code=451",
-	    "reason=no-copy", " asked=2 ", "error=unsure" })
+	    "reason=no-copy", " asked=4 ", "error=unsure" })
 	mt.sleep(1.5) -- the holders are left alone for a while
 	h.deliver(conn, { id = h.id(2), rcpts = { "lost-100@open.example" } })
 	h.accepted(conn)

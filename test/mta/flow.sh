@@ -136,6 +136,30 @@ flow_holder_down_accept() {
 	need "no longer counted" wait_for 20 status_is a own.unprotected 0
 }
 
+# A holder that is restarted costs a wait, not the protection.
+flow_holder_restarted() {
+	MAX_DELAY=10s UNPROTECTED=accept
+	two_hosts
+	send 3 plain
+	(sleep 1; mail_send a --count 3 --kinds plain --prefix second-) &
+	sender=$!
+	daemon_stop b
+	need "the holder again" daemon_start b
+	wait $sender
+	need "6 acknowledged" is "$(acknowledged)" 6
+	need "none unprotected" status_is a own.accepted_unprotected 0
+	daemon_kill b
+	mail_send a --count 3 --kinds plain --prefix third- &
+	sender=$!
+	sleep 1
+	need "the holder once more" daemon_start b
+	wait $sender
+	need "9 acknowledged" is "$(acknowledged)" 9
+	need "still none unprotected" status_is a own.accepted_unprotected 0
+	sink_control
+	ends_well 40 9
+}
+
 flow_holder_slow() {
 	MAX_DELAY=10s TAKEOVER_AFTER=60s
 	two_hosts

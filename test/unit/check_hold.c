@@ -160,6 +160,91 @@ START_TEST(too_few_peers_are_not_asked_in_vain)
 }
 END_TEST
 
+START_TEST(a_peer_that_may_be_back_is_waited_for_and_asked_again)
+{
+	struct hold h = begin(1, 1, SMX_UNPROTECTED_ACCEPT);
+
+	ck_assert_int_eq(next(&h, 5000).what, HOLD_SEND);
+	hold_answer(&h, 0, SMX_EUNREACHABLE, 5001);
+	ck_assert(hold_is_starved(&h, 5001));
+	hold_again(&h, peers, 0, 600, 5001); /* in the pause after a failure */
+	ck_assert_int_eq(next(&h, 5001).what, HOLD_WAIT);
+	ck_assert(!hold_is_starved(&h, 5050));
+	ck_assert(hold_is_starved(&h, 5101));
+	hold_again(&h, peers, 1, 0, 5101); /* it is back: nobody is away */
+	ck_assert_int_eq(next(&h, 5101).what, HOLD_SEND);
+	hold_answer(&h, 0, SMX_OK, 5110);
+	ck_assert_int_eq(next(&h, 5110).what, HOLD_DONE);
+	ck_assert_int_eq(h.state, HOLD_GRANTED);
+}
+END_TEST
+
+START_TEST(a_peer_that_may_have_died_of_it_is_asked_once_more_only)
+{
+	struct hold h = begin(1, 1, SMX_UNPROTECTED_TEMPFAIL);
+
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(next(&h, 5000 + i * 200).what, HOLD_SEND);
+		hold_answer(&h, 0, SMX_EUNSURE, 5000 + i * 200);
+		hold_again(&h, peers, 1, 600, 5001 + i * 200);
+	}
+	ck_assert_int_eq(next(&h, 5300).what, HOLD_DONE);
+	ck_assert_int_eq(h.state, HOLD_REFUSED);
+}
+END_TEST
+
+START_TEST(patience_ends_and_so_does_the_wait)
+{
+	struct hold h = begin(0, 1, SMX_UNPROTECTED_ACCEPT);
+	struct hold late = begin(0, 1, SMX_UNPROTECTED_TEMPFAIL);
+
+	hold_again(&h, peers, 0, 300, 5000);
+	ck_assert_int_eq(next(&h, 5299).what, HOLD_WAIT);
+	ck_assert_int_eq(next(&h, 5300).what, HOLD_DONE);
+	ck_assert_int_eq(h.state, HOLD_UNPROTECTED);
+	/* Never past max_delay, however patient. */
+	hold_again(&late, peers, 0, 60000, 5000);
+	ck_assert_int_le(next(&late, 5950).until_ms, 6000);
+	ck_assert_int_eq(next(&late, 6000).what, HOLD_DONE);
+	ck_assert_int_eq(late.state, HOLD_REFUSED);
+}
+END_TEST
+
+START_TEST(who_has_answered_is_not_asked_again)
+{
+	struct hold h = begin(4, 4, SMX_UNPROTECTED_ACCEPT);
+	static const int answers[] = { SMX_OK, SMX_EREFUSED, SMX_EUNSURE,
+		SMX_EUNREACHABLE };
+	struct hold_step step;
+	unsigned asked = 0;
+
+	for (size_t i = 0; i < 4; i++) {
+		ck_assert_int_eq(next(&h, 5000).what, HOLD_SEND);
+		hold_answer(&h, i, answers[i], 5000);
+	}
+	hold_again(&h, peers, 4, 900, 5000);
+	while ((step = next(&h, 5001)).what == HOLD_SEND)
+		asked |= 1u << step.peer;
+	ck_assert_uint_eq(asked, 1u << 2 | 1u << 3);
+	ck_assert_uint_eq(h.copies, 1);
+	hold_answer(&h, 3, SMX_OK, 5002);
+	hold_answer(&h, 2, SMX_EEXIST, 5002);
+	ck_assert_uint_eq(h.copies, 3);
+}
+END_TEST
+
+START_TEST(who_is_away_for_long_is_not_asked_again)
+{
+	struct hold h = begin(1, 1, SMX_UNPROTECTED_ACCEPT);
+
+	ck_assert_int_eq(next(&h, 5000).what, HOLD_SEND);
+	hold_answer(&h, 0, SMX_EUNREACHABLE, 5001);
+	hold_again(&h, peers, 1, 0, 5001);
+	ck_assert_int_eq(next(&h, 5001).what, HOLD_DONE);
+	ck_assert_int_eq(h.state, HOLD_UNPROTECTED);
+}
+END_TEST
+
 START_TEST(giving_up_refuses)
 {
 	struct hold h = begin(1, 1, SMX_UNPROTECTED_ACCEPT);
@@ -189,6 +274,13 @@ main(void)
 	tcase_add_test(tc, refusal_moves_on_at_once);
 	tcase_add_test(tc, deadline_ends_every_wait);
 	tcase_add_test(tc, too_few_peers_are_not_asked_in_vain);
+	tcase_add_test(tc,
+	    a_peer_that_may_be_back_is_waited_for_and_asked_again);
+	tcase_add_test(tc,
+	    a_peer_that_may_have_died_of_it_is_asked_once_more_only);
+	tcase_add_test(tc, patience_ends_and_so_does_the_wait);
+	tcase_add_test(tc, who_has_answered_is_not_asked_again);
+	tcase_add_test(tc, who_is_away_for_long_is_not_asked_again);
 	tcase_add_test(tc, giving_up_refuses);
 	suite_add_tcase(s, tc);
 	srunner_set_tap(sr, "-");

@@ -77,6 +77,13 @@ node_epoch(struct smx_engine *node, struct smx_epoch *epoch)
 	memset(epoch, 7, sizeof(*epoch));
 }
 
+int64_t
+engine_patience_ms(struct engine *engine, int64_t now_ms)
+{
+	(void)engine, (void)now_ms;
+	return world.patience_ms;
+}
+
 void
 node_unprotected(struct smx_engine *node, const struct smx_key *key,
     const char *queue_id)

@@ -47,6 +47,7 @@ struct world {
 	int configs;      /* held configurations */
 	int64_t waited_ms[64];
 	size_t waited;
+	int64_t patience_ms;
 	size_t give_up_at; /* waiting answers non-zero from this call on */
 };
 
