@@ -30,7 +30,6 @@ trap finish EXIT
 trap 'exit 1' INT TERM
 
 fail() {
-	cp -r "$work" /tmp/benchfail 2>/dev/null
 	echo "bench: $*" >&2
 	tail -n 20 "$work"/*.log >&2 2>/dev/null
 	exit 1

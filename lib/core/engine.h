@@ -47,7 +47,7 @@ void engine_free(struct engine **engine);
 /* ---- primary: the life of an own message ---- */
 
 struct engine_message {
-	const char *queue_id; /* "" unknown yet; engine_queue_id() later */
+	const char *queue_id; /* "" unknown: nothing can be seen of it later */
 	uint64_t size;
 	size_t recipients;
 };

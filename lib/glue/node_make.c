@@ -15,8 +15,8 @@
 #define STATE_WAIT_MS 10000
 
 /* A worker is back within two seconds of its crash, a daemon that is restarted
- * some seconds later, for libmilter takes five to stop.  After that nobody waits
- * for a holder that is down. */
+ * some seconds later, for libmilter takes five to stop.  After that nobody
+ * waits for a holder that is down. */
 #define PATIENCE_MS 15000
 
 /* The epoch of a host without a queue watch: kept in its store. */

@@ -15,7 +15,7 @@
 #include "glue/watcher.h"
 #include "io/folder.h"
 
-#define WHY             512
+#define WHY 512
 
 static int
 cannot(const char *port, int rc, const char *why)

@@ -17,8 +17,8 @@
  *	EVENTS	watcher	count times (kind:8 presence:8 token:64 length:8 id
  *			length:8 other)
  *	STATE	watcher	count 1: known:8 epoch:128 counter:64 before:64
- *			unclean:64 links:8 mta:8; every two seconds; with generation 0: I
- *			have begun anew, say HELLO
+ *			unclean:64 links:8 mta:8; every two seconds; with generation
+ *0: I have begun anew, say HELLO
  *
  * Numbers are big-endian.  A packet that is not exactly this means nothing.
  */

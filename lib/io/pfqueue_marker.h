@@ -21,8 +21,9 @@ struct pfmarker {
 	int dir_fd; /* locked for as long as the marker is open; -1 closed */
 	struct smx_epoch epoch;
 	char boot[PFMARKER_BOOT];
-	uint64_t before;  /* the counter of the watch before, 0 none */
-	uint64_t unclean; /* the last counter that a stop left unclean, 0 none */
+	uint64_t before; /* the counter of the watch before, 0 none */
+	uint64_t
+	    unclean; /* the last counter that a stop left unclean, 0 none */
 	int made;    /* the epoch began with this call of open */
 };
 
