@@ -14,12 +14,14 @@
 #include "base/key.h"
 
 /*
- * store [THREADS [BYTES [SECONDS [FOLDER]]]]
+ * store [THREADS [BYTES [SECONDS [FOLDER [OPEN]]]]]
  *
  * Every thread stores shadows of BYTES one after the other and drops each one
  * as soon as it is durable, eight to a drop, as a holder does.  FOLDER should
- * lie on the disk that is meant; without it a new one below TMPDIR is used.
- * Beside it: how often a second the disk syncs one block of 4 KiB.
+ * lie on the disk that is meant; without it, or with "-", a new one below
+ * TMPDIR is used.  OPEN shadows of 1 KiB are there before the measurement
+ * begins, and stay. Beside it: how often a second the disk syncs one block of 4
+ * KiB.
  */
 struct job {
 	struct smx_store *store;
@@ -30,7 +32,11 @@ struct job {
 	int64_t *waits_us;
 	size_t waits;
 	int error;
+	uint64_t keep; /* this many and no end, instead of the time */
 };
+
+#define OPEN_BYTES 1024
+#define FILLERS    200
 
 #define BATCH     8
 #define WAITS_MAX 200000
@@ -100,6 +106,67 @@ run(void *arg)
 	return NULL;
 }
 
+static void *
+fill_run(void *arg)
+{
+	struct job *job = arg;
+	char bytes[OPEN_BYTES];
+	struct smx_key key;
+
+	memset(&key, 0, sizeof(key));
+	key.incarnation[0] = (uint8_t)job->number;
+	key.incarnation[1] = 1;
+	job->error = key_random(bytes, sizeof(bytes));
+	while (job->error == SMX_OK && key.counter < job->keep) {
+		key.counter++;
+		job->error = store_one(job, &key, bytes);
+	}
+	return NULL;
+}
+
+static long
+resident_kib(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	long pages = 0;
+
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%*d %ld", &pages) != 1)
+		pages = 0;
+	fclose(f);
+	return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* Many at a time, so that a commit takes many. */
+static int
+fill(struct smx_store *store, uint64_t open)
+{
+	struct job jobs[FILLERS];
+	pthread_t thread[FILLERS];
+	long before = resident_kib();
+	int64_t began = clock_mono_ms();
+
+	memset(jobs, 0, sizeof(jobs));
+	for (unsigned t = 0; t < FILLERS; t++) {
+		jobs[t].store = store;
+		jobs[t].number = t;
+		jobs[t].size = OPEN_BYTES;
+		jobs[t].keep = open / FILLERS;
+		if (pthread_create(&thread[t], NULL, fill_run, &jobs[t]) != 0)
+			exit(1);
+	}
+	for (unsigned t = 0; t < FILLERS; t++) {
+		pthread_join(thread[t], NULL);
+		if (jobs[t].error != SMX_OK)
+			return jobs[t].error;
+	}
+	printf("%llu open in %.1f s, resident memory %ld KiB more\n",
+	    (unsigned long long)(open / FILLERS * FILLERS),
+	    (double)(clock_mono_ms() - began) / 1000, resident_kib() - before);
+	return SMX_OK;
+}
+
 static double
 syncs_a_second(const char *folder)
 {
@@ -135,7 +202,7 @@ by_size(const void *a, const void *b)
 
 static void
 report(struct job *jobs, unsigned threads, struct smx_store *store,
-    double seconds, const char *folder)
+    double seconds, const char *folder, uint64_t commits)
 {
 	struct smx_store_stats stats;
 	int64_t *all = calloc((size_t)threads * WAITS_MAX, sizeof(*all));
@@ -157,8 +224,10 @@ report(struct job *jobs, unsigned threads, struct smx_store *store,
 	       "%.1f shadows a commit, wait p50 %.2f ms p99 %.2f ms, "
 	       "disk %.0f syncs/s\n",
 	    threads, jobs[0].size, (double)stored / seconds,
-	    (double)stats.commits / seconds,
-	    stats.commits == 0 ? 0.0 : (double)stored / (double)stats.commits,
+	    (double)(stats.commits - commits) / seconds,
+	    stats.commits == commits
+		? 0.0
+		: (double)stored / (double)(stats.commits - commits),
 	    n == 0 ? 0.0 : (double)all[n / 2] / 1000,
 	    n == 0 ? 0.0 : (double)all[n - n / 100 - 1] / 1000,
 	    syncs_a_second(folder));
@@ -166,8 +235,10 @@ report(struct job *jobs, unsigned threads, struct smx_store *store,
 }
 
 static int
-measure(unsigned threads, size_t size, int64_t seconds, const char *folder)
+measure(unsigned threads, size_t size, int64_t seconds, const char *folder,
+    uint64_t open)
 {
+	struct smx_store_stats stats;
 	struct smx_store_options options = { .path = folder,
 		.body_file_bytes = 256 * 1024,
 		.tombstone_ms = (int64_t)86400 * 1000 };
@@ -183,6 +254,9 @@ measure(unsigned threads, size_t size, int64_t seconds, const char *folder)
 		fprintf(stderr, "%s\n", why);
 		return 1;
 	}
+	if ((open != 0 && fill(&store, open) != SMX_OK) ||
+	    store.ops->stats(store.ctx, &stats) != SMX_OK)
+		return 1;
 	began = clock_mono_ms();
 	for (unsigned t = 0; t < threads; t++) {
 		jobs[t] = (struct job){ .store = &store,
@@ -197,7 +271,7 @@ measure(unsigned threads, size_t size, int64_t seconds, const char *folder)
 	for (unsigned t = 0; t < threads; t++)
 		pthread_join(thread[t], NULL);
 	report(jobs, threads, &store, (double)(clock_mono_ms() - began) / 1000,
-	    folder);
+	    folder, stats.commits);
 	smx_store_close(&store);
 	for (unsigned t = 0; t < threads; t++)
 		free(jobs[t].waits_us);
@@ -224,14 +298,15 @@ main(int argc, char **argv)
 	const char *tmp = getenv("TMPDIR");
 	char folder[256];
 
-	if (argc > 4)
+	if (argc > 4 && strcmp(argv[4], "-") != 0)
 		snprintf(folder, sizeof(folder), "%s", argv[4]);
 	else
 		snprintf(folder, sizeof(folder), "%s/bench_store.XXXXXX",
 		    tmp != NULL ? tmp : "/tmp");
-	if (argc <= 4 && mkdtemp(folder) == NULL)
+	if ((argc <= 4 || strcmp(argv[4], "-") == 0) && mkdtemp(folder) == NULL)
 		return 1;
 	return measure(argc > 1 ? (unsigned)number(argv[1]) : 20,
 	    argc > 2 ? (size_t)number(argv[2]) : 4096,
-	    argc > 3 ? number(argv[3]) : 3, folder);
+	    argc > 3 ? number(argv[3]) : 3, folder,
+	    argc > 5 ? (uint64_t)number(argv[5]) : 0);
 }

@@ -156,6 +156,7 @@ open_queue(const struct smx_config *config)
 		.queue_directory = text(config, "mta.queue_directory"),
 		.log_file = text(config, "mta.log"),
 		.marker_directory = "",
+		.config_directory = text(config, "mta.config_directory"),
 	};
 	char why[256] = "";
 	int rc;

@@ -11,12 +11,15 @@
 
 #include <shadowmx/identity.h>
 
+static int warned;
+
 static void
 print_problem(void *ctx, const struct smx_config_problem *problem)
 {
 	char line[1024];
 
 	(void)ctx;
+	warned |= problem->warning;
 	smx_config_problem_format(problem, line, sizeof(line));
 	fprintf(stderr, "%s\n", line);
 }
@@ -29,9 +32,15 @@ check_silent(void *ctx, const struct smx_config_problem *problem)
 }
 
 int
+check_warned(void)
+{
+	return warned;
+}
+
+int
 check_load(const char *file, struct smx_config **out)
 {
-	return smx_config_load(out, file, print_problem, NULL) == SMX_OK
+	return smx_config_read(out, file, print_problem, NULL) == SMX_OK
 		   ? EX_OK
 		   : EX_CONFIG;
 }
@@ -91,8 +100,10 @@ int
 check_config(const char *file, struct smx_config **out)
 {
 	struct smx_config *config = NULL;
-	int status = check_load(file, &config);
+	int status = EX_OK;
 
+	if (smx_config_load(&config, file, print_problem, NULL) != SMX_OK)
+		status = EX_CONFIG;
 	if (status != EX_OK)
 		return status;
 	status = check_key(file, config);

@@ -2,18 +2,15 @@
 #include "config.h"
 #include "ctl.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "check.h"
+#include "ctl_socket.h"
+#include "ctl_text.h"
 
 /* A reload may take as long as reading large tables does. */
-#define DEADLINE_MS    70000
-#define DEFAULT_FOLDER "/run/shadowmx"
-#define COMMAND_MAX    1024
-#define FOLDER_MAX     256
+#define DEADLINE_MS 70000
 
 int
 ctl_status_of(int rc)
@@ -41,88 +38,42 @@ ctl_status_of(int rc)
 	}
 }
 
-/*
- * The daemon may well run with an older, good configuration while the files are
- * being worked on, and then it is asked for all the same ("status", "reload"):
- * its folder is taken from wrong files as far as it can be read there.
- * Returns zero when even that could not be had.
- */
-static int
-find_folder(const char *file, char *out, size_t size)
+/* One argument is one word of printable ASCII, whatever is in it. */
+static const char *
+what_is_wrong(const char *argument)
 {
-	static const char name[] = "run_directory";
-	char line[PATH_MAX];
-	FILE *f = fopen(file, "re");
-	int found = 0;
-
-	while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL) {
-		char *at = line + strspn(line, " \t");
-		size_t len;
-
-		if (strncmp(at, name, sizeof(name) - 1) != 0)
-			continue;
-		at += sizeof(name) - 1;
-		at += strspn(at, " \t=:");
-		len = strcspn(at + 1, "\"\n");
-		if (at[0] != '"' || at[1] != '/' || len >= size)
-			continue;
-		memcpy(out, at + 1, len);
-		out[len] = '\0';
-		found = 1;
-	}
-	if (f != NULL)
-		fclose(f);
-	return found;
+	if (argument[0] == '\0')
+		return "an argument is empty";
+	for (const char *p = argument; *p != '\0'; p++)
+		if (*p <= 0x20 || *p > 0x7e)
+			return "an argument has a blank or a byte that is not "
+			       "printable ASCII";
+	return NULL;
 }
 
-static int
-find_socket(const struct ctl *ctl, char *out, size_t size)
+int
+ctl_join(const struct ctl *ctl, const struct phrase *phrase, char **args,
+    int count, char *out, size_t size)
 {
-	struct smx_config *config = NULL;
-	char found[FOLDER_MAX];
-	const char *listen = "", *folder = DEFAULT_FOLDER;
-	int known = 1;
-
-	if (ctl->socket != NULL) {
-		snprintf(out, size, "%s", ctl->socket);
-		return 1;
-	}
-	if (smx_config_load(&config, ctl->config_file, check_silent, NULL) ==
-	    SMX_OK) {
-		listen = smx_config_text(config, "control.listen");
-		folder = smx_config_text(config, "run_directory");
-	} else if (find_folder(ctl->config_file, found, sizeof(found))) {
-		folder = found;
-	} else {
-		known = 0;
-	}
-	if (listen != NULL && listen[0] != '\0')
-		snprintf(out, size, "%s", listen);
-	else
-		snprintf(out, size, "%s/control.sock",
-		    folder == NULL ? DEFAULT_FOLDER : folder);
-	smx_config_release(&config);
-	return known;
-}
-
-static int
-join_command(const struct phrase *phrase, char **args, int count, char *out,
-    size_t size)
-{
-	size_t len;
-
-	snprintf(out, size, "%s%s%s", phrase->words[0],
+	size_t len = (size_t)snprintf(out, size, "%s%s%s%s", phrase->words[0],
 	    phrase->words[1] == NULL ? "" : " ",
-	    phrase->words[1] == NULL ? "" : phrase->words[1]);
+	    phrase->words[1] == NULL ? "" : phrase->words[1],
+	    (ctl->given & OPTION_YES) != 0 ? " --yes" : "");
+
 	for (int i = 0; i < count; i++) {
-		len = strlen(out);
-		/* One argument is one word, whatever is in it. */
-		if (args[i][0] == '\0' || strpbrk(args[i], " \t\r\n") != NULL ||
-		    len + strlen(args[i]) + 2 > size) {
-			fprintf(stderr, "shadowmxctl: not a usable argument\n");
+		const char *wrong = what_is_wrong(args[i]);
+
+		if (wrong == NULL && len + strlen(args[i]) + 2 > size)
+			wrong = "an argument is too long";
+		if (wrong != NULL) {
+			char *shown = text_escape(args[i]);
+
+			fprintf(stderr, "shadowmxctl: %s: \"%.100s\"\n", wrong,
+			    shown == NULL ? "" : shown);
+			text_release(&shown);
 			return EX_USAGE;
 		}
-		snprintf(out + len, size - len, " %s", args[i]);
+		len += (size_t)snprintf(out + len, size - len, " %s", args[i]);
 	}
 	return EX_OK;
 }
@@ -137,29 +88,53 @@ pass_on(void *ctx, const char *json, size_t len)
 }
 
 int
-ctl_ask(const struct ctl *ctl, const struct phrase *phrase, char **args,
-    int count, smx_line_fn line, void *line_ctx)
+ctl_complain(const struct ctl *ctl, int rc, const char *why)
 {
-	char socket[PATH_MAX], command[COMMAND_MAX], why[512] = "";
-	int known, rc;
+	const char *socket;
 
-	rc = join_command(phrase, args, count, command, sizeof(command));
-	if (rc != EX_OK)
-		return rc;
-	known = find_socket(ctl, socket, sizeof(socket));
-	rc = smx_control_ask(socket, command, DEADLINE_MS,
-	    ctl->json ? pass_on : line, line_ctx, why, sizeof(why));
-	if (rc == SMX_OK)
-		return EX_OK;
 	fflush(stdout);
 	fprintf(stderr, "shadowmxctl: %s%s%s\n", smx_strerror(rc),
 	    why[0] == '\0' ? "" : ": ", why);
-	if (rc == SMX_EUNREACHABLE && !known)
+	if (rc == SMX_EUNREACHABLE && !socket_find(ctl, &socket))
 		fprintf(stderr,
 		    "shadowmxctl: %s could not be used to find the socket; "
 		    "see \"config check\"\n",
 		    ctl->config_file);
 	return ctl_status_of(rc);
+}
+
+int
+ctl_say_quietly(const struct ctl *ctl, const char *command, smx_line_fn line,
+    void *line_ctx, char *why, size_t why_size)
+{
+	const char *socket;
+
+	(void)socket_find(ctl, &socket);
+	return smx_control_ask(socket, command, DEADLINE_MS, line, line_ctx,
+	    why, why_size);
+}
+
+int
+ctl_say(const struct ctl *ctl, const char *command, smx_line_fn line,
+    void *line_ctx)
+{
+	char why[512] = "";
+	int rc =
+	    ctl_say_quietly(ctl, command, line, line_ctx, why, sizeof(why));
+
+	return rc == SMX_OK ? EX_OK : ctl_complain(ctl, rc, why);
+}
+
+int
+ctl_ask(const struct ctl *ctl, const struct phrase *phrase, char **args,
+    int count, smx_line_fn line, void *line_ctx)
+{
+	char command[COMMAND_MAX];
+	int rc = ctl_join(ctl, phrase, args, count, command, sizeof(command));
+
+	if (rc != EX_OK)
+		return rc;
+	return ctl_say(ctl, command, ctl->json ? pass_on : line, line_ctx);
 }
 
 int

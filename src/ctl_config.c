@@ -3,28 +3,12 @@
 #include "ctl.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "check.h"
 #include "ctl_json.h"
-#include "ctl_table.h"
 #include "ctl_text.h"
-
-int
-ctl_config_check(const struct ctl *ctl, const struct phrase *phrase,
-    char **args, int count)
-{
-	int status = check_config(ctl->config_file, NULL);
-
-	(void)phrase;
-	(void)args;
-	(void)count;
-	if (status == EX_OK && ctl->json)
-		puts("{\"result\":\"ok\"}");
-	else if (status == EX_OK)
-		printf("%s: no problem found\n", ctl->config_file);
-	return status;
-}
 
 static int
 json_one(void *ctx, const char *setting, const char *value, const char *origin)
@@ -37,20 +21,36 @@ json_one(void *ctx, const char *setting, const char *value, const char *origin)
 }
 
 static int
-table_one(void *ctx, const char *setting, const char *value, const char *origin)
+print_one(void *ctx, const char *line, size_t len)
 {
-	struct table *table = ctx;
-	const char *const texts[] = { setting, value, origin };
+	(void)ctx;
+	return fwrite(line, 1, len, stdout) == len && putchar('\n') != EOF
+		   ? 0
+		   : SMX_EIO;
+}
 
-	for (size_t i = 0; i < 3; i++) {
-		char *text = text_escape(texts[i]);
-		int bad = text == NULL || table_cell(table, i, text) != 0;
+static int
+show_files(const struct ctl *ctl, unsigned flags, const char *only)
+{
+	struct smx_config *config = NULL;
+	int status = check_load(ctl->config_file, &config), rc;
 
-		text_release(&text);
-		if (bad)
-			return 1;
+	if (status != EX_OK)
+		return status;
+	rc = ctl->json ? smx_config_each(config, json_one, NULL)
+		       : smx_config_write(config, only, flags, print_one, NULL);
+	smx_config_release(&config);
+	if (rc == SMX_ENOTFOUND) {
+		char *shown = text_escape(only);
+
+		fprintf(stderr,
+		    "shadowmxctl: no setting is called \"%.200s\"; \"config "
+		    "show\" shows all\n",
+		    shown == NULL ? "" : shown);
+		text_release(&shown);
+		return EX_USAGE;
 	}
-	return 0;
+	return rc != 0 ? EX_OSERR : EX_OK;
 }
 
 /* ---- of the running daemon ---- */
@@ -58,55 +58,45 @@ table_one(void *ctx, const char *setting, const char *value, const char *origin)
 static int
 take_line(void *ctx, const char *json, size_t len)
 {
-	static const char *const names[] = { "setting", "value", "origin" };
 	struct record *r = record_parse(json, len);
-	struct table *table = ctx;
-	int bad = r == NULL;
+	const char *line = r == NULL ? NULL : record_text(r, "line");
+	int bad = line == NULL || print_one(ctx, line, strlen(line)) != 0;
 
-	for (size_t i = 0; i < 3 && !bad; i++) {
-		const char *text = record_text(r, names[i]);
-		char shown[1200];
-
-		bad = table_cell(table, i,
-			  text_show(shown, sizeof(shown),
-			      text == NULL ? "" : text)) != 0;
-	}
 	record_free(&r);
 	return bad ? SMX_EPROTO : 0;
 }
 
-/* ---- both ---- */
-
-static const char *const heads[] = { "SETTING", "VALUE", "FROM" };
-
 static int
-show_files(const struct ctl *ctl, struct table *table)
+show_daemon(const struct ctl *ctl, const struct phrase *phrase, unsigned flags,
+    char **args, int count)
 {
-	struct smx_config *config = NULL;
-	int status = check_load(ctl->config_file, &config), bad;
+	static const struct phrase all = { .words = { "config", "text" } };
+	char changed[] = "-n";
+	char *words[] = { changed, count > 0 ? args[0] : NULL };
+	int some = flags == SMX_CONFIG_CHANGED;
 
-	if (status != EX_OK)
-		return status;
-	bad = ctl->json ? smx_config_each(config, json_one, NULL)
-			: smx_config_each(config, table_one, table);
-	smx_config_release(&config);
-	return bad ? EX_OSERR : EX_OK;
+	if (ctl->json)
+		return ctl_ask(ctl, phrase, args, 0, NULL, NULL);
+	return ctl_ask(ctl, &all, words + !some, count + some, take_line, NULL);
 }
+
+/* ---- both ---- */
 
 /* With a socket named, the daemon behind it is meant. */
 int
 ctl_config_show(const struct ctl *ctl, const struct phrase *phrase, char **args,
     int count)
 {
-	struct table table;
-	int status;
+	int some = (ctl->given & OPTION_CHANGED) != 0;
+	unsigned flags = some ? SMX_CONFIG_CHANGED : SMX_CONFIG_ORIGINS;
 
-	if (table_open(&table, heads, 3) != 0)
-		return EX_OSERR;
+	if (ctl->json && (some || count > 0)) {
+		fputs("shadowmxctl: --json shows all settings; neither "
+		      "--changed nor a name goes with it\n",
+		    stderr);
+		return EX_USAGE;
+	}
 	if (ctl->socket != NULL)
-		status = ctl_ask(ctl, phrase, args, count, take_line, &table);
-	else
-		status = show_files(ctl, &table);
-	table_close(&table);
-	return status;
+		return show_daemon(ctl, phrase, flags, args, count);
+	return show_files(ctl, flags, count > 0 ? args[0] : NULL);
 }

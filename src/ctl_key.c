@@ -29,7 +29,7 @@ find_place(const struct ctl *ctl, char **args, int count, struct place *out)
 
 	memset(out, 0, sizeof(*out));
 	if (count > 0)
-		(void)!smx_config_load(&config, ctl->config_file, check_silent,
+		(void)!smx_config_read(&config, ctl->config_file, check_silent,
 		    NULL);
 	else
 		status = check_load(ctl->config_file, &config);

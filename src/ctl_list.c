@@ -35,7 +35,17 @@ cell_number(const struct record *r, const char *path, char out[CELL])
 /* ---- peers ---- */
 
 static const char *const peer_heads[] = { "PEER", "STATE", "HEARD", "ROUND",
-	"MTA", "COPIES", "NOTICES", "ADDRESS" };
+	"MTA", "COPIES", "SOLE", "NOTICES", "ADDRESS" };
+
+static const char *
+peer_state(const struct record *r, char out[CELL])
+{
+	size_t len = strlen(cell_text(r, "state", out));
+
+	if (record_true(r, "drained"))
+		snprintf(out + len, CELL - len, ", drained");
+	return out;
+}
 
 static int
 peer_row(struct table *t, const struct record *r)
@@ -45,15 +55,16 @@ peer_row(struct table *t, const struct record *r)
 	int bad;
 
 	bad = table_cell(t, 0, cell_text(r, "name", text)) != 0 ||
-	      table_cell(t, 1, cell_text(r, "state", text)) != 0 ||
+	      table_cell(t, 1, peer_state(r, text)) != 0 ||
 	      table_cell(t, 2, heard < 0 ? "never" : text_age(span, heard)) !=
 		  0 ||
 	      table_cell(t, 3,
 		  text_age(span, record_number(r, "round_trip_ms", -1))) != 0 ||
 	      table_cell(t, 4, cell_text(r, "mta", text)) != 0 ||
 	      table_cell(t, 5, cell_number(r, "copies", text)) != 0 ||
-	      table_cell(t, 6, cell_number(r, "notices", text)) != 0 ||
-	      table_cell(t, 7, cell_text(r, "address", text)) != 0;
+	      table_cell(t, 6, cell_number(r, "sole", text)) != 0 ||
+	      table_cell(t, 7, cell_number(r, "notices", text)) != 0 ||
+	      table_cell(t, 8, cell_text(r, "address", text)) != 0;
 	return bad ? SMX_ENOMEM : 0;
 }
 
@@ -63,7 +74,7 @@ list_peers(const struct record *status, const char *path)
 	struct table t;
 	int rc = 0;
 
-	if (table_open(&t, peer_heads, 8) != 0)
+	if (table_open(&t, peer_heads, 9) != 0)
 		return SMX_ENOMEM;
 	for (size_t i = 0; rc == 0 && i < record_count(status, path); i++) {
 		const struct record *peer = record_item(status, path, i);
@@ -88,6 +99,8 @@ note(const struct record *r, char out[CELL])
 	size_t used = 0;
 
 	out[0] = '\0';
+	if (record_true(r, "over"))
+		return "ended; members are still being told";
 	for (size_t i = 0; i < 2; i++) {
 		const char *text = record_text(r, paths[i]);
 
@@ -96,13 +109,20 @@ note(const struct record *r, char out[CELL])
 	}
 	if (record_true(r, "unprotected"))
 		used = (size_t)snprintf(out, CELL, "unprotected");
+	else if (record_true(r, "short"))
+		used = (size_t)snprintf(out, CELL, "short");
+	if (record_true(r, "held"))
+		used += (size_t)snprintf(out + used, CELL - used, "%sheld",
+		    used == 0 ? "" : ", ");
 	for (size_t i = 0; i < record_count(r, "holders"); i++) {
 		const char *word = record_word(r, "holders", i);
 
 		if (word == NULL || used + 8 >= CELL)
 			break;
 		used += (size_t)snprintf(out + used, CELL - used,
-		    used == 0 ? "on " : ", ");
+		    i != 0      ? ", "
+		    : used == 0 ? "on "
+				: ", on ");
 		text_show(out + used, CELL - used, word);
 		used = strlen(out);
 	}
@@ -159,23 +179,38 @@ ctl_peer_list(const struct ctl *ctl, const struct phrase *phrase, char **args,
 	struct list list = { .row = peer_row };
 	int status;
 
-	if (table_open(&list.table, peer_heads, 8) != 0)
+	if (table_open(&list.table, peer_heads, 9) != 0)
 		return EX_OSERR;
 	status = ctl_ask(ctl, phrase, args, count, take_line, &list);
 	table_close(&list.table);
 	return status;
 }
 
+/* Filters are words of the command like its arguments. */
+#define QUEUE_WORDS 4
+
 int
 ctl_queue_list(const struct ctl *ctl, const struct phrase *phrase, char **args,
     int count)
 {
 	struct list list = { .row = queue_row };
-	int status;
+	char primary[512], state[64];
+	char *words[QUEUE_WORDS];
+	int n = 0, status;
 
+	for (; n < count; n++)
+		words[n] = args[n];
+	if ((ctl->given & OPTION_STATE) != 0) {
+		snprintf(state, sizeof(state), "%s", ctl->state);
+		words[n++] = state;
+	}
+	if ((ctl->given & OPTION_PRIMARY) != 0) {
+		snprintf(primary, sizeof(primary), "primary=%s", ctl->primary);
+		words[n++] = primary;
+	}
 	if (table_open(&list.table, queue_heads, 8) != 0)
 		return EX_OSERR;
-	status = ctl_ask(ctl, phrase, args, count, take_line, &list);
+	status = ctl_ask(ctl, phrase, words, n, take_line, &list);
 	table_close(&list.table);
 	return status;
 }

@@ -55,32 +55,119 @@ print_recipients(const struct record *r)
 	}
 }
 
-static int
-show_line(void *ctx, const char *json, size_t len)
+static void
+print_holders(const struct record *r)
 {
-	struct record *r = record_parse(json, len);
+	char out[300];
+
+	if (record_count(r, "holders") == 0)
+		return;
+	printf("%-12s ", "holders");
+	for (size_t i = 0; i < record_count(r, "holders"); i++) {
+		const char *word = record_word(r, "holders", i);
+
+		printf(" %s",
+		    text_show(out, sizeof(out), word == NULL ? "?" : word));
+	}
+	putchar('\n');
+}
+
+static void
+print_age(const struct record *r, const char *path, const char *label)
+{
+	long long ms = record_number(r, path, -1);
 	char span[TEXT_SPAN];
 
-	(void)ctx;
-	if (r == NULL)
-		return SMX_EPROTO;
-	print_text(r, "key", "key");
-	print_text(r, "state", "state");
-	print_text(r, "primary", "primary");
-	print_text(r, "queue_id", "queue id");
-	print_text(r, "handed_id", "handed as");
-	print_text(r, "reason", "reason");
-	printf("%-12s  %s\n", "size",
-	    text_size(span, record_number(r, "size", -1)));
-	printf("%-12s  %s\n", "age",
-	    text_age(span, record_number(r, "age_ms", -1)));
-	printf("%-12s  %lld\n", "attempts", record_number(r, "attempts", 0));
+	if (ms >= 0)
+		printf("%-12s  %s\n", label, text_age(span, ms));
+}
+
+/* What is so, and would be worth a line of its own only then. */
+static void
+print_marks(const struct record *r)
+{
+	static const char *const marks[][2] = {
+		{ "unprotected", "unprotected: one copy only" },
+		{ "short", "short: fewer copies than asked for" },
+		{ "held", "held: on hold at its primary" },
+		{ "amended", "amended: the envelope is what the primary's MTA "
+			     "committed" },
+		{ "over", "ended; members that hold it are still being told" },
+		{ "trying", "an attempt is under way" },
+	};
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++)
+		if (record_true(r, marks[i][0]))
+			printf("%-12s  %s\n", "mark", marks[i][1]);
+}
+
+static void
+print_envelope(const struct record *r)
+{
 	print_text(r, "client_name", "client");
 	print_text(r, "client_addr", "address");
 	print_text(r, "helo", "helo");
 	print_text(r, "auth", "login");
 	print_text(r, "sender", "from");
 	print_recipients(r);
+}
+
+/* One of several that a queue id can mean. */
+static void
+print_candidate(const struct record *r)
+{
+	const char *const paths[] = { "key", "role", "state", "primary",
+		"queue_id" };
+	char out[300];
+
+	printf("candidate   ");
+	for (size_t i = 0; i < 5; i++) {
+		const char *text = record_text(r, paths[i]);
+
+		if (text != NULL && text[0] != '\0')
+			printf("  %s", text_show(out, sizeof(out), text));
+	}
+	putchar('\n');
+}
+
+static void
+print_story(const struct record *r)
+{
+	char span[TEXT_SPAN];
+
+	print_text(r, "key", "key");
+	print_text(r, "role", "role here");
+	print_text(r, "state", "state");
+	print_age(r, "state_age_ms", "since");
+	print_text(r, "primary", "primary");
+	print_text(r, "queue_id", "queue id");
+	print_holders(r);
+	print_marks(r);
+	print_text(r, "handed_id", "handed as");
+	print_text(r, "reason", "reason");
+	if (record_number(r, "size", -1) >= 0)
+		printf("%-12s  %s\n", "size",
+		    text_size(span, record_number(r, "size", -1)));
+	print_age(r, "age_ms", "age");
+	if (record_number(r, "attempts", -1) >= 0)
+		printf("%-12s  %lld\n", "attempts",
+		    record_number(r, "attempts", 0));
+	print_age(r, "next_try_in_ms", "next try in");
+	print_envelope(r);
+}
+
+static int
+show_line(void *ctx, const char *json, size_t len)
+{
+	struct record *r = record_parse(json, len);
+
+	(void)ctx;
+	if (r == NULL)
+		return SMX_EPROTO;
+	if (record_true(r, "candidate"))
+		print_candidate(r);
+	else
+		print_story(r);
 	record_free(&r);
 	return 0;
 }
@@ -146,6 +233,10 @@ cat_line(void *ctx, const char *json, size_t len)
 	if (r == NULL)
 		return rc;
 	text = record_text(r, "content");
+	if (record_true(r, "candidate"))
+		fprintf(stderr, "shadowmxctl: candidate: %.49s\n",
+		    record_text(r, "key") == NULL ? "?"
+						  : record_text(r, "key"));
 	/* Another kind of line is a newer daemon's. */
 	rc = text == NULL ? 0 : write_base64(text);
 	record_free(&r);

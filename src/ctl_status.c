@@ -10,12 +10,16 @@
 #include "ctl_list.h"
 #include "ctl_text.h"
 
-/* The exit status that says "a person should look". */
-#define EX_ATTENTION 1
+/*
+ * The exit status is the one that monitoring systems know.  The daemon tells
+ * its reasons in two lists, as the levels of its log: what needs an operator,
+ * and what may need one.
+ */
+static const char *const levels[] = { "OK", "WARNING", "CRITICAL", "UNKNOWN" };
 
 struct status {
 	const struct ctl *ctl;
-	int attention;
+	int level; /* EX_OK, EX_WARNING, EX_CRITICAL */
 	int seen;
 };
 
@@ -45,19 +49,52 @@ print_counts(const struct record *r, const char *label,
 }
 
 static void
-print_attention(const struct record *r)
+print_words(const struct record *r, const char *path, const char *between)
 {
 	char word[64];
 
-	printf("%-12s", "attention");
-	if (record_count(r, "attention") == 0)
-		printf("  none");
-	for (size_t i = 0; i < record_count(r, "attention"); i++) {
-		const char *text = record_word(r, "attention", i);
+	for (size_t i = 0; i < record_count(r, path); i++) {
+		const char *text = record_word(r, path, i);
 
-		printf("  %s",
+		printf("%s%s", i == 0 ? "" : between,
 		    text_show(word, sizeof(word), text == NULL ? "?" : text));
 	}
+}
+
+static void
+print_attention(const struct record *r)
+{
+	printf("%-12s  ", "attention");
+	if (record_count(r, "attention") == 0)
+		printf("none");
+	print_words(r, "critical", "  ");
+	if (record_count(r, "critical") != 0 && record_count(r, "warning") != 0)
+		printf("  ");
+	print_words(r, "warning", "  ");
+	putchar('\n');
+}
+
+/* "SHADOWMX LEVEL - reasons | name=value ...", as monitoring plug-ins write. */
+static void
+print_brief(const struct record *r, int level)
+{
+	static const struct count values[] = { { "own.open", "open" },
+		{ "own.unprotected", "unprotected" }, { "own.short", "short" },
+		{ "own.doubtful", "doubtful" }, { "store.shadow", "shadows" },
+		{ "store.claimed", "claimed" },
+		{ "store.quarantined", "quarantined" },
+		{ "store.bytes", "bytes" } };
+	char node[300];
+
+	printf("SHADOWMX %s - %s", levels[level],
+	    text_of(r, "node", node, sizeof(node)));
+	if (record_count(r, "attention") != 0)
+		printf(": ");
+	print_words(r, "attention", ", ");
+	printf(" |");
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
+		printf(" %s=%lld", values[i].word,
+		    record_number(r, values[i].path, 0));
 	putchar('\n');
 }
 
@@ -66,11 +103,12 @@ print_head(const struct record *r)
 {
 	char node[300], version[64], mta[32], age[TEXT_SPAN];
 
-	printf("%-12s  %s  version %s  up %s  mta %s\n", "host",
+	printf("%-12s  %s  version %s  up %s  mta %s%s\n", "host",
 	    text_of(r, "node", node, sizeof(node)),
 	    text_of(r, "version", version, sizeof(version)),
 	    text_age(age, record_number(r, "uptime_ms", -1)),
-	    text_of(r, "mta", mta, sizeof(mta)));
+	    text_of(r, "mta", mta, sizeof(mta)),
+	    record_true(r, "draining") ? "  draining" : "");
 }
 
 static void
@@ -94,19 +132,20 @@ print_status(const struct record *r)
 {
 	static const struct count own[] = { { "own.open", "open" },
 		{ "own.holding", "holding" },
-		{ "own.unprotected", "unprotected" },
+		{ "own.unprotected", "unprotected" }, { "own.short", "short" },
 		{ "own.doubtful", "doubtful" } };
 	static const struct count ever[] = { { "own.accepted", "accepted" },
 		{ "own.accepted_unprotected", "unprotected" },
-		{ "own.refused", "refused" }, { "own.finished", "finished" } };
+		{ "own.accepted_short", "short" }, { "own.refused", "refused" },
+		{ "own.finished", "finished" } };
 	static const struct count kept[] = { { "store.shadow", "shadow" },
 		{ "store.claimed", "claimed" }, { "store.handed", "handed" },
 		{ "store.quarantined", "quarantined" } };
 
 	print_head(r);
 	print_attention(r);
-	print_counts(r, "own", own, 4);
-	print_counts(r, "since start", ever, 4);
+	print_counts(r, "own", own, 5);
+	print_counts(r, "since start", ever, 5);
 	print_counts(r, "kept", kept, 4);
 	print_store(r);
 	if (record_count(r, "peers") > 0) {
@@ -115,23 +154,13 @@ print_status(const struct record *r)
 	}
 }
 
-/* The daemon's own list of reasons decides; without one, the counts do. */
+/* An older daemon has one list. */
 static int
-needs_person(const struct record *r)
+level_of(const struct record *r)
 {
-	int bad = record_count(r, "attention") > 0 ||
-		  record_number(r, "own.unprotected", 0) > 0 ||
-		  record_number(r, "own.doubtful", 0) > 0 ||
-		  record_number(r, "store.quarantined", 0) > 0;
-
-	for (size_t i = 0; i < record_count(r, "peers"); i++) {
-		const struct record *peer = record_item(r, "peers", i);
-		const char *state =
-		    peer == NULL ? NULL : record_text(peer, "state");
-
-		bad |= state != NULL && strcmp(state, "silent") == 0;
-	}
-	return bad;
+	if (record_count(r, "critical") > 0)
+		return EX_CRITICAL;
+	return record_count(r, "attention") > 0 ? EX_WARNING : EX_OK;
 }
 
 static int
@@ -143,31 +172,40 @@ take_line(void *ctx, const char *json, size_t len)
 	if (r == NULL)
 		return SMX_EPROTO;
 	status->seen = 1;
-	status->attention |= needs_person(r);
+	status->level = level_of(r);
 	if (status->ctl->json)
 		printf("%.*s\n", (int)len, json);
+	else if ((status->ctl->given & OPTION_BRIEF) != 0)
+		print_brief(r, status->level);
 	else
 		print_status(r);
 	record_free(&r);
 	return 0;
 }
 
+/* Whatever goes wrong here, the state of the host is not known. */
+static int
+unknown(const struct ctl *ctl, const char *text)
+{
+	if (!ctl->json && (ctl->given & OPTION_BRIEF) != 0)
+		printf("SHADOWMX %s - %s\n", levels[EX_UNKNOWN], text);
+	return EX_UNKNOWN;
+}
+
 int
 ctl_status(const struct ctl *ctl, const struct phrase *phrase, char **args,
     int count)
 {
-	struct ctl look = *ctl;
 	struct status status = { .ctl = ctl };
-	int rc;
 
-	/* Lines are looked at here either way: they decide the exit status. */
-	look.json = 0;
-	rc = ctl_ask(&look, phrase, args, count, take_line, &status);
-	if (rc != EX_OK)
-		return rc;
+	(void)phrase;
+	(void)args;
+	(void)count;
+	if (ctl_say(ctl, "status", take_line, &status) != EX_OK)
+		return unknown(ctl, "the daemon does not answer");
 	if (!status.seen) {
 		fputs("shadowmxctl: the daemon said nothing\n", stderr);
-		return EX_SOFTWARE;
+		return unknown(ctl, "the daemon said nothing");
 	}
-	return status.attention ? EX_ATTENTION : EX_OK;
+	return status.level;
 }

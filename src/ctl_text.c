@@ -82,6 +82,30 @@ text_age(char out[TEXT_SPAN], long long ms)
 	return out;
 }
 
+long long
+text_span(const char *text)
+{
+	static const struct {
+		char letter;
+		long long ms;
+	} units[] = { { 's', 1000 }, { 'm', 60000 }, { 'h', 3600000 },
+		{ 'd', 86400000 } };
+	const long long most = 30ll * 86400000;
+	long long n = 0;
+
+	if (*text < '0' || *text > '9')
+		return -1;
+	for (; *text >= '0' && *text <= '9'; text++) {
+		n = n * 10 + (*text - '0');
+		if (n > most)
+			return -1;
+	}
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+		if (text[0] == units[i].letter && text[1] == '\0')
+			return n <= most / units[i].ms ? n * units[i].ms : -1;
+	return -1;
+}
+
 char *
 text_size(char out[TEXT_SPAN], long long bytes)
 {

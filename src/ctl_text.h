@@ -19,6 +19,9 @@ void text_release(char **text);
 /* "3m 12s", "2d 4h", "350ms"; "-" for a negative one.  Returns out. */
 #define TEXT_SPAN 32
 char *text_age(char out[TEXT_SPAN], long long ms);
+/* Milliseconds of "90s", "30m", "2h", "1d", up to 30 days; -1: it is no time.
+ */
+long long text_span(const char *text);
 /* "12", "3.4K", "20G"; "-" for a negative one.  Returns out. */
 char *text_size(char out[TEXT_SPAN], long long bytes);
 

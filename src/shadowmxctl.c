@@ -8,25 +8,67 @@
 
 #include "check.h"
 #include "ctl.h"
+#include "ctl_text.h"
+
+/* A wait without a time. */
+#define WAIT_DEFAULT_MS (3600 * 1000)
 
 static const char options_text[] =
     "\n"
-    "  -c, --config FILE  read this configuration\n"
-    "  -h, --help         print this and stop\n"
-    "  -j, --json         answer in JSON, one object a line\n"
-    "  -s, --socket FILE  ask the daemon behind this socket\n"
-    "  -V, --version      print the version and stop\n"
+    "  -c, --config FILE   read this configuration\n"
+    "  -h, --help          print this and stop\n"
+    "  -j, --json          answer in JSON, one object a line\n"
+    "  -s, --socket FILE   ask the daemon behind this socket\n"
+    "  -V, --version       print the version and stop\n"
+    "\n"
+    "  -a, --all           queue orders: all that the filters let through\n"
+    "  -b, --brief         status: one line, as monitoring systems read it\n"
+    "  -d, --domains LIST  config check: would this host take their mail?\n"
+    "  -n, --changed       config show: only what differs from the defaults\n"
+    "  -p, --primary HOST  queue: only what is kept for this host\n"
+    "  -r, --recipients-from FILE\n"
+    "                      config check: the same of names in a file\n"
+    "  -S, --state STATE   queue: only what is in this state\n"
+    "  -w, --wait[=TIME]   drain: wait until nothing is left, at most so long\n"
+    "  -y, --yes           do it, even though it can cost a copy\n"
     "\n"
     "Words may be cut short as long as they are unique.\n";
 
 static const struct option longs[] = {
+	{ "all", no_argument, NULL, 'a' },
+	{ "brief", no_argument, NULL, 'b' },
+	{ "changed", no_argument, NULL, 'n' },
 	{ "config", required_argument, NULL, 'c' },
+	{ "domains", required_argument, NULL, 'd' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "json", no_argument, NULL, 'j' },
+	{ "primary", required_argument, NULL, 'p' },
+	{ "recipients-from", required_argument, NULL, 'r' },
 	{ "socket", required_argument, NULL, 's' },
+	{ "state", required_argument, NULL, 'S' },
 	{ "version", no_argument, NULL, 'V' },
+	{ "wait", optional_argument, NULL, 'w' },
+	{ "yes", no_argument, NULL, 'y' },
 	{ NULL, 0, NULL, 0 },
 };
+
+/* Those that only some phrases know. */
+static const struct {
+	int letter;
+	unsigned bit;
+	const char *name;
+} special[] = {
+	{ 'a', OPTION_ALL, "--all" },
+	{ 'b', OPTION_BRIEF, "--brief" },
+	{ 'd', OPTION_DOMAINS, "--domains" },
+	{ 'n', OPTION_CHANGED, "--changed" },
+	{ 'p', OPTION_PRIMARY, "--primary" },
+	{ 'r', OPTION_RECIPIENTS, "--recipients-from" },
+	{ 'S', OPTION_STATE, "--state" },
+	{ 'w', OPTION_WAIT, "--wait" },
+	{ 'y', OPTION_YES, "--yes" },
+};
+#define SPECIALS (sizeof(special) / sizeof(*special))
 
 static void
 print_phrase(FILE *to, const struct phrase *p)
@@ -43,10 +85,27 @@ print_phrase(FILE *to, const struct phrase *p)
 static void
 usage(FILE *to)
 {
-	fputs("usage: shadowmxctl [-hjV] [-c FILE] [-s FILE] PHRASE\n\n", to);
+	fputs("usage: shadowmxctl [OPTION]... PHRASE\n\n", to);
 	for (size_t i = 0; i < phrase_count; i++)
 		print_phrase(to, &phrases[i]);
 	fputs(options_text, to);
+}
+
+/* An option that means nothing here may be meant for something else. */
+static int
+options_fit(const struct ctl *ctl, const struct phrase *phrase)
+{
+	for (size_t i = 0; i < SPECIALS; i++) {
+		if ((ctl->given & special[i].bit) == 0 ||
+		    (phrase->options & special[i].bit) != 0)
+			continue;
+		fprintf(stderr, "shadowmxctl: %s means nothing to \"%s%s%s\"\n",
+		    special[i].name, phrase->words[0],
+		    phrase->words[1] == NULL ? "" : " ",
+		    phrase->words[1] == NULL ? "" : phrase->words[1]);
+		return 0;
+	}
+	return 1;
 }
 
 static int
@@ -56,10 +115,11 @@ run(const struct ctl *ctl, char **argv, int argc)
 	int used, status;
 
 	phrase = phrase_find(argv, argc, &used);
-	if (phrase == NULL)
+	if (phrase == NULL || !options_fit(ctl, phrase))
 		return EX_USAGE;
 	if (argc - used < phrase->min || argc - used > phrase->max) {
-		fputs("usage: shadowmxctl\n", stderr);
+		fprintf(stderr, "shadowmxctl: too %s arguments; usage:\n",
+		    argc - used < phrase->min ? "few" : "many");
 		print_phrase(stderr, phrase);
 		return EX_USAGE;
 	}
@@ -71,13 +131,44 @@ run(const struct ctl *ctl, char **argv, int argc)
 	return status;
 }
 
+/* An option of some phrases; zero when its value is wrong. */
+static int
+take_special(struct ctl *ctl, int letter, const char *value)
+{
+	for (size_t i = 0; i < SPECIALS; i++)
+		if (special[i].letter == letter)
+			ctl->given |= special[i].bit;
+	if (value != NULL && value[0] == '\0') {
+		fputs("shadowmxctl: the value of an option is empty\n", stderr);
+		return 0;
+	}
+	if (letter == 'd')
+		ctl->domains = value;
+	if (letter == 'r')
+		ctl->recipients = value;
+	if (letter == 'p')
+		ctl->primary = value;
+	if (letter == 'S')
+		ctl->state = value;
+	if (letter != 'w')
+		return 1;
+	ctl->wait_ms = value == NULL ? WAIT_DEFAULT_MS : text_span(value);
+	if (ctl->wait_ms >= 0)
+		return 1;
+	fprintf(stderr,
+	    "shadowmxctl: --wait: not a time; accepted: a number with one of "
+	    "the units s, m, h, d, as \"30m\", up to 30d\n");
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct ctl ctl = { .config_file = DEFAULT_CONFIG };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:hjs:V", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "abc:d:hjnp:r:s:S:Vw::y", longs,
+		    NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			ctl.config_file = optarg;
@@ -94,9 +185,12 @@ main(int argc, char **argv)
 		case 'V':
 			printf("shadowmxctl %s\n", smx_version());
 			return EX_OK;
-		default:
-			usage(stderr);
+		case '?':
+			fputs("shadowmxctl: see shadowmxctl --help\n", stderr);
 			return EX_USAGE;
+		default:
+			if (!take_special(&ctl, c, optarg))
+				return EX_USAGE;
 		}
 	}
 	return run(&ctl, argv + optind, argc - optind);

@@ -34,9 +34,10 @@ static const struct option longs[] = {
 static int
 check(const char *file)
 {
-	int status = check_config(file, NULL);
+	struct check_report report = { .json = 0 };
+	int status = check_all(file, NULL, 0, &report);
 
-	if (status == EX_OK)
+	if (status == EX_OK && report.worst == 0)
 		printf("%s: no problem found\n", file);
 	return status;
 }

@@ -89,6 +89,8 @@ part_tool() {
 	try "examples/policy" 60 "$plain/examples/policy" \
 	    examples/shadowmx.conf 192.0.2.7 someone@example.com
 	try tool/daemon 300 env srcdir="$here" builddir="$san" test/tool/daemon.sh
+	try tool/operator 300 env srcdir="$here" builddir="$san" \
+	    test/tool/operator.sh
 }
 
 part_pair() {
@@ -113,7 +115,7 @@ part_mta() {
 
 	try mta/queue_watch 600 env QUEUE_PROBE="$plain/test/mta/queue_probe" \
 	    test/mta/queue_watch.sh
-	for t in flow odd hostile; do
+	for t in check_mta flow odd three amend hostile operator; do
 		[ ! -x "test/mta/$t.sh" ] ||
 		    try "mta/$t" 1200 env builddir="$plain" "test/mta/$t.sh"
 	done

@@ -21,7 +21,8 @@ extern "C" {
 struct smx_config;
 
 /* One problem.  file may be "" (no file), line 0 (whole file), setting "" and
- * value "" where they mean nothing.  accepted says what would be. */
+ * value "" where they mean nothing.  accepted says what would be.  With warning
+ * the configuration is used all the same. */
 struct smx_config_problem {
 	const char *file;
 	int line;
@@ -29,6 +30,7 @@ struct smx_config_problem {
 	const char *value;
 	const char *message;
 	const char *accepted;
+	int warning;
 };
 
 typedef void (
@@ -36,12 +38,17 @@ typedef void (
 
 /*
  * Read path, then the *.conf files of the conf.d folder beside it in the order
- * of their names.  Every problem is reported, not just the first.
- * SMX_ECONFIG: at least one was; *out is unchanged.
+ * of their names, then the tables and databases that they name.  Every problem
+ * is reported, not just the first.
+ * SMX_ECONFIG: at least one was no warning; *out is unchanged.
  */
 SMX_API int smx_config_load(struct smx_config **out, const char *path,
     smx_config_report_fn report, void *report_ctx) SMX_MUST_USE;
-/* The same from text; name stands for the file in messages. */
+/* The same without the tables and databases, for whoever wants to know what is
+ * set: no table names anybody, no client's place is known. */
+SMX_API int smx_config_read(struct smx_config **out, const char *path,
+    smx_config_report_fn report, void *report_ctx) SMX_MUST_USE;
+/* As _load, from text; name stands for the file in messages. */
 SMX_API int smx_config_parse(struct smx_config **out, const char *text,
     const char *name, smx_config_report_fn report,
     void *report_ctx) SMX_MUST_USE;
@@ -66,6 +73,19 @@ typedef int (*smx_config_each_fn)(void *ctx, const char *setting,
     const char *value, const char *origin);
 SMX_API int smx_config_each(const struct smx_config *config,
     smx_config_each_fn each, void *ctx);
+
+/*
+ * The configuration as text that smx_config_parse() reads back as the same one,
+ * a line without its line break at a time.  only: a setting or a group by its
+ * name ("store", "policies[0].match"), NULL all.  write returns non-zero to
+ * stop, and that is returned; SMX_ENOTFOUND: nothing is called so.
+ */
+#define SMX_CONFIG_CHANGED 0x01u /* only what differs from the defaults */
+#define SMX_CONFIG_ORIGINS 0x02u /* each with a comment: where it comes from */
+
+typedef int (*smx_config_write_fn)(void *ctx, const char *line, size_t len);
+SMX_API int smx_config_write(const struct smx_config *config, const char *only,
+    unsigned flags, smx_config_write_fn write, void *ctx);
 
 #ifdef __cplusplus
 }

@@ -112,12 +112,15 @@ enum smx_earned {
 	SMX_EARNED_NOTHING = 0, /* refused */
 	SMX_EARNED_UNASKED,     /* policy asks for no shadow */
 	SMX_EARNED_SHADOWED,    /* as many copies as asked */
+	SMX_EARNED_SHORT,       /* fewer than asked, one at least */
 	SMX_EARNED_UNPROTECTED  /* accepted with one copy only */
 };
 
 struct smx_verdict {
 	int accept; /* else refuse with the reply below */
 	enum smx_earned earned;
+	unsigned copies;   /* accepted: other hosts that have it, */
+	unsigned wanted;   /* of so many that the policy asks for */
 	char code[4];      /* "451" */
 	char enhanced[12]; /* "4.3.0" */
 	char text[128];    /* one line, no '%' */

@@ -43,7 +43,8 @@ struct smx_link_options {
 	int listen_fd;      /* an open socket instead, else -1 */
 	const struct smx_link_peer *peers;
 	size_t peer_count;
-	size_t pool;            /* kept connections per peer, 0: 32 */
+	size_t pool; /* kept connections per peer, 0: 32; at most twice as many
+		      * are in use, other calls wait for their turn */
 	size_t max_connections; /* incoming per peer, 0: 64 */
 	size_t max_pending;     /* incoming not yet authenticated, 0: 64 */
 	uint64_t max_content;   /* bytes, 0: 1 GiB */

@@ -36,6 +36,10 @@ struct smx_shadow {
 	size_t recipients;
 	const struct smx_content *content;
 	uint8_t digest[SMX_DIGEST_BYTES];
+	/* Who is meant to hold it, the first to take over first: names of
+	 * nodes, one space between.  "" not said.  The final set goes after
+	 * it with AMEND when it became another one. */
+	const char *holders;
 };
 
 struct smx_call;        /* one shadow being sent to one peer */
@@ -46,16 +50,49 @@ enum smx_request_kind {
 	SMX_REQ_DISCARD,  /* these of mine are finished */
 	SMX_REQ_ABORT,    /* these of mine were never acknowledged */
 	SMX_REQ_QUERY,    /* holder to primary: are these of yours finished? */
-	SMX_REQ_LIST      /* primary to holder: which of mine are open? */
+	SMX_REQ_LIST,     /* primary to holder: which of mine are open? */
+	SMX_REQ_AMEND,    /* primary to holder: this is what it became */
+	SMX_REQ_ASK,      /* holder to holder: what do you have of primary's? */
+	SMX_REQ_CLAIM, /* holder to holder: I take over these of primary's; you
+			* hold them for me from now on */
+	SMX_REQ_SEEN   /* to any member: when did you last hear primary? */
 };
 
 enum smx_answer {
 	SMX_ANSWER_UNKNOWN = 0, /* cannot know: keep the shadow */
 	SMX_ANSWER_OPEN,
 	SMX_ANSWER_FINISHED,
-	SMX_ANSWER_LOST /* not in my queue, and not because it ended:
-			 * the holder should take it over */
+	SMX_ANSWER_LOST, /* not in my queue, and not because it ended:
+			  * the holder should take it over */
+	/* ASK and CLAIM only: */
+	SMX_ANSWER_NONE,    /* no copy here (or no more) */
+	SMX_ANSWER_RANKED,  /* a shadow, and this host is in its ranked set */
+	SMX_ANSWER_SHADOW,  /* a shadow without a set that names this host */
+	SMX_ANSWER_TAKEN,   /* this host has taken it over itself */
+	SMX_ANSWER_YIELDED, /* CLAIM: held for the asking peer from now on */
+	SMX_ANSWER_DENIED   /* CLAIM: the primary did not name the asker */
 };
+
+/*
+ * What became of a shadow after it was sent: its holders, its envelope, its
+ * place in the primary's queue.  Each says all that is known up to its version;
+ * a holder forgets one whose version is not above the last.
+ */
+struct smx_amendment {
+	struct smx_key key;
+	uint64_t version;
+	const char *holders; /* as in struct smx_shadow; NULL: unchanged */
+	/* What the MTA has committed and has still to deliver: one MAIL line
+	 * and a RCPT line for each open recipient, in the form of the
+	 * envelope's text.  NULL: unchanged.  No RCPT line is not said: the
+	 * message is finished then. */
+	const char *envelope;
+	size_t envelope_len;
+	size_t recipients;
+	int held; /* on hold at the primary: 1, 0, or -1 unchanged */
+};
+#define SMX_AMEND_MAX       100           /* per request */
+#define SMX_AMEND_BYTES_MAX (1024 * 1024) /* of envelopes per request */
 
 struct smx_listed {
 	struct smx_key key;
@@ -84,8 +121,10 @@ struct smx_beat {
 struct smx_request {
 	enum smx_request_kind kind;
 	struct smx_beat beat;       /* BEAT */
-	const struct smx_key *keys; /* DISCARD, ABORT, QUERY */
-	size_t count;
+	const struct smx_key *keys; /* DISCARD, ABORT, QUERY, ASK, CLAIM */
+	size_t count;               /* of keys or amendments */
+	const struct smx_amendment *amendments; /* AMEND */
+	const char *node;     /* ASK, CLAIM, SEEN: the primary's name */
 	struct smx_key after; /* LIST: page start, exclusive */
 	size_t limit;         /* LIST */
 };
@@ -93,10 +132,11 @@ struct smx_request {
 struct smx_reply {
 	struct smx_hello hello;    /* the peer's, from this connection */
 	struct smx_beat beat;      /* BEAT */
-	enum smx_answer *answers;  /* QUERY: caller's array of count */
+	enum smx_answer *answers;  /* QUERY, ASK, CLAIM: caller's array */
 	struct smx_listed *listed; /* LIST: caller's array of limit */
 	size_t count;              /* LIST: rows filled; less than limit: end */
-	size_t foreign; /* DISCARD, ABORT: keys refused as not ours */
+	size_t foreign; /* DISCARD, ABORT, AMEND: keys refused as not ours */
+	int64_t ago_ms; /* SEEN: since it was heard; -1 never */
 	char text[256]; /* the peer's words, escaped */
 };
 
@@ -122,7 +162,9 @@ struct smx_link_ops {
 	int (*finish)(void *ctx, struct smx_call **call, char *text,
 	    size_t text_size);
 	/* Ask one thing and wait for the answer.  SMX_OK, SMX_EREFUSED,
-	 * SMX_ETEMP, SMX_EUNREACHABLE, SMX_EUNSURE (lost after sending). */
+	 * SMX_ETEMP, SMX_EUNREACHABLE, SMX_EUNSURE (lost after sending).
+	 * AMEND, ASK, CLAIM and SEEN are not said to a peer of an older
+	 * version, which does not know them: SMX_EREFUSED. */
 	int (*request)(void *ctx, size_t peer,
 	    const struct smx_request *request, struct smx_reply *reply,
 	    int64_t deadline_mono_ms);
@@ -150,6 +192,7 @@ struct smx_shadow_announced {
 	size_t recipients;
 	uint64_t size;
 	const uint8_t *digest;
+	const char *holders; /* never NULL */
 };
 
 struct smx_link_server {

@@ -28,6 +28,9 @@ enum smx_queue_event_kind {
 	SMX_QUEUE_LINKED,        /* id became other (requeue followed) */
 	SMX_QUEUE_CORRUPT,       /* id: the MTA set it aside as damaged */
 	SMX_QUEUE_VERIFIED,      /* id: the answer to verify, see presence */
+	SMX_QUEUE_MOVED,         /* id: put aside after a delivery attempt, on
+				  * hold or released: read it again */
+	SMX_QUEUE_READ,          /* id: the answer to read; see text */
 	SMX_QUEUE_RESET          /* the watch began anew: hints were lost, all
 				  * open ids should be verified again */
 };
@@ -47,7 +50,12 @@ struct smx_queue_event {
 	enum smx_presence presence; /* VERIFIED */
 	char id[64];
 	char other[64]; /* LINKED: the new id */
-	uint64_t token; /* VERIFIED: what verify was given */
+	uint64_t token; /* VERIFIED, READ: what verify or read was given */
+	/* READ: */
+	int held;   /* it is on hold */
+	char *text; /* malloc'ed, the receiver frees it: a MAIL line and a RCPT
+		     * line for each recipient still open, in the form of the
+		     * envelope's text; NULL: could not be read */
 };
 
 struct smx_queue_state {
@@ -63,6 +71,9 @@ struct smx_queue_state {
 	enum smx_mta_health mta; /* is the MTA's master process running */
 };
 
+#define SMX_QUEUE_READ_MAX 100
+
+/* read and open may be NULL: then nothing is amended or copied. */
 struct smx_queue_ops {
 	/*
 	 * Ask for proof about ids; answers come as SMX_QUEUE_VERIFIED events
@@ -71,6 +82,24 @@ struct smx_queue_ops {
 	 */
 	int (*verify)(void *ctx, const char *const *ids, size_t count,
 	    uint64_t token);
+	/*
+	 * Read the envelopes of committed files: whom the MTA has still to
+	 * serve, and is it on hold?  Answers come as SMX_QUEUE_READ events.  At
+	 * most SMX_QUEUE_READ_MAX at a time; SMX_ELIMIT as for verify.
+	 */
+	int (*read)(void *ctx, const char *const *ids, size_t count,
+	    uint64_t token);
+	/*
+	 * Open one committed file for copying: *envelope (malloc'ed, text form
+	 * with a CLIENT line; open recipients only) and *fd, from which the
+	 * content is read to its end, lines ended by LF.  Blocks until
+	 * until_mono_ms at most; any thread.  SMX_ENOTFOUND, SMX_EIO,
+	 * SMX_ETIMEOUT.  The receiver checks that the end was the end:
+	 * *size is how long the content is.
+	 */
+	int (*open)(void *ctx, const char *id, char **envelope,
+	    size_t *envelope_len, int *fd, uint64_t *size,
+	    int64_t until_mono_ms);
 	/* Wait until an event is there or until_mono_ms (SMX_ETIMEOUT); fill at
 	 * most max.  One thread. */
 	int (*next)(void *ctx, struct smx_queue_event *events, size_t max,
@@ -88,6 +117,8 @@ struct smx_queue_postfix_options {
 	const char *queue_directory;  /* /var/spool/postfix */
 	const char *log_file;         /* "" : requeues cannot be followed */
 	const char *marker_directory; /* "": queue_directory/shadowmx */
+	const char *config_directory; /* /etc/postfix; "" or NULL: files are not
+				       * read (no read, no open) */
 };
 
 /* Watch in this process; it must run as the owner of the queue. */

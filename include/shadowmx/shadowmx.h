@@ -3,6 +3,7 @@
 #define SHADOWMX_SHADOWMX_H
 
 /* All of the library's interface, and its version. */
+#include <shadowmx/check.h>
 #include <shadowmx/config.h>
 #include <shadowmx/content.h>
 #include <shadowmx/daemon.h>

@@ -22,13 +22,15 @@ extern "C" {
  *
  * Units:     times are milliseconds since 1970 (_ms), sizes are bytes.
  * Threads:   a store may be used by many threads at a time; a draft by one.
- * Durable:   commit, drop, mark and meta_set return SMX_OK only when the change
- *            would survive a power cut.  SMX_EUNSURE: it may or may not.
+ * Durable:   commit, drop, mark, amend and meta_set return SMX_OK only when
+ *            the change would survive a power cut.  SMX_EUNSURE: it may or may
+ *            not.
  *            After the first failed sync a durable store answers SMX_EIO to
  *            everything and says so through failed(); the process must end.
  */
 #define SMX_NAME_MAX     255
 #define SMX_QUEUE_ID_MAX 63
+#define SMX_HOLDERS_MAX  1023 /* names of nodes, one space between */
 
 enum smx_row_state {
 	SMX_ROW_SHADOW = 1, /* the primary answers for it */
@@ -60,6 +62,13 @@ struct smx_row {
 	uint32_t attempts;                    /* resubmissions begun */
 	char handed_id[SMX_QUEUE_ID_MAX + 1]; /* this host's queue id */
 	char reason[256];                     /* last refusal, for people */
+	/* From SHADOW and AMEND; state SHADOW only changes them. */
+	char holders[SMX_HOLDERS_MAX + 1]; /* ranked, "" unknown */
+	uint64_t version;                  /* of the last amendment, 0 none */
+	int held;    /* on hold at the primary: resubmitted into hold */
+	int amended; /* the envelope is what the primary's MTA committed */
+	int yielded; /* primary took it over from whom it came from: key and
+		      * queue_id are that one's */
 };
 
 /* Which members of smx_row a mark() changes. */
@@ -102,6 +111,22 @@ struct smx_shadow_head {
 	uint64_t size;         /* content bytes that will be written */
 	const uint8_t *digest; /* SMX_DIGEST_BYTES announced, NULL: none */
 	int64_t now_ms;
+	const char *holders; /* NULL: "" */
+};
+
+/* A change to a row in state SHADOW; NULL members leave theirs. */
+struct smx_row_amendment {
+	struct smx_key key;
+	uint64_t version; /* 0: none (a claim); else above the row's, or
+			   * nothing is changed and it is no error */
+	const char *holders;
+	const char *envelope; /* whole text form; sets amended */
+	size_t envelope_len;
+	size_t recipients;
+	int held;            /* 1, 0, -1 unchanged */
+	const char *primary; /* the peer that answers for it from now on (sets
+			      * yielded; versions begin anew), */
+	struct smx_epoch epoch; /* and its epoch; with primary only */
 };
 
 struct smx_draft; /* owned by the store that made it */
@@ -144,6 +169,17 @@ struct smx_store_ops {
 	    size_t count, size_t *foreign);
 	int (*mark)(void *ctx, const struct smx_key *key,
 	    const struct smx_row_change *change);
+	/*
+	 * Apply amendments, all in one durable step.  Rows of another primary
+	 * are left alone and counted in *foreign; keys without a row, and rows
+	 * not in state SHADOW, are left alone.  Bytes and quota follow.
+	 * primary NULL: this host's own decision, all are touched.
+	 * SMX_EFULL: some that make an envelope larger had no room and are as
+	 * before; the others are durable.  At most 1000 at a time.
+	 */
+	int (*amend)(void *ctx, const char *primary,
+	    const struct smx_row_amendment *list, size_t count,
+	    size_t *foreign);
 
 	/* Rows in key order. */
 	int (*scan)(void *ctx, const struct smx_store_filter *filter,

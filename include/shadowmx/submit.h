@@ -22,9 +22,13 @@ struct smx_submission {
 	const struct smx_envelope *envelope;
 	const char *rcpt_states; /* only 'o' are sent; NULL: all */
 	const struct smx_content *content;
-	const char *received;     /* whole header line(s) put before the
-				   * content, CRLF ended; "" for none */
-	const char *trail_id;     /* the primary's queue id, "" unknown */
+	const char *received; /* whole header line(s) put before the
+			       * content, CRLF ended; "" for none */
+	const char *trail_id; /* the primary's queue id, "" unknown */
+	/* Which way in: */
+	int amended; /* the addresses are final: no alias, no automatic copy
+		      * may be applied again */
+	int held;    /* into the MTA's hold queue, never delivered by itself */
 	int64_t deadline_mono_ms; /* for the whole conversation */
 };
 
@@ -56,8 +60,11 @@ struct smx_submit {
 
 struct smx_submit_smtp_options {
 	const char *target; /* "127.0.0.1:10026", "[::1]:10026", "unix:/path" */
-	const char *helo;   /* our name */
-	int64_t step_ms;    /* deadline of each step, 0: 60 s */
+	const char *target_amended; /* NULL or "": target */
+	const char *target_held;    /* NULL or "": a held one is SMX_EREFUSED,
+				     * nothing of it was said to the MTA */
+	const char *helo;           /* our name */
+	int64_t step_ms;            /* deadline of each step, 0: 60 s */
 };
 
 SMX_API int smx_submit_open_smtp(struct smx_submit *out,

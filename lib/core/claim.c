@@ -8,9 +8,12 @@
 
 /* SHADOW to CLAIMED: this host becomes answerable, durably, before any work. */
 
-struct claims {
-	const struct engine_takeover *why;
-	struct smx_row *rows;
+/* ---- what a cause concerns ---- */
+
+struct page {
+	struct takeover *takeover;
+	struct gate *gate;
+	struct gate_row *rows;
 	size_t count;
 	size_t max;
 };
@@ -27,76 +30,125 @@ other_epoch(const struct smx_row *row, const struct smx_epoch *epoch)
 }
 
 static int
-claim_row(void *ctx, const struct smx_row *row)
+page_row(void *ctx, const struct smx_row *row)
 {
-	struct claims *c = ctx;
+	struct page *p = ctx;
 
-	if (c->count >= c->max)
+	if (p->count == p->max)
 		return 1;
-	if (c->why->other_epoch && !other_epoch(row, &c->why->epoch))
+	p->gate->after = row->key;
+	if (p->gate->other_epoch && !other_epoch(row, &p->gate->epoch))
 		return 0;
-	c->rows[c->count++] = *row;
+	gate_row_begin(&p->rows[p->count++], &p->takeover->options.world,
+	    p->gate, row, p->gate->since_ms);
 	return 0;
 }
 
 static int
-claim_keys(struct takeover *takeover, const char *primary, struct claims *c)
+page_scan(struct page *p, const char *primary)
 {
-	struct smx_store *s = takeover->options.store;
+	struct smx_store *s = p->takeover->options.store;
+	struct smx_key after = p->gate->after;
+	struct smx_store_filter filter = { .primary = primary,
+		.states = 1u << SMX_ROW_SHADOW,
+		.after = &after };
+	int r = s->ops->scan(s->ctx, &filter, page_row, p);
 
-	for (size_t i = 0; i < c->why->count && c->count < c->max; i++) {
-		struct smx_row *row = &c->rows[c->count];
-		int r = s->ops->get(s->ctx, &c->why->keys[i], row);
+	p->gate->ended = r == 0;
+	return r < 0 ? r : SMX_OK;
+}
+
+/* A key whose row is no shadow of this primary any more has found its way. */
+static int
+page_keys(struct page *p, const char *primary)
+{
+	struct smx_store *s = p->takeover->options.store;
+	struct gate *gate = p->gate;
+
+	while (gate->at < gate->count && p->count < p->max) {
+		struct gate_key *k = &gate->keys[gate->at];
+		struct smx_row row;
+		int r = s->ops->get(s->ctx, &k->key, &row);
 
 		if (r != SMX_OK && r != SMX_ENOTFOUND)
 			return r;
-		c->count += r == SMX_OK && row->state == SMX_ROW_SHADOW &&
-			    strcmp(row->primary, primary) == 0;
+		if (r != SMX_OK || row.state != SMX_ROW_SHADOW ||
+		    strcmp(row.primary, primary) != 0) {
+			*k = gate->keys[--gate->count];
+			continue;
+		}
+		gate_row_begin(&p->rows[p->count++],
+		    &p->takeover->options.world, gate, &row, k->since_ms);
+		gate->at++;
 	}
+	gate->ended = gate->at == gate->count;
 	return SMX_OK;
 }
 
+int
+takeover_page(struct takeover *takeover, const char *primary, struct gate *gate,
+    struct gate_row *rows, size_t max)
+{
+	struct page p = { .takeover = takeover,
+		.gate = gate,
+		.rows = rows,
+		.max = max };
+	int r = gate->cause == ENGINE_CAUSE_LOST ? page_keys(&p, primary)
+						 : page_scan(&p, primary);
+
+	return r == SMX_OK ? (int)p.count : r;
+}
+
+/* ---- the claim ---- */
+
 static int
-claim_find(struct takeover *takeover, const char *primary, struct claims *c)
+claim_one(struct takeover *takeover, const char *primary,
+    enum engine_cause cause, const struct smx_key *key, struct heir *heir,
+    int64_t wall_ms)
 {
 	struct smx_store *s = takeover->options.store;
-	struct smx_store_filter filter = { .primary = primary,
-		.states = 1u << SMX_ROW_SHADOW };
-	int r;
+	struct smx_row_change change = { .next_try_ms = wall_ms };
+	struct smx_row row;
+	int r = s->ops->get(s->ctx, key, &row);
 
-	if (c->why->cause == ENGINE_CAUSE_LOST)
-		return claim_keys(takeover, primary, c);
-	r = s->ops->scan(s->ctx, &filter, claim_row, c);
-	return r < 0 ? r : SMX_OK;
+	if (r != SMX_OK)
+		return r;
+	/* Discarded, or given to another member, since it was looked at. */
+	if (row.state != SMX_ROW_SHADOW || strcmp(row.primary, primary) != 0)
+		return SMX_ESTATE;
+	change.attempts = row.attempts;
+	r = takeover_mark(takeover, key, SMX_ROW_SHADOW, HOLDER_CLAIM, &change,
+	    wall_ms);
+	if (r != SMX_OK)
+		return r;
+	takeover_log(SMX_LOG_NOTICE, &row, "claimed", engine_cause_name(cause));
+	heir_begin(heir, &takeover->options.world, &row);
+	return SMX_OK;
 }
 
 int
 takeover_claim(struct takeover *takeover, const char *primary,
-    const struct engine_takeover *why, int64_t wall_ms)
+    enum engine_cause cause, const struct gate_row *rows, size_t count,
+    struct heir *heirs, int64_t wall_ms)
 {
-	struct claims c = { .why = why, .max = takeover->options.page };
 	int claimed = 0;
-	int r;
 
-	c.rows = malloc(c.max * sizeof(*c.rows));
-	if (c.rows == NULL)
-		return SMX_ENOMEM;
-	r = claim_find(takeover, primary, &c);
-	for (size_t i = 0; r == SMX_OK && i < c.count; i++) {
-		struct smx_row_change change = { .next_try_ms = wall_ms,
-			.attempts = c.rows[i].attempts };
+	for (size_t i = 0; i < count; i++) {
+		int r = claim_one(takeover, primary, cause, &rows[i].key,
+		    &heirs[claimed], wall_ms);
 
-		r = takeover_mark(takeover, &c.rows[i].key, SMX_ROW_SHADOW,
-		    HOLDER_CLAIM, &change, wall_ms);
-		if (r == SMX_OK) {
-			takeover_log(SMX_LOG_NOTICE, &c.rows[i], "claimed",
-			    engine_cause_name(why->cause));
+		if (r == SMX_OK)
 			claimed++;
-		} else if (r == SMX_ENOTFOUND || r == SMX_ESTATE)
-			r = SMX_OK; /* discarded in between */
+		else if (r != SMX_ENOTFOUND && r != SMX_ESTATE)
+			return r;
 	}
-	free(c.rows);
-	return r == SMX_OK ? claimed : r;
+	return claimed;
+}
+
+uint64_t
+takeover_claims(const struct takeover *takeover)
+{
+	return takeover->claims;
 }
 
 /* ---- once more, by the operator ---- */
@@ -122,7 +174,8 @@ takeover_release(struct takeover *takeover, const struct smx_key *key,
 {
 	struct smx_store *s = takeover->options.store;
 	struct takeover_job job;
-	struct smx_row_change change = { .next_try_ms = wall_ms };
+	struct smx_row_change change = { .next_try_ms = wall_ms,
+		.reason = RELEASED };
 	int r;
 
 	memset(&job, 0, sizeof(job));

@@ -24,6 +24,7 @@ enum conf_log { CONF_LOG_SYSLOG = 1, CONF_LOG_STDERR };
 
 struct conf {
 	const char *node;
+	const char *site;          /* where it is, "" not said */
 	const char *user;          /* the worker's, default "shadowmx" */
 	const char *run_directory; /* pid, control socket: /run/shadowmx */
 
@@ -33,17 +34,21 @@ struct conf {
 	const char *milter_group;    /* of the unix socket, default postfix */
 	int64_t milter_memory_limit; /* 256K: larger is spilled */
 	const char *milter_spill;    /* "": <store.path>/spill */
-	int64_t milter_max_recipients; /* 1000 */
-	int64_t milter_max_headers;    /* 1000 lines of header fields */
-	int64_t milter_max_header;     /* 64K bytes for one field */
-	int64_t milter_max_message;    /* 1G bytes; larger: 552 5.3.4 */
-	int64_t milter_max_held;       /* 1000 ends of message at a time */
+	int64_t milter_max_recipients;   /* 1000 */
+	int64_t milter_max_headers;      /* 1000 lines of header fields */
+	int64_t milter_max_header;       /* 64K bytes for one field */
+	int64_t milter_max_message;      /* 1G bytes; larger: 552 5.3.4 */
+	int64_t milter_max_held;         /* 1000 ends of message at a time */
+	const char *const *own_networks; /* milter.own_networks */
+	size_t own_network_count;
 
 	const char *mta_kind; /* "postfix" */
 	const char *mta_config_directory;
 	const char *mta_queue_directory; /* "": asked from postconf */
 	const char *mta_owner;           /* the queue's user, "postfix" */
 	const char *mta_submit;          /* host:port or unix:/path; "": none */
+	const char *mta_submit_amended;  /* "": mta_submit */
+	const char *mta_submit_held;     /* "": held ones are quarantined */
 	const char *mta_log;             /* "": none */
 
 	const char *store_driver; /* "sqlite" | "memory" */
@@ -74,9 +79,11 @@ struct conf {
 	int64_t takeover_parallel;     /* resubmissions at a time, 4 */
 	int64_t takeover_retry_ms;     /* first back-off, 30s, doubles */
 	int64_t takeover_retry_max_ms; /* 1h */
+	int64_t takeover_ask_ms;       /* other members are asked, 5s */
 
+	/* What a recipient gets that no policy matches, compiled; the policies
+	 * are inside struct smx_config, see policy.h. */
 	struct smx_ack defaults;
-	/* policies are compiled inside struct smx_config; see policy.h */
 };
 
 const struct conf *config_conf(const struct smx_config *config);

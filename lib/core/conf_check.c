@@ -1,36 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "config.h"
-#include "core/frozen.h"
+#include "core/conf_check.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "core/endpoint.h"
+#include "core/placement.h"
 #include "core/policy_map.h"
-#include "core/setting_read.h"
 #include "core/units.h"
 
 #define HEARTBEATS_MIN 3
 #define TEXT_BYTES     160
 
-/* What no single setting can tell.  Every check stands alone: a setting that
- * was wrong by itself has its default here and was reported before. */
-struct check {
-	struct problems *problems;
-	const struct draft *draft;
-	const struct tree *root;
-};
-
-static const char choose[] =
-    "\"accept\" (acknowledge although there is only one copy, count it as "
-    "unprotected) or \"tempfail\" (451, the client keeps the message; no mail "
-    "is taken while no peer answers)";
-
-/* With the node's place, or the file's when the setting was left out. */
-static void
-report(const struct check *c, const struct tree *node, const char *setting,
-    const char *message, const char *accepted)
+void
+check_report(const struct check *c, const struct tree *node,
+    const char *setting, const char *message, const char *accepted)
 {
 	struct tree none = *c->root;
 
@@ -54,7 +40,8 @@ static void
 report_at(const struct check *c, const char *setting, const char *message,
     const char *accepted)
 {
-	report(c, tree_find(c->root, setting), setting, message, accepted);
+	check_report(c, tree_find(c->root, setting), setting, message,
+	    accepted);
 }
 
 static void
@@ -119,8 +106,9 @@ member_report(const struct check *c, const struct tree *node, size_t i,
 	char item[READ_PATH], setting[READ_PATH];
 
 	path_item(item, "peers.members", i);
-	report(c, value != NULL ? value : node, path_join(setting, item, field),
-	    message, "one of its own for each member");
+	check_report(c, value != NULL ? value : node,
+	    path_join(setting, item, field), message,
+	    "one of its own for each member");
 }
 
 static void
@@ -145,6 +133,9 @@ members_check(const struct check *c)
 	const struct tree *list = tree_find(c->root, "peers.members");
 	const struct tree *node = list != NULL ? list->first : NULL;
 
+	if (conf->member_count > PLACEMENT_MEMBERS_MAX)
+		report_at(c, "peers.members", "more than 32 members",
+		    "at most 32");
 	for (size_t i = 0; i < conf->member_count; i++, node = node->next) {
 		if (same(conf->members[i].name, conf->node))
 			member_report(c, node, i, "name",
@@ -161,40 +152,8 @@ matches_all(const struct policy_match *m)
 {
 	return m->recipient_count == 0 && m->domain_count == 0 &&
 	       m->network_count == 0 && m->country_count == 0 &&
-	       m->asn_count == 0 && m->authenticated < 0;
-}
-
-/* One acknowledge group; group is its name, node where it stands if it does. */
-static void
-ack_check(const struct check *c, const struct smx_ack *ack,
-    const struct tree *node, const char *group)
-{
-	char setting[READ_PATH];
-	struct tree place;
-
-	if (ack->when == 0)
-		return;
-	if (c->draft->conf.member_count == 0) {
-		const struct tree *when = tree_find(node, "when");
-
-		report(c, when != NULL ? when : node,
-		    path_join(setting, group, "when"),
-		    "a shadow is asked for, but peers.members is empty",
-		    "at least one member, or when = ()");
-	}
-	/* A value that was wrong has been reported as such. */
-	if (ack->when_unprotected != 0 ||
-	    tree_find(node, "when_unprotected") != NULL ||
-	    tree_find(c->root, "defaults.acknowledge.when_unprotected") != NULL)
-		return;
-	if (node != NULL) {
-		place = *node;
-		place.kind = TREE_FRACTION;
-		place.text = "";
-		node = &place;
-	}
-	report(c, node, path_join(setting, group, "when_unprotected"),
-	    "it has no default: the administrator must choose", choose);
+	       m->asn_count == 0 && m->authenticated < 0 &&
+	       m->table_count == 0 && m->min_size == 0 && m->max_size == 0;
 }
 
 static void
@@ -204,15 +163,30 @@ located_check(const struct check *c, const struct policy_match *m,
 	char setting[READ_PATH];
 
 	if (m->country_count != 0 && c->draft->conf.geo_country[0] == '\0')
-		report(c, tree_find(node, "match.client_countries"),
+		check_report(c, tree_find(node, "match.client_countries"),
 		    path_join(setting, policy, "match.client_countries"),
-		    "geo.country is not set, so this would never match",
+		    "geo.country is not set, so no client's country is known",
 		    "a database in geo.country");
 	if (m->asn_count != 0 && c->draft->conf.geo_asn[0] == '\0')
-		report(c, tree_find(node, "match.client_asns"),
+		check_report(c, tree_find(node, "match.client_asns"),
 		    path_join(setting, policy, "match.client_asns"),
-		    "geo.asn is not set, so this would never match",
+		    "geo.asn is not set, so no client's network is known",
 		    "a database in geo.asn");
+}
+
+static void
+size_check(const struct check *c, const struct policy_match *m,
+    const struct tree *node, const char *policy)
+{
+	char setting[READ_PATH], unit[UNITS_TEXT], accepted[TEXT_BYTES];
+
+	if (m->max_size == 0 || m->min_size <= m->max_size)
+		return;
+	snprintf(accepted, sizeof(accepted), "at least %s",
+	    size_format(m->min_size, unit));
+	check_report(c, tree_find(node, "match.max_size"),
+	    path_join(setting, policy, "match.max_size"),
+	    "smaller than match.min_size, so this would never match", accepted);
 }
 
 static void
@@ -235,8 +209,9 @@ name_check(const struct check *c, struct policy_map *map, struct arena *arena,
 	for (size_t n = 0; n < i; n++)
 		node = node->next;
 	path_item(item, "policies", i);
-	report(c, tree_find(node, "name"), path_join(setting, item, "name"),
-	    "two policies have this name", "a name of its own");
+	check_report(c, tree_find(node, "name"),
+	    path_join(setting, item, "name"), "two policies have this name",
+	    "a name of its own");
 }
 
 static void
@@ -251,7 +226,7 @@ names_check(const struct check *c)
 		for (size_t i = 0; i < draft->policy_count; i++)
 			name_check(c, &map, &arena, i);
 	if (arena_failed(&arena))
-		report(c, NULL, "policies",
+		check_report(c, NULL, "policies",
 		    "not enough memory to compare the names", "");
 	arena_free(&arena);
 }
@@ -272,6 +247,7 @@ policies_check(const struct check *c)
 		path_item(item, "policies", i);
 		path_join(setting, item, "acknowledge");
 		located_check(c, &p->match, node, item);
+		size_check(c, &p->match, node, item);
 		if (ack != NULL)
 			ack_check(c, &p->ack, ack, setting);
 		else
@@ -281,7 +257,7 @@ policies_check(const struct check *c)
 	}
 	/* With a policy that matches everybody nobody is left for them. */
 	if (inherited || reached)
-		ack_check(c, &draft->conf.defaults,
+		ack_check(c, &draft->defaults,
 		    tree_find(c->root, "defaults.acknowledge"),
 		    "defaults.acknowledge");
 }

@@ -27,6 +27,29 @@ options_check(const struct engine_options *o)
 	return SMX_OK;
 }
 
+/* One more, so that no host's peers are a NULL. */
+static int
+make_peers(struct engine *e, int64_t now_ms)
+{
+	size_t n = e->options.peers;
+
+	e->peers = calloc(n + 1, sizeof(*e->peers));
+	if (e->peers == NULL)
+		return SMX_ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		peer_init(&e->peers[i].peer, now_ms);
+		notice_init(&e->peers[i].talk.notices, e->options.max_notices);
+		sweep_want(e, i, now_ms);
+		/* Who has no name cannot be asked about. */
+		if (e->options.names == NULL || n < 2)
+			continue;
+		e->peers[i].of = calloc(n, sizeof(*e->peers[i].of));
+		if (e->peers[i].of == NULL)
+			return SMX_ENOMEM;
+	}
+	return SMX_OK;
+}
+
 int
 engine_new(struct engine **out, const struct engine_options *options,
     int64_t now_ms)
@@ -40,20 +63,17 @@ engine_new(struct engine **out, const struct engine_options *options,
 	e = calloc(1, sizeof(*e));
 	if (e == NULL)
 		return SMX_ENOMEM;
-	/* One more, so that no host's peers are a NULL. */
-	e->peers = calloc(options->peers + 1, sizeof(*e->peers));
-	if (e->peers == NULL) {
-		free(e);
-		return SMX_ENOMEM;
-	}
 	e->options = *options;
-	e->now_ms = now_ms;
+	e->now_ms = e->born_ms = now_ms;
 	memcpy(&seed, options->incarnation, sizeof(seed));
 	own_init(&e->own, seed);
-	for (size_t i = 0; i < options->peers; i++) {
-		peer_init(&e->peers[i].peer, now_ms);
-		notice_init(&e->peers[i].talk.notices, options->max_notices);
-		sweep_want(e, i, now_ms);
+	reads_init(&e->reads, now_ms);
+	amends_init(&e->amends, seed);
+	passed_init(&e->passed, seed);
+	r = make_peers(e, now_ms);
+	if (r != SMX_OK) {
+		engine_free(&e);
+		return r;
 	}
 	*out = e;
 	return SMX_OK;
@@ -67,15 +87,19 @@ engine_free(struct engine **engine)
 	*engine = NULL;
 	if (e == NULL)
 		return;
-	for (size_t i = 0; i < e->options.peers; i++) {
+	for (size_t i = 0; e->peers != NULL && i < e->options.peers; i++) {
 		struct talk *t = &e->peers[i].talk;
 
 		notice_free(&t->notices);
 		free(t->ask.keys);
 		free(t->finished.keys);
 		free(t->lost.keys);
+		free(e->peers[i].of);
 	}
 	own_free(&e->own);
+	reads_free(&e->reads);
+	amends_free(&e->amends);
+	passed_free(&e->passed);
 	free(e->peers);
 	free(e);
 }
@@ -119,6 +143,15 @@ pool_add(struct key_pool *pool, const struct smx_key *key)
 	return SMX_OK;
 }
 
+int
+pool_add_new(struct key_pool *pool, const struct smx_key *key)
+{
+	for (size_t i = 0; i < pool->count; i++)
+		if (smx_key_compare(&pool->keys[i], key) == 0)
+			return SMX_OK;
+	return pool_add(pool, key);
+}
+
 void
 pool_drop(struct key_pool *pool, size_t front)
 {
@@ -129,29 +162,6 @@ pool_drop(struct key_pool *pool, size_t front)
 }
 
 /* ---- the life of an own message ---- */
-
-void
-engine_has(struct engine *engine, struct own *own, size_t peer)
-{
-	uint32_t bit = UINT32_C(1) << peer;
-
-	if ((own->has & bit) == 0)
-		engine->peers[peer].copies++;
-	own->has |= bit;
-	own->may &= ~bit;
-	/* Whenever it came: one copy is all that can be asked for. */
-	own->unprotected = 0;
-}
-
-void
-engine_has_not(struct engine *engine, struct own *own, size_t peer)
-{
-	uint32_t bit = UINT32_C(1) << peer;
-
-	if ((own->has & bit) != 0)
-		engine->peers[peer].copies--;
-	own->has &= ~bit;
-}
 
 void
 engine_notify(struct engine *engine, size_t peer, enum notice_kind kind,
@@ -175,8 +185,7 @@ engine_notify(struct engine *engine, size_t peer, enum notice_kind kind,
 void
 engine_forget(struct engine *engine, struct own *own)
 {
-	for (size_t i = 0; i < engine->options.peers; i++)
-		engine_has_not(engine, own, i);
+	copies_forget(engine, own);
 	engine->adopted -= own->adopted;
 	own_remove(&engine->own, own);
 }
@@ -188,7 +197,7 @@ engine_end(struct engine *engine, struct own *own, enum notice_kind kind,
 	uint32_t told = own->has | own->may;
 	struct log_line l;
 
-	log_begin(&l, SMX_LOG_INFO, own->id,
+	log_begin(&l, SMX_LOG_INFO, own_id(own),
 	    kind == NOTICE_ABORT ? "aborted" : "finished");
 	log_key(&l, "key", &own->key);
 	log_str(&l, "why", why);
@@ -207,8 +216,8 @@ engine_was_ours(const struct engine *engine, const struct smx_key *key)
 	       key->counter != 0 && key->counter <= engine->last;
 }
 
-static void
-next_key(struct engine *engine, const struct engine_message *message,
+void
+engine_next_key(struct engine *engine, const char *queue_id,
     struct smx_key *key)
 {
 	memcpy(key->incarnation, engine->options.incarnation, 16);
@@ -216,10 +225,10 @@ next_key(struct engine *engine, const struct engine_message *message,
 #ifdef MUTANT_KEY_IS_QUEUE_ID
 	memset(key->incarnation, 0, 16);
 	key->counter = 1;
-	for (const char *p = message->queue_id; *p != '\0'; p++)
+	for (const char *p = queue_id; *p != '\0'; p++)
 		key->counter = key->counter * 131 + (unsigned char)*p;
 #else
-	(void)message;
+	(void)queue_id;
 #endif
 }
 
@@ -227,6 +236,7 @@ int
 engine_begin(struct engine *engine, const struct engine_message *message,
     int64_t now_ms, struct smx_key *key)
 {
+	struct passed_id *passed;
 	struct own *own;
 
 	engine_clock(engine, now_ms);
@@ -234,13 +244,21 @@ engine_begin(struct engine *engine, const struct engine_message *message,
 		return SMX_ELIMIT;
 	if (strlen(message->queue_id) > SMX_QUEUE_ID_MAX)
 		return SMX_EINVAL;
-	next_key(engine, message, key);
+	engine_next_key(engine, message->queue_id, key);
 	own = own_add(&engine->own, key, message->queue_id);
 	if (own == NULL)
 		return SMX_ENOMEM;
 	own->state = OWN_HOLDING;
 	own->began_ms = now_ms;
 	own->looked_after = engine->token;
+	own->sum = message->envelope_sum;
+	own->wanted =
+	    (uint8_t)(message->copies < OWN_RANKS_MAX ? message->copies
+						      : OWN_RANKS_MAX);
+	/* The id is another message's now. */
+	passed = passed_find(&engine->passed, message->queue_id);
+	if (passed != NULL)
+		passed_forget(&engine->passed, passed);
 	return SMX_OK;
 }
 
@@ -273,31 +291,57 @@ engine_sent(struct engine *engine, const struct smx_key *key, size_t peer,
 		return;
 	}
 	if (result == SMX_OK || result == SMX_EEXIST)
-		engine_has(engine, own, peer);
+		copies_gain(engine, own, peer, now_ms);
 	else if (result == SMX_EUNSURE)
 		own->may |= UINT32_C(1) << peer;
 }
 
 static void
-log_accepted(const struct engine *engine, const struct own *own, int64_t now_ms)
+log_accepted(const struct own *own, int64_t now_ms)
 {
+	const char *event = "accepted";
+	enum smx_level level = SMX_LOG_DEBUG;
 	struct log_line l;
-	unsigned copies = 0;
 
-	for (size_t i = 0; i < engine->options.peers; i++)
-		copies += own->has >> i & 1;
 	/* The milter's line says more about what went well. */
-	log_begin(&l, own->unprotected ? SMX_LOG_WARNING : SMX_LOG_DEBUG,
-	    own->id, own->unprotected ? "unprotected" : "accepted");
+	if (own->unprotected || own->short_copies) {
+		event = own->unprotected ? "unprotected" : "short";
+		level = own->unprotected ? SMX_LOG_WARNING : SMX_LOG_INFO;
+	}
+	log_begin(&l, level, own_id(own), event);
 	log_key(&l, "key", &own->key);
-	log_num(&l, "copies", copies);
+	log_num(&l, "copies", own_copies(own));
 	log_num(&l, "delay_ms", now_ms - own->began_ms);
 	log_end(&l);
 }
 
+static void
+accepted(struct engine *engine, struct own *own, enum engine_verdict verdict,
+    const struct engine_ranks *ranks, int64_t now_ms)
+{
+	own->state = OWN_ANSWERED;
+	if (verdict == ENGINE_UNPROTECTED && own->wanted == 0)
+		own->wanted = 1;
+	/* A holder may have lost it again before we could say so. */
+	copies_count(own);
+	own->looked_after = engine->token;
+	engine->accepted++;
+	engine->accepted_unprotected += own->unprotected;
+	engine->accepted_short += own->short_copies;
+	log_accepted(own, now_ms);
+	copies_rank(engine, own, ranks, now_ms);
+	reading_plan(engine, own);
+	if (own_id(own)[0] == '\0')
+		own->doubtful = 1; /* nothing can ever be seen of it */
+	else
+		own_due(&engine->own, own, now_ms + LOOK_MS);
+	engine->work++;
+}
+
 void
 engine_verdict(struct engine *engine, const struct smx_key *key,
-    enum engine_verdict verdict, int64_t now_ms)
+    enum engine_verdict verdict, const struct engine_ranks *ranks,
+    int64_t now_ms)
 {
 	struct own *own = own_find(&engine->own, key);
 
@@ -309,22 +353,10 @@ engine_verdict(struct engine *engine, const struct smx_key *key,
 		engine_end(engine, own, NOTICE_ABORT, "refused", now_ms);
 		return;
 	}
-	own->state = OWN_ANSWERED;
-	/* A holder may have lost it again before we could say so. */
-	own->unprotected = verdict == ENGINE_UNPROTECTED || own->has == 0;
-	own->looked_after = engine->token;
-	engine->accepted++;
-	engine->accepted_unprotected += own->unprotected;
-	log_accepted(engine, own, now_ms);
+	accepted(engine, own, verdict, ranks, now_ms);
 #ifdef MUTANT_DISCARD_EARLY
 	engine_end(engine, own, NOTICE_DISCARD, "early", now_ms);
-	return;
 #endif
-	if (own->id[0] == '\0')
-		own->doubtful = 1; /* nothing can ever be seen of it */
-	else
-		own_due(&engine->own, own, now_ms + LOOK_MS);
-	engine->work++;
 }
 
 void
@@ -338,53 +370,14 @@ engine_session_end(struct engine *engine, const struct smx_key *key,
 		return;
 	if (own->state == OWN_HOLDING) {
 		/* Ended without a verdict: nobody was told yes. */
-		engine_verdict(engine, key, ENGINE_REFUSED, now_ms);
+		engine_verdict(engine, key, ENGINE_REFUSED, NULL, now_ms);
 		return;
 	}
 	own->ended = 1;
-	if (own->committed || own->id[0] == '\0')
+	if (own->committed || own_id(own)[0] == '\0')
 		return;
 	own->looked_after = engine->token;
 	own->tries = 0;
 	own_sooner(&engine->own, own, now_ms + COMMIT_MS);
 	engine->work++;
-}
-
-/* ---- whom to ask for a copy ---- */
-
-int64_t
-engine_patience_ms(struct engine *engine, int64_t now_ms)
-{
-	int64_t most = 0;
-
-	engine_clock(engine, now_ms);
-	for (size_t i = 0; i < engine->options.peers; i++) {
-		int64_t left = peer_patience_ms(&engine->peers[i].peer,
-		    &engine->options, now_ms);
-
-		if (left > most)
-			most = left;
-	}
-	return most;
-}
-
-size_t
-engine_candidates(struct engine *engine, int64_t now_ms, size_t *peers,
-    size_t max)
-{
-	size_t n = engine->options.peers;
-	size_t found = 0;
-
-	engine_clock(engine, now_ms);
-	for (int rank = 0; rank <= 2; rank++)
-		for (size_t k = 0; k < n && found < max; k++) {
-			size_t i = (engine->turn + k) % n;
-
-			if (peer_rank(&engine->peers[i].peer, &engine->options,
-				now_ms) == rank)
-				peers[found++] = i;
-		}
-	if (n != 0)
-		engine->turn = (engine->turn + 1) % n;
-	return found;
 }

@@ -7,6 +7,7 @@
 
 #include <shadowmx/key.h>
 #include <shadowmx/link.h>
+#include <shadowmx/policy.h>
 #include <shadowmx/queue.h>
 
 /*
@@ -21,12 +22,18 @@
  */
 struct engine;
 
+#define OWN_RANKS_MAX 16 /* holders of one message */
+
 struct engine_options {
 	uint8_t incarnation[16];
 	struct smx_epoch epoch; /* this host's, as told to peers */
 	size_t peers;
-	const char *const *names; /* of the peers, for the log; lent, NULL:
-				   * their numbers */
+	const char *const *names; /* of the peers; lent, NULL: their numbers
+				   * in the log, and no ranks are told */
+	int64_t wall_ms;  /* the wall clock at now_ms of engine_new: versions of
+			   * amendments grow over restarts */
+	int64_t amend_ms; /* an open message is read in the queue when it is so
+			   * old: 2000 */
 	int64_t heartbeat_ms;
 	int64_t takeover_after_ms;
 	unsigned probes;        /* unanswered before a takeover: 3 */
@@ -50,16 +57,34 @@ struct engine_message {
 	const char *queue_id; /* "" unknown: nothing can be seen of it later */
 	uint64_t size;
 	size_t recipients;
+	unsigned copies;       /* wanted; 0 none */
+	uint64_t envelope_sum; /* amend_sum() of what the milter saw */
 };
 
 /* Register before the first byte goes to a holder, so that no evidence about
  * it is missed; gives the key out.  ELIMIT, ENOMEM. */
 int engine_begin(struct engine *engine, const struct engine_message *message,
     int64_t now_ms, struct smx_key *key) SMX_MUST_USE;
-/* Peers worth asking for a copy, best first: not leaving, not full, not in the
- * pause after a failure.  Returns how many were written to peers. */
-size_t engine_candidates(struct engine *engine, int64_t now_ms, size_t *peers,
-    size_t max);
+/* Peers worth asking for a copy, best first: allowed by ack, not drained, not
+ * leaving, not full, not in the pause after a failure; among those that are as
+ * well as each other the preferred ones first, the others take turns.
+ * Returns how many were written to peers. */
+size_t engine_candidates(struct engine *engine, const struct smx_ack *ack,
+    int64_t now_ms, size_t *peers, size_t max);
+/*
+ * when_unprotected = ("tempfail", time, "accept"): how long there has been
+ * trouble for messages that need what this one needs (min_copies among
+ * holders); 0: there is none.  It begins with the first message that could not
+ * be given its min_copies (_trouble) and ends when one could, or when as many
+ * of its peers are up and have neither failed nor refused a copy since the last
+ * one they took.  A ceiling bounds the kinds that are kept.
+ */
+int64_t engine_trouble_ms(struct engine *engine, const struct smx_ack *ack,
+    int64_t now_ms);
+void engine_trouble(struct engine *engine, const struct smx_ack *ack, int began,
+    int64_t now_ms);
+/* A member that the operator wants to be empty is asked for no more copies. */
+void engine_drain(struct engine *engine, size_t peer, int on);
 /* How long it is worth waiting for a peer that has just gone away. */
 int64_t engine_patience_ms(struct engine *engine, int64_t now_ms);
 /* What one holder answered to the shadow (see smx_link_ops.finish). */
@@ -76,9 +101,24 @@ enum engine_verdict {
  * is counted until the queue shows that it ended. */
 void engine_adopt_unprotected(struct engine *engine,
     const struct smx_listed *message, int64_t now_ms);
-/* Before the MTA hears the answer. */
+/* Who has it, the first to take over first; told: each of them, and each that
+ * may have it, was told exactly so with SHADOW. */
+struct engine_ranks {
+	size_t count;
+	uint8_t peer[OWN_RANKS_MAX];
+	int told;
+	unsigned wanted; /* engine_copy_result: what the policy asks for */
+};
+/* Before the MTA hears the answer.  With fewer holders than were wanted the
+ * message counts as short, with none as unprotected.  ranks may be NULL (none).
+ * What was not told goes out as AMEND. */
 void engine_verdict(struct engine *engine, const struct smx_key *key,
-    enum engine_verdict verdict, int64_t now_ms);
+    enum engine_verdict verdict, const struct engine_ranks *ranks,
+    int64_t now_ms);
+/* The milter session forgot its message (ABORT) while the MTA had given it this
+ * id: if the MTA commits it after all (an earlier filter's quarantine, a later
+ * one's yes), it is unprotected, counted, and copied from its file. */
+void engine_passed(struct engine *engine, const char *queue_id, int64_t now_ms);
 /* The MTA has shown that it is past this message: next command or close. */
 void engine_session_end(struct engine *engine, const struct smx_key *key,
     int64_t now_ms);
@@ -93,6 +133,21 @@ void engine_queue_state(struct engine *engine,
  * Returns how many. */
 size_t engine_verify_next(struct engine *engine, int64_t now_ms,
     const char **ids, size_t max, uint64_t *token);
+/* Ids whose committed envelope is to be read now (SMX_QUEUE_READ answers);
+ * likewise.  Asked for what is still open after amend_ms, and again when the
+ * message was moved; never for what ends before. */
+size_t engine_read_next(struct engine *engine, int64_t now_ms, const char **ids,
+    size_t max, uint64_t *token);
+/*
+ * An own message that is open, has no copy and was passed by (engine_passed):
+ * copy it from its file.  SMX_OK: key and id; it is not given out again before
+ * its result (SMX_OK: as many copies as could be; ranks: who; nobody: its
+ * policy wants none) or a pause.  SMX_ENOTFOUND until *wake_ms.
+ */
+int engine_copy_next(struct engine *engine, int64_t now_ms, struct smx_key *key,
+    char id[64], int64_t *wake_ms);
+void engine_copy_result(struct engine *engine, const struct smx_key *key,
+    int result, const struct engine_ranks *ranks, int64_t now_ms);
 
 /* ---- peers: one conversation at a time with each, pulled ---- */
 
@@ -109,7 +164,12 @@ void engine_peer_result(struct engine *engine, size_t peer,
 /* Grows whenever a call made new work for some _next; for glue's wake-ups. */
 uint64_t engine_work(const struct engine *engine);
 
-/* What peers tell and ask us. */
+/* What peers tell and ask us.  (SEEN is answered by engine_request; AMEND, ASK,
+ * CLAIM, like DISCARD, are the store's: holder.h.)  engine_peer_next asks SEEN
+ * of all others about a peer that would be silent: it is not called silent, and
+ * nothing is taken over, while one of them has heard it within takeover_after
+ * (an answer counts for two heartbeats; who does not answer is not waited for
+ * longer than that). */
 void engine_hello(struct engine *engine, size_t peer,
     const struct smx_hello *theirs, struct smx_hello *ours, int64_t now_ms);
 void engine_heard(struct engine *engine, size_t peer, int64_t now_ms);
@@ -151,7 +211,9 @@ struct engine_takeover {
 	size_t count;
 };
 /* Non-zero when this peer's shadows are to be claimed now; stays so until the
- * peer is heard again (silent), or engine_takeover_done(). */
+ * peer is not silent any more, or engine_takeover_done().  When it is so for
+ * several peers, call by call the next one.  Silence that was done and broken
+ * off comes again. */
 int engine_takeover_next(struct engine *engine, int64_t now_ms,
     struct engine_takeover *out, int64_t *wake_ms);
 void engine_takeover_done(struct engine *engine,
@@ -175,6 +237,7 @@ struct engine_peer_info {
 	int64_t round_trip_ms; /* last beat, -1 unknown */
 	uint64_t notices;      /* discards and aborts waiting for it */
 	uint64_t copies;       /* own open messages it holds */
+	int drained;           /* see engine_drain() */
 	enum smx_mta_health mta;
 	int has_epoch;
 	struct smx_epoch epoch;
@@ -187,9 +250,13 @@ struct engine_counts {
 	uint64_t holding;     /* of these, end of message in progress */
 	uint64_t unprotected; /* accepted with one copy, still open */
 	int64_t unprotected_oldest_ms; /* age, 0 none */
-	uint64_t doubtful;             /* cannot know; kept */
-	uint64_t accepted;             /* since the start */
+	uint64_t short_copies; /* fewer than wanted, one at least; open */
+	uint64_t doubtful;     /* cannot know; kept */
+	uint64_t accepted;     /* since the start */
 	uint64_t accepted_unprotected;
+	uint64_t accepted_short;
+	uint64_t passed;  /* committed without our yes, since the start */
+	uint64_t amended; /* amendments confirmed by all holders */
 	uint64_t refused;
 	uint64_t finished;
 };
@@ -201,10 +268,21 @@ struct engine_open {
 	const char *queue_id;
 	const char *state; /* word of doc/STATES */
 	int unprotected;
+	int short_copies;
+	int held; /* on hold in the queue, as last read */
 	int64_t age_ms;
-	size_t holders[8];
+	size_t holders[OWN_RANKS_MAX]; /* in the order of their ranks */
 	size_t holder_count;
 };
+/* Own open messages that each peer is the only holder of; sole has room for all
+ * peers. */
+void engine_sole(const struct engine *engine, uint64_t *sole);
+/* SMX_ENOTFOUND: not open.  Texts in *open are lent until the next call. */
+int engine_open_get(const struct engine *engine, const struct smx_key *key,
+    int64_t now_ms, struct engine_open *open);
+/* Those with this queue id, at most max of them; returns how many. */
+size_t engine_open_by_id(const struct engine *engine, const char *id,
+    int64_t now_ms, struct engine_open *list, size_t max);
 /* Own open messages in no order; each returns non-zero to stop. */
 int engine_each_open(struct engine *engine, int64_t now_ms,
     int (*each)(void *ctx, const struct engine_open *open), void *ctx);

@@ -40,7 +40,7 @@ evidence_epoch(const struct engine *engine, const struct smx_epoch *row)
 void
 evidence_soon(struct engine *engine, struct own *own, int64_t now_ms)
 {
-	if (own->id[0] == '\0')
+	if (own_id(own)[0] == '\0')
 		return;
 	own_sooner(&engine->own, own, now_ms + EVIDENCE_HINT_MS);
 	engine->work++;
@@ -67,7 +67,7 @@ evidence_doubt(struct own *own, const char *why)
 	if (own->doubtful)
 		return;
 	own->doubtful = 1;
-	log_begin(&l, SMX_LOG_WARNING, own->id, "doubtful");
+	log_begin(&l, SMX_LOG_WARNING, own_id(own), "doubtful");
 	log_key(&l, "key", &own->key);
 	log_str(&l, "why", why);
 	log_end(&l);
@@ -85,7 +85,7 @@ evidence_become(struct own *own, enum own_state state)
 	if (state == OWN_COMMITTED && !own->adopted)
 		return; /* the normal path says so at its end */
 	log_begin(&l, state == OWN_COMMITTED ? SMX_LOG_INFO : SMX_LOG_WARNING,
-	    own->id, own_state_name(own));
+	    own_id(own), own_state_name(own));
 	log_key(&l, "key", &own->key);
 	log_end(&l);
 }
@@ -142,7 +142,7 @@ lost(struct engine *engine, struct own *own, int64_t now_ms)
 	else {
 		struct log_line l;
 
-		log_begin(&l, SMX_LOG_ERR, own->id, "lost");
+		log_begin(&l, SMX_LOG_ERR, own_id(own), "lost");
 		log_key(&l, "key", &own->key);
 		log_str(&l, "why", "queue_replaced_and_no_copy");
 		log_end(&l);
@@ -178,6 +178,9 @@ there(struct engine *engine, struct own *own, uint64_t token, int64_t now_ms)
 		own->epoch = OWN_EPOCH_SAME; /* it was restored too */
 	own->unwatched = 0;
 	evidence_become(own, OWN_COMMITTED);
+	if (own->sum == 0)
+		reading_want(engine, own, now_ms);
+	passer_copy(engine, own, now_ms);
 	if (token <= own->hinted_after)
 		look_again(engine, own, now_ms);
 	else
@@ -203,13 +206,13 @@ linked(struct engine *engine, struct own *own, const char *other,
 	struct log_line l;
 
 	look_again(engine, own, now_ms);
-	if (other[0] == '\0' || strcmp(other, own->id) == 0)
+	if (other[0] == '\0' || strcmp(other, own_id(own)) == 0)
 		return;
 	/* Ids that are used again can make links that lead in a circle. */
 	if (own->tries >= LINKS_MAX)
 		evidence_doubt(own, "links_in_a_circle");
 	else {
-		log_begin(&l, SMX_LOG_INFO, own->id, "requeued");
+		log_begin(&l, SMX_LOG_INFO, own_id(own), "requeued");
 		log_key(&l, "key", &own->key);
 		log_str(&l, "new_id", other);
 		log_end(&l);
@@ -220,6 +223,10 @@ linked(struct engine *engine, struct own *own, const char *other,
 	own->requeued = 0;
 	own->committed = 1; /* only what is permanent is requeued */
 	own->looked_after = engine->token;
+	/* A read that is out asks for the former id. */
+	own->read_out = 0;
+	reads_remove(&engine->reads, own);
+	reading_want(engine, own, now_ms);
 }
 
 static void
@@ -227,7 +234,7 @@ judge(struct engine *engine, struct own *own,
     const struct smx_queue_event *event, int64_t now_ms)
 {
 	if (event->presence != SMX_PRESENCE_UNKNOWN)
-		own->asked_ms = 0;
+		own->asked_s = 0;
 	switch (event->presence) {
 	case SMX_PRESENCE_THERE:
 		there(engine, own, event->token, now_ms);
@@ -270,7 +277,7 @@ judged(const struct own *own, uint64_t token)
 static int
 superseded(const struct own_table *table, const struct own *own, uint64_t token)
 {
-	for (struct own *o = own_first_id(table, own->id); o != NULL;
+	for (struct own *o = own_first_id(table, own_id(own)); o != NULL;
 	     o = own_next_id(o))
 		if (o != own && !own->moved && !o->moved &&
 		    o->looked_after < token && own_older(own, o))
@@ -303,7 +310,7 @@ evidence_verified(struct engine *engine, const struct smx_queue_event *event,
 				lost(engine, own, now_ms);
 			else if (is_a_file(event->presence) &&
 				 superseded(&engine->own, own, event->token)) {
-				own->asked_ms = 0;
+				own->asked_s = 0;
 				if (own->unwatched)
 					look_again(engine, own, now_ms);
 				else
@@ -314,4 +321,5 @@ evidence_verified(struct engine *engine, const struct smx_queue_event *event,
 		}
 		own = next;
 	}
+	passer_seen(engine, event, now_ms);
 }

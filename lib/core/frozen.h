@@ -8,9 +8,9 @@
 
 #include "core/arena.h"
 #include "core/conf.h"
-#include "core/geo.h"
 #include "core/policy.h"
 #include "core/problem.h"
+#include "core/source.h"
 #include "core/tree.h"
 
 /* A setting as smx_config_each() tells it. */
@@ -21,25 +21,36 @@ struct shown {
 	int64_t number; /* -1: it is no number */
 };
 
-struct smx_config {
+/* What a configuration shares with those that are made of it. */
+struct home {
 	atomic_uint references;
 	struct arena arena;
+};
+
+struct smx_config {
+	atomic_uint references;
+	struct home *home;
 	struct draft draft;
 	struct policies *policies;
-	struct geo geo;
+	struct sources sources;
 	struct shown *shown;
 	size_t shown_count;
 };
 
 /*
  * Read, check and freeze.  The tree may go afterwards.  SMX_ECONFIG after at
- * least one report.  open_geo belongs to whoever can open files: it reports
- * what is wrong with a database, or fills in *geo.
+ * least one report.  open_source belongs to whoever can open files: it fills in
+ * what it has read of the source's file, and reports what is wrong.
  */
-typedef void (*geo_open_fn)(struct geo *geo, const struct conf *conf,
-    const struct tree *root, struct problems *problems);
+typedef void (*source_open_fn)(struct source *source, const struct tree *root,
+    struct problems *problems);
 int frozen_build(struct smx_config **out, const struct tree *root,
-    geo_open_fn open_geo, struct problems *problems) SMX_MUST_USE;
+    source_open_fn open_source, struct problems *problems) SMX_MUST_USE;
+
+/* The same configuration with what was read anew of its sources: list has as
+ * many, in the same order.  The caller's users of them are not given away. */
+int frozen_renew(struct smx_config **out, struct smx_config *config,
+    const struct sources *sources) SMX_MUST_USE;
 
 /* Steps of it.  conf_check.c: what no single setting can tell. */
 void conf_check(struct problems *problems, const struct draft *draft,

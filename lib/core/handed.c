@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/crash.h"
 #include "base/log.h"
 #include "core/takeover_in.h"
 
@@ -15,7 +14,6 @@
 #define FIRST_MS   1000
 #define MAX_MS     ((int64_t)5 * 60 * 1000)
 #define HINT_MS    50
-#define HANDED_MAX 100000
 #define EPOCH_NAME "takeover.queue_epoch"
 
 static struct handed *
@@ -55,16 +53,20 @@ void
 handed_follow(struct takeover *takeover, const struct smx_key *key,
     const char *id)
 {
+	int was = takeover->unfollowed;
 	struct handed *h;
 
-	/* Not followed now: the row stays, and the next load finds it. */
-	if (id[0] == '\0' || takeover->ids.count >= HANDED_MAX)
+	if (id[0] == '\0' || strcmp(id, HANDED_OVER) == 0)
 		return;
-	if (idmap_reserve(&takeover->ids) != SMX_OK)
+	/* Not followed now: the row stays, and another load finds it. */
+	takeover->unfollowed = 1;
+	if (takeover->ids.count >= HANDED_MAX ||
+	    idmap_reserve(&takeover->ids) != SMX_OK)
 		return;
 	h = calloc(1, sizeof(*h));
 	if (h == NULL)
 		return;
+	takeover->unfollowed = was;
 	h->key = *key;
 	memcpy(h->id, id, strlen(id) + 1);
 	h->due_ms = takeover->now_ms + FIRST_MS;
@@ -91,6 +93,7 @@ load(struct takeover *takeover)
 
 	while (takeover->first != NULL)
 		unfollow(takeover, takeover->first);
+	takeover->unfollowed = 0;
 	takeover->loaded =
 	    s->ops->scan(s->ctx, &filter, load_row, takeover) >= 0;
 }
@@ -102,7 +105,8 @@ takeover_verify_next(struct takeover *takeover, int64_t now_ms,
 	size_t n = 0;
 
 	takeover->now_ms = now_ms;
-	if (!takeover->loaded)
+	if (!takeover->loaded ||
+	    (takeover->unfollowed && takeover->ids.count < HANDED_MAX / 2))
 		load(takeover);
 	if (max > HANDED_IDS_MAX)
 		max = HANDED_IDS_MAX;
@@ -159,21 +163,6 @@ quarantine(struct takeover *takeover, const struct smx_row *row,
 	return r;
 }
 
-static int
-drop(struct takeover *takeover, const struct smx_row *row)
-{
-	struct smx_store *s = takeover->options.store;
-	size_t foreign;
-	int r;
-
-	crash_point("takeover.end");
-	r = s->ops->drop(s->ctx, NULL, &row->key, 1, &foreign);
-	crash_point("takeover.ended");
-	if (r == SMX_OK)
-		takeover_log(SMX_LOG_NOTICE, row, "taken_over_done", "");
-	return r;
-}
-
 static void
 ended(struct takeover *takeover, struct handed *h, int64_t wall_ms)
 {
@@ -187,7 +176,7 @@ ended(struct takeover *takeover, struct handed *h, int64_t wall_ms)
 		if (r == SMX_OK && refused)
 			r = quarantine(takeover, &row, NULL, wall_ms);
 		else if (r == SMX_OK)
-			r = drop(takeover, &row);
+			r = over_end(takeover, &row, wall_ms);
 	} else if (r == SMX_OK)
 		r = SMX_ESTATE;
 	if (r == SMX_OK || r == SMX_ENOTFOUND || r == SMX_ESTATE)
@@ -289,6 +278,9 @@ again_row(void *ctx, const struct smx_row *row)
 {
 	struct again *a = ctx;
 
+	/* Over: it was not in that queue any more. */
+	if (strcmp(row->handed_id, HANDED_OVER) == 0)
+		return 0;
 	if (a->count == a->max)
 		return 1;
 	a->rows[a->count++] = *row;

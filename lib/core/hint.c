@@ -9,7 +9,7 @@
 /* Hints from the queue, its state, and when to look into it: evidence.c judges
  * what a look shows. */
 #define UNASKED_MS 30000 /* a look without an answer is repeated */
-#define DOUBT_MS   60000 /* no answer for so long is shown */
+#define DOUBT_S    60    /* no answer for so long is shown */
 
 static const uint8_t no_epoch[16];
 
@@ -26,9 +26,13 @@ hint(struct engine *engine, struct own *own, enum smx_queue_event_kind kind,
 		evidence_become(own, OWN_COMMITTED);
 		return;
 	case SMX_QUEUE_REQUEUED:
+	case SMX_QUEUE_LINKED: /* begun before our start */
 		own->requeued = 1;
 		own->hinted_after = engine->token;
 		evidence_soon(engine, own, now_ms);
+		return;
+	case SMX_QUEUE_MOVED:
+		reading_want(engine, own, now_ms);
 		return;
 	default:
 		own->tries = 0;
@@ -61,6 +65,8 @@ hinted(struct engine *engine, const struct smx_queue_event *event,
 		own = newest(&engine->own, event->id);
 		if (own != NULL)
 			hint(engine, own, event->kind, now_ms);
+		else
+			passer_committed(engine, event->id, now_ms);
 		return;
 	}
 	own = own_first_id(&engine->own, event->id);
@@ -97,7 +103,11 @@ engine_queue_event(struct engine *engine, const struct smx_queue_event *event,
 			o->unwatched = 1;
 			o->looked_after = engine->token;
 			evidence_soon(engine, o, now_ms);
+			reading_want(engine, o, now_ms);
 		}
+		break;
+	case SMX_QUEUE_READ:
+		reading_answer(engine, event, now_ms);
 		break;
 	default:
 		hinted(engine, event, now_ms);
@@ -156,9 +166,11 @@ engine_queue_state(struct engine *engine, const struct smx_queue_state *state,
 static void
 asked(struct engine *engine, struct own *own, int64_t now_ms)
 {
-	if (own->asked_ms == 0)
-		own->asked_ms = now_ms == 0 ? 1 : now_ms;
-	else if (now_ms - own->asked_ms >= DOUBT_MS)
+	uint32_t now_s = (uint32_t)(now_ms / 1000);
+
+	if (own->asked_s == 0)
+		own->asked_s = now_s == 0 ? 1 : now_s;
+	else if (now_s - own->asked_s >= DOUBT_S)
 		evidence_doubt(own, "no_answer");
 	own_due(&engine->own, own, now_ms + UNASKED_MS);
 }
@@ -167,6 +179,7 @@ size_t
 engine_verify_next(struct engine *engine, int64_t now_ms, const char **ids,
     size_t max, uint64_t *token)
 {
+	struct passed_id *one;
 	struct own *own;
 	size_t n = 0;
 
@@ -175,12 +188,17 @@ engine_verify_next(struct engine *engine, int64_t now_ms, const char **ids,
 		max = VERIFY_IDS_MAX;
 	while (n < max && (own = own_earliest(&engine->own)) != NULL &&
 	       own->due_ms <= now_ms) {
-		memcpy(engine->verify[n], own->id, strlen(own->id) + 1);
+		memcpy(engine->verify[n], own_id(own), strlen(own_id(own)) + 1);
 		ids[n] = engine->verify[n];
 		own = own_first_id(&engine->own, ids[n]);
 		for (; own != NULL; own = own_next_id(own))
 			if (own->at != 0)
 				asked(engine, own, now_ms);
+		n++;
+	}
+	while (n < max && (one = passed_due(&engine->passed, now_ms)) != NULL) {
+		memcpy(engine->verify[n], one->id, sizeof(one->id));
+		ids[n] = engine->verify[n];
 		n++;
 	}
 	if (n != 0)

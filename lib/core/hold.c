@@ -20,9 +20,12 @@ enum fate {
 static void
 settle(struct hold *hold)
 {
-	hold->state = hold->ack.when_unprotected == SMX_UNPROTECTED_ACCEPT
-			  ? HOLD_UNPROTECTED
-			  : HOLD_REFUSED;
+	if (hold->copies >= hold->ack.min_copies)
+		hold->state = HOLD_SHORT;
+	else if (hold->ack.when_unprotected == SMX_UNPROTECTED_ACCEPT)
+		hold->state = HOLD_UNPROTECTED;
+	else
+		hold->state = HOLD_REFUSED;
 }
 
 void
@@ -41,6 +44,10 @@ hold_begin(struct hold *hold, const struct smx_ack *ack, const size_t *peers,
 		hold->ack.copies = 0;
 	else if (hold->ack.copies == 0)
 		hold->ack.copies = 1;
+	if (hold->ack.min_copies == 0)
+		hold->ack.min_copies = 1;
+	if (hold->ack.min_copies > hold->ack.copies)
+		hold->ack.min_copies = hold->ack.copies;
 }
 
 /* Asked, not answered, and still within its share of the time. */
@@ -95,7 +102,16 @@ hopeless(const struct hold *hold)
 	if (left == 0 && hold->running == 0)
 		return 1;
 	return hold->ack.when_unprotected != SMX_UNPROTECTED_ACCEPT &&
-	       hold->copies + hold->running + left < hold->ack.copies;
+	       hold->copies + hold->running + left < hold->ack.min_copies;
+}
+
+/* What is enough for an answer is not made wait for somebody who may be back.
+ */
+static int
+worth_patience(const struct hold *hold, int64_t now_ms)
+{
+	return now_ms < hold->patience_ms &&
+	       hold->copies < hold->ack.min_copies;
 }
 
 void
@@ -112,7 +128,7 @@ hold_next(struct hold *hold, int64_t now_ms, struct hold_step *step)
 		if (copies >= hold->ack.copies)
 			hold->state = HOLD_GRANTED;
 		else if (now_ms >= hold->deadline_ms ||
-			 (hopeless(hold) && now_ms >= hold->patience_ms))
+			 (hopeless(hold) && !worth_patience(hold, now_ms)))
 			settle(hold);
 	}
 	if (hold->state != HOLD_ASKING) {
@@ -153,8 +169,9 @@ int
 hold_is_starved(const struct hold *hold, int64_t now_ms)
 {
 	return hold->state == HOLD_ASKING && hold->running == 0 &&
-	       hold->next == hold->peers && hold->copies < hold->ack.copies &&
-	       now_ms >= hold->look_ms && now_ms < hold->deadline_ms;
+	       hold->next == hold->peers &&
+	       hold->copies < hold->ack.min_copies && now_ms >= hold->look_ms &&
+	       now_ms < hold->deadline_ms;
 }
 
 /* A copy may be there after all: that is asked once more, not for ever, for it
@@ -216,6 +233,32 @@ hold_again(struct hold *hold, const size_t *peers, size_t count,
 		ask_again(hold, peers[i]);
 	hold->patience_ms = now_ms + patience_ms;
 	hold->look_ms = now_ms + LOOK_MS;
+}
+
+/* Who was asked and let its share pass is no longer counted on. */
+static int
+is_meant(const struct hold *hold, size_t i, int64_t now_ms)
+{
+	if (hold->fate[i] == FATE_HAS)
+		return 1;
+	if (hold->state != HOLD_ASKING)
+		return 0;
+	if (i >= hold->next)
+		return hold->fate[i] == FATE_UNASKED;
+	return hold->fate[i] == FATE_ASKED && hold->until_ms[i] > now_ms;
+}
+
+size_t
+hold_plan(const struct hold *hold, int64_t now_ms, size_t *peers, size_t max)
+{
+	size_t n = 0;
+
+	if (hold->state == HOLD_ASKING && max > hold->ack.copies)
+		max = hold->ack.copies;
+	for (size_t i = 0; i < hold->peers && n < max; i++)
+		if (is_meant(hold, i, now_ms))
+			peers[n++] = hold->peer[i];
+	return n;
 }
 
 void

@@ -12,7 +12,8 @@
  * it, and when to stop.  Plain data owned by the caller; no lock, no clock.
  *
  *	ASKING --enough copies--> GRANTED
- *	ASKING --deadline, or nobody left--> UNPROTECTED or REFUSED (policy)
+ *	ASKING --deadline, or nobody left--> SHORT (min_copies are there), else
+ *	                                     UNPROTECTED or REFUSED (policy)
  *	any    --the MTA gave up--> REFUSED
  *
  * A holder that has just gone away may be back soon, as after a restart: while
@@ -27,7 +28,8 @@
 enum hold_state {
 	HOLD_ASKING = 1,
 	HOLD_GRANTED,
-	HOLD_UNPROTECTED,
+	HOLD_SHORT,       /* min_copies, not copies */
+	HOLD_UNPROTECTED, /* fewer than min_copies, and accepted: maybe none */
 	HOLD_REFUSED
 };
 
@@ -74,6 +76,11 @@ int hold_is_starved(const struct hold *hold, int64_t now_ms);
  * nobody is asked again.  A peer that has given its answer never is. */
 void hold_again(struct hold *hold, const size_t *peers, size_t count,
     int64_t patience_ms, int64_t now_ms);
+/* Who is meant to hold it, as things are: those that have it, that are asked,
+ * and that are next, at most as many as are wanted; in the order of asking.
+ * Once it is decided: those that have it.  Returns how many. */
+size_t hold_plan(const struct hold *hold, int64_t now_ms, size_t *peers,
+    size_t max);
 /* The MTA or the client is gone. */
 void hold_give_up(struct hold *hold);
 

@@ -25,6 +25,7 @@ static const uint8_t moves[STATES][HOLDER_EVENTS] = {
 	[SMX_ROW_CLAIMED][HOLDER_HAND] = SMX_ROW_HANDED,
 	[SMX_ROW_CLAIMED][HOLDER_REFUSE] = SMX_ROW_QUARANTINED,
 	[SMX_ROW_CLAIMED][HOLDER_FORGET] = DROP,
+	[SMX_ROW_CLAIMED][HOLDER_OVER] = SMX_ROW_HANDED,
 
 	[SMX_ROW_HANDED][HOLDER_DISCARD] = SMX_ROW_HANDED,
 	[SMX_ROW_HANDED][HOLDER_ABORT] = SMX_ROW_HANDED,
@@ -34,6 +35,7 @@ static const uint8_t moves[STATES][HOLDER_EVENTS] = {
 	[SMX_ROW_HANDED][HOLDER_END] = DROP,
 	[SMX_ROW_HANDED][HOLDER_FORGET] = DROP,
 	[SMX_ROW_HANDED][HOLDER_AGAIN] = SMX_ROW_CLAIMED,
+	[SMX_ROW_HANDED][HOLDER_OVER] = SMX_ROW_HANDED,
 
 	[SMX_ROW_QUARANTINED][HOLDER_DISCARD] = DROP,
 	[SMX_ROW_QUARANTINED][HOLDER_ABORT] = DROP,
@@ -41,6 +43,7 @@ static const uint8_t moves[STATES][HOLDER_EVENTS] = {
 	[SMX_ROW_QUARANTINED][HOLDER_REFUSE] = SMX_ROW_QUARANTINED,
 	[SMX_ROW_QUARANTINED][HOLDER_RELEASE] = SMX_ROW_CLAIMED,
 	[SMX_ROW_QUARANTINED][HOLDER_FORGET] = DROP,
+	[SMX_ROW_QUARANTINED][HOLDER_OVER] = SMX_ROW_HANDED,
 };
 
 int
@@ -58,11 +61,59 @@ holder_move(enum smx_row_state state, enum holder_event event)
 
 /* ---- DISCARD and ABORT ---- */
 
+/* Other members may hold it for this host: they hear of its end first, see
+ * over.c. */
+static int
+has_juniors(const struct smx_row *row)
+{
+	return row->state != SMX_ROW_SHADOW &&
+	       strchr(row->holders, ' ') != NULL;
+}
+
+static int
+make_over(struct smx_store *store, const struct smx_row *row)
+{
+	struct smx_row_change change = { .from = row->state,
+		.to = (enum smx_row_state)holder_move(row->state, HOLDER_OVER),
+		.now_ms = row->state_ms,
+		.attempts = row->attempts,
+		.handed_id = HOLDER_OVER_ID };
+	int r = store->ops->mark(store->ctx, &row->key, &change);
+
+	/* What has moved on meanwhile is told again, or is followed. */
+	return r == SMX_ENOTFOUND ? SMX_OK : r;
+}
+
 /*
- * Which of the keys may go.  A row that this host's MTA has already stays until
- * its end is seen, whatever the primary says; keys without a row go on, to
- * leave a tombstone before their shadow arrives.
+ * What becomes of one key: non-zero when it may go.  A row that this host's MTA
+ * has already stays until its end is seen, whatever the primary says.  So does
+ * one that another member has taken over: the primary's word goes to that one.
+ * Keys without a row go on, to leave a tombstone before their shadow arrives.
  */
+static int
+drop_one(struct smx_store *store, const char *primary, enum holder_event event,
+    const struct smx_key *key, int *goes)
+{
+	struct smx_row row;
+	int r = store->ops->get(store->ctx, key, &row);
+
+	*goes = 1;
+	if (r == SMX_ENOTFOUND)
+		return SMX_OK;
+	if (r != SMX_OK)
+		return r;
+	if (strcmp(row.primary, primary) != 0) {
+		*goes = !row.yielded;
+		return SMX_OK;
+	}
+	*goes = holder_move(row.state, event) == 0;
+	if (*goes && has_juniors(&row)) {
+		*goes = 0;
+		return make_over(store, &row);
+	}
+	return SMX_OK;
+}
+
 static int
 may_go(struct smx_store *store, const char *primary,
     const struct smx_request *request, struct smx_key *keys, size_t *count)
@@ -72,15 +123,14 @@ may_go(struct smx_store *store, const char *primary,
 
 	*count = 0;
 	for (size_t i = 0; i < request->count; i++) {
-		struct smx_row row;
-		int r = store->ops->get(store->ctx, &request->keys[i], &row);
+		int goes;
+		int r =
+		    drop_one(store, primary, event, &request->keys[i], &goes);
 
-		if (r != SMX_OK && r != SMX_ENOTFOUND)
+		if (r != SMX_OK)
 			return r;
-		if (r == SMX_OK && strcmp(row.primary, primary) == 0 &&
-		    holder_move(row.state, event) != 0)
-			continue;
-		keys[(*count)++] = request->keys[i];
+		if (goes)
+			keys[(*count)++] = request->keys[i];
 	}
 	return SMX_OK;
 }
@@ -135,6 +185,8 @@ list_row(void *ctx, const struct smx_row *row)
 
 	if (page->reply->count >= page->limit)
 		return 1;
+	if (row->yielded)
+		return 0; /* its key and its queue id are another one's */
 	l = &page->reply->listed[page->reply->count++];
 	memset(l, 0, sizeof(*l));
 	l->key = row->key;
@@ -154,8 +206,7 @@ holder_list(struct smx_store *store, const char *primary,
 		.limit = request->limit,
 		.wall_ms = wall_ms };
 	struct smx_store_filter filter = { .primary = primary,
-		.after = &request->after,
-		.limit = request->limit };
+		.after = &request->after };
 	int r;
 
 	reply->count = 0;
@@ -174,6 +225,7 @@ struct old {
 	int64_t before_ms;
 	int64_t wall_ms;
 	struct smx_key last;
+	int yielded;
 };
 
 static int
@@ -184,10 +236,29 @@ old_row(void *ctx, const struct smx_row *row)
 	if (old->count >= old->max)
 		return 1;
 	old->last = row->key;
+	if (row->yielded != old->yielded)
+		return 0;
 	/* From the future: the clock was set back, its age is not known. */
 	if (row->stored_ms <= old->before_ms || row->stored_ms > old->wall_ms)
 		old->keys[old->count++] = row->key;
 	return 0;
+}
+
+static int
+find_old(struct smx_store *store, const char *primary, unsigned states,
+    struct old *old, struct smx_key *after)
+{
+	struct smx_store_filter filter = { .primary = primary,
+		.states = states,
+		.after = after };
+	int r;
+
+	old->last = *after;
+	r = store->ops->scan(store->ctx, &filter, old_row, old);
+	if (r < 0)
+		return r;
+	*after = old->last;
+	return (int)old->count;
 }
 
 int
@@ -197,16 +268,22 @@ holder_old(struct smx_store *store, const char *primary, int64_t wall_ms,
 	struct old old = { .keys = keys,
 		.max = max,
 		.before_ms = wall_ms - age_ms,
-		.wall_ms = wall_ms,
-		.last = *after };
-	struct smx_store_filter filter = { .primary = primary,
-		.states = 1u << SMX_ROW_SHADOW | 1u << SMX_ROW_CLAIMED |
-			  1u << SMX_ROW_QUARANTINED,
-		.after = after };
-	int r = store->ops->scan(store->ctx, &filter, old_row, &old);
+		.wall_ms = wall_ms };
 
-	if (r < 0)
-		return r;
-	*after = old.last;
-	return (int)old.count;
+	return find_old(store, primary,
+	    1u << SMX_ROW_SHADOW | 1u << SMX_ROW_CLAIMED |
+		1u << SMX_ROW_QUARANTINED,
+	    &old, after);
+}
+
+int
+holder_yielded(struct smx_store *store, const char *owner,
+    struct smx_key *after, struct smx_key *keys, size_t max)
+{
+	struct old old = { .keys = keys,
+		.max = max,
+		.before_ms = INT64_MAX,
+		.yielded = 1 };
+
+	return find_old(store, owner, 1u << SMX_ROW_SHADOW, &old, after);
 }

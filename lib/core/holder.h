@@ -24,8 +24,13 @@ enum holder_event {
 	HOLDER_RELEASE,     /* operator: try a quarantined one again */
 	HOLDER_FORGET,      /* operator: drop it */
 	HOLDER_AGAIN,       /* the own queue that had it was replaced */
+	HOLDER_OVER,        /* ended, or dropped by word, but for the members
+			     * that hold it for this host */
 	HOLDER_EVENTS
 };
+
+/* In place of a queue id in a HANDED row: see over.c. */
+#define HOLDER_OVER_ID "-"
 
 /* The state after event, 0 when the row is to be dropped, or a negative
  * SMX_ESTATE when the event means nothing in that state.  A discard of a
@@ -35,7 +40,25 @@ int holder_move(enum smx_row_state state, enum holder_event event);
 /* DISCARD and ABORT: reply->foreign is filled in. */
 int holder_drop(struct smx_store *store, const char *primary,
     const struct smx_request *request, struct smx_reply *reply);
-/* LIST for this primary, from request->after, at most request->limit. */
+/*
+ * AMEND: what this primary says of its shadows, envelopes merged into the old
+ * ones (amend.h), durable before SMX_OK.  ASK, CLAIM: what another member asks
+ * about request->node's rows.  A row in state SHADOW is yielded to any member
+ * that its primary has named in the ranked set: that member is its primary from
+ * then on (yielded), so its discard ends it and its silence lets this host take
+ * over.
+ */
+int holder_amend(struct smx_store *store, const char *primary,
+    const struct smx_request *request, struct smx_reply *reply);
+int holder_ask(struct smx_store *store, const char *own_name,
+    const struct smx_request *request, struct smx_reply *reply);
+int holder_claim(struct smx_store *store, const char *own_name,
+    const char *asker, const struct smx_epoch *asker_epoch,
+    const struct smx_request *request, struct smx_reply *reply);
+
+/* LIST for this primary, from request->after, at most request->limit.  What it
+ * has taken over itself, and others hold for it, is not listed: neither key nor
+ * queue id are its own. */
 int holder_list(struct smx_store *store, const char *primary,
     const struct smx_request *request, struct smx_reply *reply,
     int64_t wall_ms);
@@ -43,5 +66,9 @@ int holder_list(struct smx_store *store, const char *primary,
  * *after on; *after moves.  Returns how many, or a negative error. */
 int holder_old(struct smx_store *store, const char *primary, int64_t wall_ms,
     int64_t age_ms, struct smx_key *after, struct smx_key *keys, size_t max);
+/* Likewise those that this host holds for a member that took them over: it is
+ * asked whether it still has them. */
+int holder_yielded(struct smx_store *store, const char *owner,
+    struct smx_key *after, struct smx_key *keys, size_t max);
 
 #endif

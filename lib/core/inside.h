@@ -7,15 +7,22 @@
 #include <shadowmx/store.h>
 
 #include "base/log.h"
+#include "core/amends.h"
 #include "core/engine.h"
 #include "core/notice.h"
 #include "core/own.h"
+#include "core/passed.h"
 #include "core/peer.h"
+#include "core/reads.h"
+#include "core/trouble.h"
 
 /*
- * The engine's inside, shared by its files: engine.c (own messages), hint.c and
- * evidence.c (what the queue shows and proves), talk.c (requests to and from
- * peers), sweep.c (LIST), successor.c (when to take over), report.c.
+ * The engine's inside, shared by its files: engine.c (own messages), copies.c
+ * (who holds them), choice.c (whom to ask), hint.c and evidence.c (what the
+ * queue shows and proves), reading.c (what it has still to deliver), amends.c
+ * (what holders are told of that), passer.c (messages we never accepted),
+ * talk.c and hearing.c (requests to and from peers), witness.c (what others say
+ * of a silent one), sweep.c (LIST), successor.c (when to take over), report.c.
  */
 
 /* Keys that wait for a question to, or came out of an answer of, one peer. */
@@ -38,10 +45,25 @@ struct talk {
 	struct smx_key list_after;
 };
 
+/* What one member said when another one was last heard. */
+struct testimony {
+	int64_t next_ms;     /* not asked again before then */
+	int64_t answered_ms; /* meaningful when answered */
+	int64_t heard_ms;    /* meaningful when heard; by our clock */
+	int answered;
+	int heard;
+	int told; /* logged, for this silence */
+};
+
 struct engine_peer {
 	struct peer peer;
 	struct talk talk;
 	uint64_t copies;
+	struct testimony *of; /* of the others, by their numbers; NULL: nobody
+			       * is asked */
+	size_t asked_of;      /* whom SEEN that is out is about */
+	int64_t overdue_ms;   /* since when the others are asked about it, 0
+			       * they are not */
 };
 
 #define VERIFY_IDS_MAX 512
@@ -54,20 +76,29 @@ struct engine {
 	size_t adopted;
 	uint64_t work;
 	int64_t now_ms;
-	size_t turn; /* rotates among equal candidates */
+	int64_t born_ms;
+	size_t turn;  /* rotates among equal candidates */
+	size_t cause; /* rotates among what is to be taken over */
 
 	int has_queue;
 	struct smx_queue_state queue;
 	uint64_t token;
 	char verify[VERIFY_IDS_MAX][SMX_QUEUE_ID_MAX + 1];
 
-	uint64_t accepted, accepted_unprotected, refused, finished;
+	struct reads reads;
+	char read[SMX_QUEUE_READ_MAX][SMX_QUEUE_ID_MAX + 1];
+	struct amends amends;
+	struct passed passed;
+	struct troubles troubles;
+
+	uint64_t accepted, accepted_unprotected, accepted_short;
+	uint64_t refused, finished, passed_by;
 };
 
 /* Every entry with a time begins here; sees pauses of our own. */
 void engine_clock(struct engine *engine, int64_t now_ms);
-void engine_has(struct engine *engine, struct own *own, size_t peer);
-void engine_has_not(struct engine *engine, struct own *own, size_t peer);
+void engine_next_key(struct engine *engine, const char *queue_id,
+    struct smx_key *key);
 /* The end of a key: notices to all that have or may have it. */
 void engine_end(struct engine *engine, struct own *own, enum notice_kind kind,
     const char *why, int64_t now_ms);
@@ -81,7 +112,25 @@ void engine_log_peer(const struct engine *engine, struct log_line *line,
 /* Is this key of ours, and no longer open? */
 int engine_was_ours(const struct engine *engine, const struct smx_key *key);
 
+/* copies.c */
+void copies_gain(struct engine *engine, struct own *own, size_t peer,
+    int64_t now_ms);
+void copies_lose(struct engine *engine, struct own *own, size_t peer,
+    int64_t now_ms);
+/* Without a word to anybody. */
+void copies_forget(struct engine *engine, struct own *own);
+/* Unprotected, short, or neither. */
+void copies_count(struct own *own);
+/* The first set of holders, as the hold leaves it. */
+void copies_rank(struct engine *engine, struct own *own,
+    const struct engine_ranks *ranks, int64_t now_ms);
+/* Names of its holders, malloc'ed; NULL: no memory. */
+char *engine_holders(const struct engine *engine, const struct own *own);
+
+/* SMX_ELIMIT, SMX_ENOMEM. */
 int pool_add(struct key_pool *pool, const struct smx_key *key);
+/* Unless it is there. */
+int pool_add_new(struct key_pool *pool, const struct smx_key *key);
 void pool_drop(struct key_pool *pool, size_t front);
 
 /* evidence.c */
@@ -93,6 +142,45 @@ void evidence_verified(struct engine *engine,
 void evidence_soon(struct engine *engine, struct own *own, int64_t now_ms);
 enum own_epoch evidence_epoch(const struct engine *engine,
     const struct smx_epoch *row);
+
+/* reading.c */
+/* It is open: read it for the first time when it is old enough. */
+void reading_plan(struct engine *engine, struct own *own);
+/* What the queue has of it may have changed, or the holders may not know. */
+void reading_want(struct engine *engine, struct own *own, int64_t now_ms);
+void reading_answer(struct engine *engine, const struct smx_queue_event *event,
+    int64_t now_ms);
+
+/* passer.c */
+void passer_seen(struct engine *engine, const struct smx_queue_event *event,
+    int64_t now_ms);
+void passer_committed(struct engine *engine, const char *id, int64_t now_ms);
+/* An own message that was passed by, found again in the queue. */
+void passer_copy(struct engine *engine, struct own *own, int64_t now_ms);
+
+/* choice.c */
+/* The peers that are sound end the troubles that they can end. */
+void choice_recovered(struct engine *engine, int64_t now_ms);
+
+/* witness.c */
+/* Notices that a peer is overdue, or not any more. */
+void witness_look(struct engine *engine, size_t peer, int64_t now_ms);
+/* Is this peer overdue, and does nobody say that it lives? */
+int witness_silent(const struct engine *engine, size_t peer, int64_t now_ms);
+enum engine_peer_state engine_state(const struct engine *engine, size_t peer,
+    int64_t now_ms);
+/* What to ask this peer about another one, SMX_ENOTFOUND nothing, and when. */
+int witness_next(struct engine *engine, size_t peer, int64_t now_ms,
+    struct smx_request *request);
+int64_t witness_due(const struct engine *engine, size_t peer);
+void witness_answered(struct engine *engine, size_t peer,
+    const struct smx_reply *reply, int64_t now_ms);
+void witness_tell(const struct engine *engine,
+    const struct smx_request *request, struct smx_reply *reply, int64_t now_ms);
+
+/* hearing.c */
+void hearing_hello(struct engine *engine, size_t peer,
+    const struct smx_hello *hello, int fresh, int64_t now_ms);
 
 /* sweep.c */
 void sweep_want(struct engine *engine, size_t peer, int64_t at_ms);

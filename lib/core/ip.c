@@ -154,6 +154,16 @@ ip_parse(const char *text, size_t len, struct ip *out)
 }
 
 int
+ip_is_loopback(const struct ip *ip)
+{
+	static const uint8_t six[16] = { [15] = 1 };
+
+	if (ip->family == 4)
+		return ip->octet[12] == 127;
+	return memcmp(ip->octet, six, sizeof(six)) == 0;
+}
+
+int
 ip_compare(const struct ip *a, const struct ip *b)
 {
 	if (a->family != b->family)

@@ -24,6 +24,8 @@ struct ip_range {
 
 /* "192.0.2.7", "2001:db8::7", "IPv6:2001:db8::7".  No zone, no brackets. */
 int ip_parse(const char *text, size_t len, struct ip *out) SMX_MUST_USE;
+/* 127.0.0.0/8 and ::1. */
+int ip_is_loopback(const struct ip *ip);
 int ip_compare(const struct ip *a, const struct ip *b);
 
 /* "192.0.2.0/24", "2001:db8::/32" or one address.  SMX_EINVAL also when bits

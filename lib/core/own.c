@@ -37,6 +37,91 @@ own_free(struct own_table *table)
 	memset(table, 0, sizeof(*table));
 }
 
+/* ---- its id ---- */
+
+const char *
+own_id(const struct own *own)
+{
+	char *far;
+
+	if (!own->far_id)
+		return own->id;
+	memcpy(&far, own->id, sizeof(far));
+	return far;
+}
+
+static void
+id_free(struct own *own)
+{
+	char *far;
+
+	if (!own->far_id)
+		return;
+	memcpy(&far, own->id, sizeof(far));
+	free(far);
+	own->far_id = 0;
+}
+
+/* The former one stays on SMX_ENOMEM. */
+static int
+id_set(struct own *own, const char *id)
+{
+	size_t size = strlen(id) + 1;
+	char *far;
+
+	if (size <= sizeof(own->id)) {
+		id_free(own);
+		memcpy(own->id, id, size);
+		return SMX_OK;
+	}
+	far = malloc(size);
+	if (far == NULL)
+		return SMX_ENOMEM;
+	memcpy(far, id, size);
+	id_free(own);
+	memcpy(own->id, &far, sizeof(far));
+	own->far_id = 1;
+	return SMX_OK;
+}
+
+/* ---- its holders ---- */
+
+unsigned
+own_copies(const struct own *own)
+{
+	unsigned n = 0;
+
+	for (uint32_t has = own->has; has != 0; has &= has - 1)
+		n++;
+	return n;
+}
+
+void
+own_rank_add(struct own *own, size_t peer)
+{
+	for (unsigned i = 0; i < own->ranks; i++)
+		if (own->rank[i] == peer)
+			return;
+	if (own->ranks < OWN_RANKS_MAX)
+		own->rank[own->ranks++] = (uint8_t)peer;
+}
+
+int
+own_rank_drop(struct own *own, size_t peer)
+{
+	unsigned i = 0;
+
+	while (i < own->ranks && own->rank[i] != peer)
+		i++;
+	if (i == own->ranks)
+		return 0;
+	own->ranks--;
+	memmove(own->rank + i, own->rank + i + 1, own->ranks - i);
+	return 1;
+}
+
+/* ---- finding it ---- */
+
 static uint64_t
 key_hash(const struct own_table *table, const struct smx_key *key)
 {
@@ -160,8 +245,7 @@ own_add(struct own_table *table, const struct smx_key *key, const char *id)
 	own = calloc(1, sizeof(*own));
 	if (own == NULL)
 		return NULL;
-	own->id = strdup(id);
-	if (own->id == NULL) {
+	if (id_set(own, id) != SMX_OK) {
 		free(own);
 		return NULL;
 	}
@@ -189,7 +273,7 @@ own_remove(struct own_table *table, struct own *own)
 	if (own->next != NULL)
 		own->next->prev = own->prev;
 	table->count--;
-	free(own->id);
+	id_free(own);
 	free(own);
 }
 
@@ -206,7 +290,7 @@ own_find(const struct own_table *table, const struct smx_key *key)
 static struct own *
 with_id(struct idnode *n, const char *id)
 {
-	while (n != NULL && strcmp(from_id(n)->id, id) != 0)
+	while (n != NULL && strcmp(own_id(from_id(n)), id) != 0)
 		n = idmap_next(n);
 	return n == NULL ? NULL : from_id(n);
 }
@@ -220,22 +304,21 @@ own_first_id(const struct own_table *table, const char *id)
 struct own *
 own_next_id(const struct own *own)
 {
-	return with_id(idmap_next(&own->by_id), own->id);
+	return with_id(idmap_next(&own->by_id), own_id(own));
 }
 
 int
 own_rename(struct own_table *table, struct own *own, const char *id)
 {
-	char *copy = strdup(id);
+	int r;
 
-	if (copy == NULL)
-		return SMX_ENOMEM;
+	/* Out of the way first: its hash is that of the former id. */
 	idmap_remove(&table->ids, &own->by_id);
-	free(own->id);
-	own->id = copy;
-	own->moved = 1;
-	idmap_add(&table->ids, &own->by_id, id_hash(table, id));
-	return SMX_OK;
+	r = id_set(own, id);
+	if (r == SMX_OK)
+		own->moved = 1;
+	idmap_add(&table->ids, &own->by_id, id_hash(table, own_id(own)));
+	return r;
 }
 
 int

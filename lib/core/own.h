@@ -7,6 +7,7 @@
 
 #include <shadowmx/key.h>
 
+#include "core/engine.h"
 #include "core/idmap.h"
 
 /*
@@ -35,33 +36,56 @@ enum own_epoch {
 	OWN_EPOCH_UNKNOWN
 };
 
+/* Ids that are longer stand in memory of their own. */
+#define OWN_ID_SHORT 19
+
+/* There may be a million of them: 184 bytes each, without the heap's. */
 struct own {
 	struct idnode by_key;
 	struct idnode by_id;
 	struct own *prev, *next; /* all, in no promised order */
 	struct smx_key key;
-	char *id;              /* never NULL */
 	uint64_t looked_after; /* only looks with a greater token are proof */
 	uint64_t hinted_after; /* looks up to this token miss a hint */
 	int64_t began_ms;
 	int64_t due_ms;     /* of the next look; meaningful when at != 0 */
-	int64_t asked_ms;   /* first look without an answer, 0 none */
+	uint64_t sum;       /* amend_sum() of the envelope that the holders
+			     * were told, 0 not known */
+	uint32_t asked_s;   /* first look without an answer, 0 none */
 	uint32_t has;       /* peers that hold it */
 	uint32_t may;       /* peers that may hold it */
 	uint32_t unseen;    /* peers whose running LIST has not shown it yet */
 	uint32_t at;        /* place in the heap, 0 none */
-	uint8_t state;      /* enum own_state */
-	uint8_t epoch;      /* enum own_epoch */
-	uint8_t tries;      /* looks in a row that decided nothing */
+	uint32_t read_at;   /* place among the reads, 0 none */
 	unsigned ended : 1; /* the milter session is past it */
 	unsigned adopted : 1;
 	unsigned committed : 1; /* commit seen, or seen in the queue */
 	unsigned requeued : 1;
 	unsigned unprotected : 1;
+	unsigned short_copies : 1;
 	unsigned doubtful : 1;
 	unsigned moved : 1;     /* its id is not the one it began with */
 	unsigned unwatched : 1; /* a requeue may have gone unseen */
 	unsigned unclean : 1;   /* the host stopped unclean since it came */
+	unsigned passed : 1;    /* the MTA committed it without our yes */
+	unsigned ranked : 1;    /* rank[] is known */
+	unsigned held : 1;      /* on hold in the queue, as last read */
+	unsigned amended : 1;   /* holders were told another envelope than with
+				 * the shadow */
+	unsigned stale : 1;     /* something was to be told and was not */
+	unsigned amending : 1;  /* an amendment of it waits */
+	unsigned read_want : 1; /* it is to be read, see reads.h */
+	unsigned read_out : 1;
+	unsigned read_again : 1;
+	unsigned far_id : 1; /* id holds a pointer */
+	char id[OWN_ID_SHORT + 1];
+	uint8_t rank[OWN_RANKS_MAX]; /* who has it, first to take over first */
+	uint8_t ranks;
+	uint8_t state;  /* enum own_state */
+	uint8_t epoch;  /* enum own_epoch */
+	uint8_t tries;  /* looks in a row that decided nothing */
+	uint8_t wanted; /* copies */
+	uint8_t pauses; /* reads in a row, see reads.h */
 };
 
 struct own_table {
@@ -75,6 +99,13 @@ struct own_table {
 };
 
 const char *own_state_name(const struct own *own);
+/* Never NULL. */
+const char *own_id(const struct own *own);
+unsigned own_copies(const struct own *own);
+/* At the end, unless it is there or there is no room. */
+void own_rank_add(struct own *own, size_t peer);
+/* Non-zero when it was there. */
+int own_rank_drop(struct own *own, size_t peer);
 
 void own_init(struct own_table *table, uint64_t seed);
 void own_free(struct own_table *table);

@@ -93,7 +93,7 @@ peer_patience_ms(const struct peer *peer, const struct engine_options *options,
 {
 	int64_t left = peer->away_ms + options->patience_ms - now_ms;
 
-	return peer->away && left > 0 ? left : 0;
+	return peer->away && !peer->drained && left > 0 ? left : 0;
 }
 
 void
@@ -227,7 +227,7 @@ peer_silent_ms(const struct peer *peer, const struct engine_options *options)
 }
 
 int
-peer_silent(const struct peer *peer, const struct engine_options *options,
+peer_overdue(const struct peer *peer, const struct engine_options *options,
     int64_t now_ms)
 {
 	return peer->missed >= options->probes &&
@@ -238,7 +238,7 @@ enum engine_peer_state
 peer_state(const struct peer *peer, const struct engine_options *options,
     int64_t now_ms)
 {
-	if (peer_silent(peer, options, now_ms))
+	if (peer_overdue(peer, options, now_ms))
 		return ENGINE_PEER_SILENT;
 	if (peer->leaving_ms > now_ms)
 		return ENGINE_PEER_LEAVING;
@@ -254,7 +254,7 @@ int
 peer_rank(const struct peer *peer, const struct engine_options *options,
     int64_t now_ms)
 {
-	if (peer->ill_ms > now_ms || peer->full_ms > now_ms ||
+	if (peer->drained || peer->ill_ms > now_ms || peer->full_ms > now_ms ||
 	    peer->again_ms > now_ms)
 		return -1;
 	switch (peer_state(peer, options, now_ms)) {

@@ -32,6 +32,7 @@ struct peer {
 	unsigned ills; /* shadows in a row without an answer */
 	int64_t ill_ms;
 	int64_t full_ms; /* it said not now */
+	int drained;     /* the operator wants it to be empty */
 	int away;        /* it failed, or said that it leaves */
 	int64_t away_ms; /* since then; meaningful when away */
 
@@ -74,8 +75,9 @@ enum peer_news peer_hello(struct peer *peer, const struct smx_hello *hello,
 void peer_sent(struct peer *peer, const struct engine_options *options,
     int result, int64_t now_ms);
 
-/* takeover_after has passed and the heartbeats failed. */
-int peer_silent(const struct peer *peer, const struct engine_options *options,
+/* takeover_after has passed and the heartbeats failed: silent, unless another
+ * member has heard it. */
+int peer_overdue(const struct peer *peer, const struct engine_options *options,
     int64_t now_ms);
 /* When it can become silent at the earliest. */
 int64_t peer_silent_ms(const struct peer *peer,

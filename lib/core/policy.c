@@ -8,8 +8,18 @@
 #include "core/frozen.h"
 #include "core/policy_rule.h"
 
-/* A domain key has at most 127 labels; three more keys hold an '@'. */
-#define CURSORS_MAX 130
+/* A domain of ADDR_MAX bytes has at most 501 labels, but one that mail can have
+ * 127.  Two kinds of key for each, and three more that hold an '@'. */
+#define LABELS_MAX 127
+#define KEYS_MAX   (2 * LABELS_MAX + 3)
+
+/* One way to name the recipient. */
+struct key {
+	const char *text;
+	uint32_t len;
+	uint32_t hash;
+	enum table_form form;
+};
 
 /* The policies that name this recipient in one way, from the first on. */
 struct cursor {
@@ -19,46 +29,77 @@ struct cursor {
 
 struct search {
 	const struct policies *policies;
-	const struct smx_client *client;
+	const struct policy_question *question;
 	struct ip ip;
 	int ip_state; /* 0 not looked at, 1 good, -1 none */
+	int waits;    /* a policy would match but for the size */
 	size_t general;
-	size_t count;
-	struct cursor cursors[CURSORS_MAX];
+	size_t key_count;
+	size_t cursor_count;
+	int8_t hits[SOURCES_MAX]; /* a table's: 0 not asked, 1 yes, -1 no */
+	struct cursor cursors[KEYS_MAX];
+	struct key keys[KEYS_MAX];
 };
 
 static void
-probe(struct search *s, uint32_t hash, const char *key, size_t len, unsigned by)
+key_add(struct search *s, const struct key *key)
 {
-	const struct policy_use *use =
-	    policy_map_find(&s->policies->map, hash, key, len);
+	const struct policy_use *use = NULL;
 
-	if (use != NULL && s->count < CURSORS_MAX)
-		s->cursors[s->count++] = (struct cursor){ use, by };
+	/* Room for what holds an '@' is kept. */
+	if (s->key_count == KEYS_MAX ||
+	    (s->key_count == 2 * LABELS_MAX &&
+		(key->form == TABLE_DOMAIN || key->form == TABLE_BELOW)))
+		return;
+	s->keys[s->key_count++] = *key;
+	if (key->form != TABLE_BELOW)
+		use = policy_map_find(&s->policies->map, key->hash, key->text,
+		    key->len);
+	if (use != NULL)
+		s->cursors[s->cursor_count++] = (struct cursor){ use,
+			key->form == TABLE_DOMAIN ? RULE_BY_DOMAIN
+						  : RULE_BY_RECIPIENT };
 }
 
-/* text is "local@domain" in its normal form, folded; at is where the '@' is. */
-static void
-probe_all(struct search *s, const char *text, size_t len, size_t at)
+/* Of "a.b.example": example, .example, b.example, .b.example, a.b.example.
+ * Returns the hash of it all. */
+static uint32_t
+domain_keys(struct search *s, const char *domain, size_t len)
 {
 	uint32_t hash = POLICY_HASH_BEGIN;
 
-	for (size_t i = len; i > at + 1; i--) {
-		hash = policy_hash_step(hash, text[i - 1]);
-		if (text[i - 2] == '.' || i - 2 == at)
-			probe(s, hash, text + i - 1, len - (i - 1),
-			    RULE_BY_DOMAIN);
+	for (size_t i = len; i > 0; i--) {
+		struct key key = { domain + i - 1, (uint32_t)(len - i + 1), 0,
+			TABLE_BELOW };
+
+		hash = policy_hash_step(hash, domain[i - 1]);
+		key.hash = hash;
+		if (domain[i - 1] == '.' && i > 1)
+			key_add(s, &key);
+		key.form = TABLE_DOMAIN;
+		if (i == 1 || domain[i - 2] == '.')
+			key_add(s, &key);
 	}
-	hash = policy_hash_step(hash, '@');
-	probe(s, hash, text + at, len - at, RULE_BY_RECIPIENT);
+	return hash;
+}
+
+/* text is "local@domain" in its normal form, folded; at is where the '@' is.
+ * The hash goes from the end to the front. */
+static void
+keys_add(struct search *s, const char *text, size_t len, size_t at)
+{
+	uint32_t hash = domain_keys(s, text + at + 1, len - at - 1);
+	struct key key = { text + at, (uint32_t)(len - at), 0, TABLE_AT };
+
+	key.hash = hash = policy_hash_step(hash, '@');
+	key_add(s, &key);
 	for (size_t i = at; i > 0; i--)
 		hash = policy_hash_step(hash, text[i - 1]);
-	probe(s, hash, text, len, RULE_BY_RECIPIENT);
-
+	key_add(s, &(struct key){ text, (uint32_t)len, hash, TABLE_ADDRESS });
 	hash = POLICY_HASH_BEGIN;
 	for (size_t i = at + 1; i > 0; i--)
 		hash = policy_hash_step(hash, text[i - 1]);
-	probe(s, hash, text, at + 1, RULE_BY_RECIPIENT);
+	key_add(s, &(struct key){ text, (uint32_t)at + 1, hash, TABLE_USER });
 }
 
 static int
@@ -82,7 +123,7 @@ number_in(const uint32_t *list, size_t count, uint32_t n)
 static int
 network_in(struct search *s, const struct policy_rule *rule)
 {
-	const char *address = s->client->address;
+	const char *address = s->question->client->address;
 
 	if (s->ip_state == 0)
 		s->ip_state =
@@ -94,11 +135,10 @@ network_in(struct search *s, const struct policy_rule *rule)
 	       ip_ranges_match(rule->networks, rule->network_count, &s->ip);
 }
 
-/* Everything but recipients and domains. */
 static int
 client_matches(struct search *s, const struct policy_rule *rule)
 {
-	const struct smx_client *client = s->client;
+	const struct smx_client *client = s->question->client;
 
 	if (rule->authenticated >= 0 &&
 	    rule->authenticated != (client->authenticated != 0))
@@ -113,6 +153,66 @@ client_matches(struct search *s, const struct policy_rule *rule)
 	return rule->network_count == 0 || network_in(s, rule);
 }
 
+static int
+table_names(const struct search *s, const struct table *table)
+{
+	if (table == NULL)
+		return 0;
+	for (size_t i = s->key_count; i > 0; i--) {
+		const struct key *key = &s->keys[i - 1];
+
+		if (table_has(table, key->form) &&
+		    table_find(table, key->hash, key->text, key->len))
+			return 1;
+	}
+	return 0;
+}
+
+/* A table is asked once, however many policies name it. */
+static int
+tables_match(struct search *s, const struct policy_rule *rule)
+{
+	for (size_t i = 0; i < rule->table_count; i++) {
+		size_t at = rule->tables[i];
+
+		if (s->hits[at] == 0)
+			s->hits[at] =
+			    table_names(s, s->question->sources->list[at].table)
+				? 1
+				: -1;
+		if (s->hits[at] > 0)
+			return 1;
+	}
+	return 0;
+}
+
+/* The last thing to be asked, so that it is known whether the size alone is
+ * missing. */
+static int
+size_matches(struct search *s, const struct policy_rule *rule)
+{
+	uint64_t size = s->question->size;
+
+	if (size == SMX_SIZE_UNKNOWN) {
+		s->waits = 1;
+		return 0;
+	}
+	return size >= rule->min_size && size <= rule->max_size;
+}
+
+/* by: what the map has found for it. */
+static int
+rule_matches(struct search *s, const struct policy_rule *rule, unsigned by)
+{
+	unsigned missing = rule->by & ~by;
+
+	if ((missing & ~RULE_BY_RECIPIENT) != 0 || !client_matches(s, rule))
+		return 0;
+	if (missing != 0 && !tables_match(s, rule))
+		return 0;
+	return !rule->by_size || size_matches(s, rule);
+}
+
 /* The next policy in the order of the file that could match, with what names
  * the recipient in it; 0 when there is none. */
 static int
@@ -123,7 +223,7 @@ candidate(struct search *s, uint32_t *policy, unsigned *by)
 
 	if (s->general < p->general_count)
 		least = p->general[s->general];
-	for (size_t i = 0; i < s->count; i++)
+	for (size_t i = 0; i < s->cursor_count; i++)
 		if (s->cursors[i].use != NULL &&
 		    s->cursors[i].use->policy < least)
 			least = s->cursors[i].use->policy;
@@ -133,7 +233,7 @@ candidate(struct search *s, uint32_t *policy, unsigned *by)
 	*by = 0;
 	if (s->general < p->general_count && p->general[s->general] == least)
 		s->general++;
-	for (size_t i = 0; i < s->count; i++) {
+	for (size_t i = 0; i < s->cursor_count; i++) {
 		struct cursor *c = &s->cursors[i];
 
 		if (c->use == NULL || c->use->policy != least)
@@ -145,8 +245,8 @@ candidate(struct search *s, uint32_t *policy, unsigned *by)
 }
 
 const struct smx_ack *
-policies_find(const struct policies *policies, const struct smx_client *client,
-    const char *recipient)
+policies_find(const struct policies *policies,
+    const struct policy_question *question, int *waits)
 {
 	struct search s;
 	struct addr a;
@@ -154,24 +254,52 @@ policies_find(const struct policies *policies, const struct smx_client *client,
 	uint32_t policy;
 	unsigned by;
 
-	if (addr_read(&a, recipient) != SMX_OK)
+	if (addr_read(&a, question->recipient) != SMX_OK)
 		return NULL;
 	s.policies = policies;
-	s.client = client;
-	s.ip_state = 0;
-	s.general = s.count = 0;
+	s.question = question;
+	s.ip_state = s.waits = 0;
+	*waits = 0;
+	s.general = s.key_count = s.cursor_count = 0;
+	if (policies->by_tables)
+		memset(s.hits, 0, sizeof(s.hits));
 	memcpy(text, a.local, a.local_len);
 	text[a.local_len] = '@';
 	memcpy(text + a.local_len + 1, a.domain, a.domain_len);
 	addr_fold(text, a.local_len);
-	probe_all(&s, text, a.local_len + 1 + a.domain_len, a.local_len);
+	keys_add(&s, text, a.local_len + 1 + a.domain_len, a.local_len);
 	while (candidate(&s, &policy, &by)) {
-		const struct policy_rule *rule = &policies->rules[policy];
+		int found = rule_matches(&s, &policies->rules[policy], by);
 
-		if ((rule->by & ~by) == 0 && client_matches(&s, rule))
-			return &rule->ack;
+		*waits = s.waits;
+		if (found)
+			return &policies->rules[policy].ack;
 	}
 	return &policies->defaults;
+}
+
+const struct smx_ack *
+policies_defaults(const struct policies *policies)
+{
+	return &policies->defaults;
+}
+
+int
+policies_by_size(const struct policies *policies)
+{
+	return policies->by_size;
+}
+
+int
+policies_own(const struct policies *policies, const char *address)
+{
+	struct ip ip;
+
+	if (address == NULL ||
+	    ip_parse(address, strnlen(address, 64), &ip) != SMX_OK)
+		return 1; /* mail of this host has none */
+	return ip_is_loopback(&ip) ||
+	       ip_ranges_match(policies->own, policies->own_count, &ip);
 }
 
 /* ---- public ---- */
@@ -181,49 +309,59 @@ smx_policy_locate(const struct smx_config *config, struct smx_client *client)
 {
 	struct ip ip;
 
-	client->country[0] = '\0';
+	memset(client->country, 0, sizeof(client->country));
 	client->asn = 0;
-	if (config->geo.ops == NULL || client->address == NULL ||
+	if (client->address == NULL ||
 	    ip_parse(client->address, strnlen(client->address, 64), &ip) !=
 		SMX_OK)
 		return;
-	config->geo.ops->locate(config->geo.ctx, &ip, client);
+	for (size_t i = 0; i < config->sources.count; i++) {
+		const struct geo *geo = &config->sources.list[i].geo;
+
+		if (geo->ops != NULL)
+			geo->ops->locate(geo->ctx, &ip, client);
+	}
 }
 
 int
 smx_policy_recipient(const struct smx_config *config,
-    const struct smx_client *client, const char *recipient, struct smx_ack *ack)
+    const struct smx_client *client, const char *recipient, uint64_t size,
+    struct smx_ack *ack)
 {
+	const struct policy_question question = { client, recipient, size,
+		&config->sources };
 	const struct smx_ack *found;
+	int waits;
 
 	if (recipient == NULL || client == NULL)
 		return SMX_EINVAL;
-	found = policies_find(config->policies, client, recipient);
+	found = policies_find(config->policies, &question, &waits);
 	if (found == NULL)
 		return SMX_ELIMIT;
 	*ack = *found;
 	return SMX_OK;
 }
 
-void
-smx_policy_combine(struct smx_ack *message, const struct smx_ack *recipient)
+int
+smx_policy_by_size(const struct smx_config *config)
 {
-	if (message->policy == NULL ||
-	    (message->when == 0 && recipient->when != 0)) {
-		*message = *recipient;
-		return;
-	}
-	if (recipient->when == 0)
-		return;
-	message->when |= recipient->when;
-	if (recipient->copies > message->copies)
-		message->copies = recipient->copies;
-	if (recipient->max_delay_ms < message->max_delay_ms)
-		message->max_delay_ms = recipient->max_delay_ms;
-	/* The name is that of the wish that a client may come to feel. */
-	if (message->when_unprotected != SMX_UNPROTECTED_TEMPFAIL &&
-	    recipient->when_unprotected == SMX_UNPROTECTED_TEMPFAIL) {
-		message->when_unprotected = SMX_UNPROTECTED_TEMPFAIL;
-		message->policy = recipient->policy;
-	}
+	return policies_by_size(config->policies);
+}
+
+int
+policy_waits(const struct smx_config *config, const struct smx_client *client,
+    const char *recipient)
+{
+	const struct policy_question question = { client, recipient,
+		SMX_SIZE_UNKNOWN, &config->sources };
+	int waits = 0;
+
+	(void)policies_find(config->policies, &question, &waits);
+	return waits;
+}
+
+int
+policy_own(const struct smx_config *config, const char *address)
+{
+	return policies_own(config->policies, address);
 }

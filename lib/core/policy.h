@@ -6,20 +6,39 @@
 
 #include "core/arena.h"
 #include "core/settings.h"
+#include "core/source.h"
 
 /*
  * The policies of one configuration, ready to be asked.  How long an answer
- * takes depends on the policies that name this recipient or that name no
- * recipient at all, never on how many recipients and domains are listed.
+ * takes depends on the policies that name this recipient, that name a table or
+ * that name no recipient at all, never on how many recipients and domains are
+ * listed, here or in a table.
  */
 struct policies;
 
 /* The draft has been checked.  Keeps pointers into it; memory is the arena's.
- * SMX_ENOMEM. */
+ * sources: what the draft names, see sources_of().  SMX_ENOMEM. */
 int policies_compile(struct policies **out, struct arena *arena,
-    const struct draft *draft) SMX_MUST_USE;
-/* NULL only for a recipient longer than ADDR_MAX. */
+    const struct draft *draft, const struct sources *sources) SMX_MUST_USE;
+
+struct policy_question {
+	const struct smx_client *client;
+	const char *recipient;
+	uint64_t size; /* SMX_SIZE_UNKNOWN */
+	const struct sources *sources;
+};
+/* NULL only for a recipient longer than ADDR_MAX.  *waits: the size is not
+ * known, and with it the answer may be another one. */
 const struct smx_ack *policies_find(const struct policies *policies,
+    const struct policy_question *question, int *waits);
+const struct smx_ack *policies_defaults(const struct policies *policies);
+int policies_by_size(const struct policies *policies);
+/* Non-zero: a network of milter.own_networks, or this host itself. */
+int policies_own(const struct policies *policies, const char *address);
+
+/* The same of a configuration. */
+int policy_waits(const struct smx_config *config,
     const struct smx_client *client, const char *recipient);
+int policy_own(const struct smx_config *config, const char *address);
 
 #endif

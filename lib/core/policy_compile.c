@@ -5,9 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/placement.h"
+
 uint32_t
 policy_country(const char *code)
 {
+	if (code[0] == '\0' || strcmp(code, "unknown") == 0)
+		return 0;
 	return (uint32_t)(unsigned char)code[0] << 8 | (unsigned char)code[1];
 }
 
@@ -19,22 +23,23 @@ number_order(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* networks: as in the configuration. */
 static int
-networks_compile(struct policy_rule *rule, struct arena *arena,
-    const struct policy_match *match)
+networks_compile(const struct ip_range **out, size_t *out_count,
+    struct arena *arena, const char *const *networks, size_t count)
 {
 	struct ip_range *ranges;
 
-	if (match->network_count == 0)
+	if (count == 0)
 		return SMX_OK;
-	ranges = arena_alloc(arena, match->network_count, sizeof(*ranges));
+	ranges = arena_alloc(arena, count, sizeof(*ranges));
 	if (ranges == NULL)
 		return SMX_ENOMEM;
-	for (size_t i = 0; i < match->network_count; i++)
-		if (ip_network_parse(match->networks[i], &ranges[i]) != SMX_OK)
+	for (size_t i = 0; i < count; i++)
+		if (ip_network_parse(networks[i], &ranges[i]) != SMX_OK)
 			return SMX_EINVAL;
-	rule->networks = ranges;
-	rule->network_count = ip_ranges_sort(ranges, match->network_count);
+	*out = ranges;
+	*out_count = ip_ranges_sort(ranges, count);
 	return SMX_OK;
 }
 
@@ -64,29 +69,67 @@ numbers_compile(struct policy_rule *rule, struct arena *arena,
 }
 
 static void
-ack_compile(struct smx_ack *out, const struct smx_ack *ack, const char *name)
+ack_compile(struct smx_ack *out, const struct ack_conf *ack, const char *name,
+    const struct conf *conf)
 {
-	*out = *ack;
+	struct ack_conf placed = *ack;
+
+	placement_fill(&placed, conf);
+	*out = placed.ack;
 	out->policy = name;
 	if (out->when == 0)
-		out->copies = 0;
+		out->copies = out->min_copies = 0;
+}
+
+static int
+tables_compile(struct policy_rule *rule, struct arena *arena,
+    const struct policy_match *match, const struct sources *sources)
+{
+	uint8_t *tables = arena_alloc(arena, match->table_count, 1);
+
+	if (tables == NULL)
+		return SMX_ENOMEM;
+	for (size_t i = 0; i < match->table_count; i++) {
+		size_t at =
+		    sources_find(sources, SOURCE_TABLE, match->tables[i]);
+
+		if (at == SOURCES_MAX)
+			return SMX_EINVAL;
+		tables[i] = (uint8_t)at;
+	}
+	rule->tables = tables;
+	rule->table_count = match->table_count;
+	return SMX_OK;
+}
+
+static void
+sizes_compile(struct policy_rule *rule, const struct policy_match *match)
+{
+	rule->by_size = match->min_size != 0 || match->max_size != 0;
+	rule->min_size = (uint64_t)match->min_size;
+	rule->max_size =
+	    match->max_size != 0 ? (uint64_t)match->max_size : UINT64_MAX - 1;
 }
 
 static int
 rule_compile(struct policy_rule *rule, struct arena *arena,
-    const struct policy_conf *conf)
+    const struct policy_conf *conf, const struct sources *sources)
 {
+	const struct policy_match *match = &conf->match;
 	int result;
 
-	ack_compile(&rule->ack, &conf->ack, conf->name);
-	rule->authenticated = conf->match.authenticated;
-	if (conf->match.recipient_count != 0)
+	rule->authenticated = match->authenticated;
+	if (match->recipient_count != 0 || match->table_count != 0)
 		rule->by |= RULE_BY_RECIPIENT;
-	if (conf->match.domain_count != 0)
+	if (match->domain_count != 0)
 		rule->by |= RULE_BY_DOMAIN;
-	result = networks_compile(rule, arena, &conf->match);
+	sizes_compile(rule, match);
+	result = networks_compile(&rule->networks, &rule->network_count, arena,
+	    match->networks, match->network_count);
 	if (result == SMX_OK)
-		result = numbers_compile(rule, arena, &conf->match);
+		result = numbers_compile(rule, arena, match);
+	if (result == SMX_OK)
+		result = tables_compile(rule, arena, match, sources);
 	return result;
 }
 
@@ -123,27 +166,48 @@ map_compile(struct policies *p, struct arena *arena, const struct draft *draft)
 	return result;
 }
 
-int
-policies_compile(struct policies **out, struct arena *arena,
-    const struct draft *draft)
+static int
+rules_compile(struct policies *p, struct arena *arena,
+    const struct draft *draft, const struct sources *sources)
 {
-	struct policies *p = arena_alloc(arena, 1, sizeof(*p));
 	struct policy_rule *rules;
 	uint32_t *general;
 	int result = SMX_OK;
 
 	rules = arena_alloc(arena, draft->policy_count, sizeof(*rules));
 	general = arena_alloc(arena, draft->policy_count, sizeof(*general));
-	if (p == NULL || rules == NULL || general == NULL)
+	if (rules == NULL || general == NULL)
 		return SMX_ENOMEM;
-	ack_compile(&p->defaults, &draft->conf.defaults, "defaults");
 	p->rules = rules;
 	p->general = general;
 	for (size_t i = 0; result == SMX_OK && i < draft->policy_count; i++) {
-		result = rule_compile(&rules[i], arena, &draft->policies[i]);
-		if (rules[i].by == 0)
+		const struct policy_conf *conf = &draft->policies[i];
+
+		ack_compile(&rules[i].ack, &conf->ack, conf->name,
+		    &draft->conf);
+		result = rule_compile(&rules[i], arena, conf, sources);
+		if (rules[i].by == 0 || rules[i].table_count != 0)
 			general[p->general_count++] = (uint32_t)i;
+		p->by_size |= rules[i].by_size;
+		p->by_tables |= rules[i].table_count != 0;
 	}
+	return result;
+}
+
+int
+policies_compile(struct policies **out, struct arena *arena,
+    const struct draft *draft, const struct sources *sources)
+{
+	struct policies *p = arena_alloc(arena, 1, sizeof(*p));
+	int result;
+
+	if (p == NULL)
+		return SMX_ENOMEM;
+	ack_compile(&p->defaults, &draft->defaults, "defaults", &draft->conf);
+	result = rules_compile(p, arena, draft, sources);
+	if (result == SMX_OK)
+		result = networks_compile(&p->own, &p->own_count, arena,
+		    draft->conf.own_networks, draft->conf.own_network_count);
 	if (result == SMX_OK)
 		result = map_compile(p, arena, draft);
 	if (result == SMX_OK)

@@ -22,17 +22,27 @@ struct policy_rule {
 	size_t country_count;
 	const uint32_t *asns; /* sorted */
 	size_t asn_count;
-	int authenticated; /* -1 does not matter */
+	int authenticated;     /* -1 does not matter */
+	const uint8_t *tables; /* places in sources; any of them, or a key */
+	size_t table_count;
+	uint64_t min_size;
+	uint64_t max_size; /* UINT64_MAX: none; see by_size */
+	int by_size;
 };
 
 struct policies {
 	struct smx_ack defaults;
 	struct policy_map map;
 	const struct policy_rule *rules;
-	const uint32_t *general; /* rules that name no recipient or domain */
+	const uint32_t *general; /* rules that no key of the map leads to */
 	size_t general_count;
+	const struct ip_range *own; /* networks of our own */
+	size_t own_count;
+	int by_tables; /* any rule has one */
+	int by_size;
 };
 
+/* 0: unknown, for "" and "unknown". */
 uint32_t policy_country(const char *code);
 
 #endif

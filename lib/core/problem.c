@@ -13,7 +13,8 @@
 void
 problem_report(struct problems *p, const struct smx_config_problem *problem)
 {
-	p->count++;
+	if (!problem->warning)
+		p->count++;
 	if (p->report != NULL)
 		p->report(p->ctx, problem);
 }
@@ -113,6 +114,7 @@ smx_config_problem_format(const struct smx_config_problem *problem, char *out,
 	put(&l, value);
 	if (setting[0] != '\0' || value[0] != '\0')
 		put(&l, ": ");
+	put(&l, problem->warning ? "warning: " : "");
 	put(&l, or_empty(problem->message));
 	if (accepted[0] != '\0') {
 		put(&l, "; accepted: ");

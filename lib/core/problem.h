@@ -8,7 +8,8 @@
 
 #include "core/tree.h"
 
-/* Where problems go.  Counting them decides whether a configuration is used. */
+/* Where problems go.  Counting them decides whether a configuration is used;
+ * warnings do not count. */
 struct problems {
 	smx_config_report_fn report; /* may be NULL */
 	void *ctx;

@@ -21,9 +21,14 @@ void
 engine_show_peer(struct engine *engine, size_t peer, int64_t now_ms)
 {
 	struct peer *p = &engine->peers[peer].peer;
-	enum engine_peer_state state = peer_state(p, &engine->options, now_ms);
+	enum engine_peer_state state;
 	struct log_line l;
 
+	witness_look(engine, peer, now_ms);
+	state = engine_state(engine, peer, now_ms);
+	/* Whoever takes it over stops then, and has to be told again. */
+	if (state != ENGINE_PEER_SILENT)
+		p->silent_done = 0;
 	if (state == p->shown)
 		return;
 	log_begin(&l,
@@ -46,7 +51,7 @@ engine_peer_info(const struct engine *engine, size_t peer, int64_t now_ms,
 	if (peer >= engine->options.peers)
 		return;
 	ep = &engine->peers[peer];
-	info->state = peer_state(&ep->peer, &engine->options, now_ms);
+	info->state = engine_state(engine, peer, now_ms);
 	info->heard_ago_ms = -1;
 	if (ep->peer.heard)
 		info->heard_ago_ms =
@@ -54,6 +59,7 @@ engine_peer_info(const struct engine *engine, size_t peer, int64_t now_ms,
 	info->round_trip_ms = ep->peer.round_trip_ms;
 	info->notices = notice_waiting(&ep->talk.notices);
 	info->copies = ep->copies;
+	info->drained = ep->peer.drained;
 	info->mta = ep->peer.mta;
 	info->has_epoch = peer_has_epoch(&ep->peer);
 	info->epoch = ep->peer.hello.epoch;
@@ -67,6 +73,9 @@ engine_counts(const struct engine *engine, int64_t now_ms,
 	counts->open = engine->own.count;
 	counts->accepted = engine->accepted;
 	counts->accepted_unprotected = engine->accepted_unprotected;
+	counts->accepted_short = engine->accepted_short;
+	counts->passed = engine->passed_by;
+	counts->amended = engine->amends.confirmed;
 	counts->refused = engine->refused;
 	counts->finished = engine->finished;
 	for (const struct own *o = engine->own.first; o != NULL; o = o->next) {
@@ -74,6 +83,7 @@ engine_counts(const struct engine *engine, int64_t now_ms,
 
 		counts->holding += o->state == OWN_HOLDING;
 		counts->doubtful += o->doubtful;
+		counts->short_copies += o->short_copies;
 		if (!o->unprotected)
 			continue;
 		counts->unprotected++;
@@ -88,13 +98,43 @@ open_fill(const struct engine *engine, const struct own *own, int64_t now_ms,
 {
 	memset(open, 0, sizeof(*open));
 	open->key = own->key;
-	open->queue_id = own->id;
+	open->queue_id = own_id(own);
 	open->state = own_state_name(own);
 	open->unprotected = own->unprotected;
+	open->short_copies = own->short_copies;
+	open->held = own->held;
 	open->age_ms = now_ms > own->began_ms ? now_ms - own->began_ms : 0;
-	for (size_t i = 0; i < engine->options.peers; i++)
-		if ((own->has >> i & 1) != 0 && open->holder_count < 8)
+	for (unsigned i = 0; i < own->ranks; i++)
+		open->holders[open->holder_count++] = own->rank[i];
+	/* Found after a restart: in no promised order. */
+	for (size_t i = 0; !own->ranked && i < engine->options.peers; i++)
+		if ((own->has >> i & 1) != 0 &&
+		    open->holder_count < OWN_RANKS_MAX)
 			open->holders[open->holder_count++] = i;
+}
+
+int
+engine_open_get(const struct engine *engine, const struct smx_key *key,
+    int64_t now_ms, struct engine_open *open)
+{
+	const struct own *own = own_find(&engine->own, key);
+
+	if (own == NULL)
+		return SMX_ENOTFOUND;
+	open_fill(engine, own, now_ms, open);
+	return SMX_OK;
+}
+
+size_t
+engine_open_by_id(const struct engine *engine, const char *id, int64_t now_ms,
+    struct engine_open *list, size_t max)
+{
+	size_t n = 0;
+
+	for (const struct own *o = own_first_id(&engine->own, id);
+	     o != NULL && n < max; o = own_next_id(o))
+		open_fill(engine, o, now_ms, &list[n++]);
+	return n;
 }
 
 int

@@ -175,6 +175,8 @@ check_country(const char *text, char *out)
 {
 	static const char letters[] = UPPER LOWER;
 
+	if (strcmp(text, "unknown") == 0)
+		return keep(NULL, text, out);
 	if (strlen(text) != 2 || strspn(text, letters) != 2)
 		return "this is not a country code";
 	for (size_t i = 0; i < 2; i++)

@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 
-#define NAMES_MAX     32
+#define NAMES_MAX     40
 #define MESSAGE_BYTES 128
 
 const char *
@@ -186,7 +186,7 @@ setting_read(struct reader *r, const struct setting *s, void *base,
 	/* Everything after the defaults starts from them. */
 	if (s->section == SECTION_ROOT && s->sub == SECTION_ACK)
 		r->inherit =
-		    (const struct smx_ack *)((const char *)base + s->offset);
+		    (const struct ack_conf *)((const char *)base + s->offset);
 }
 
 void

@@ -14,8 +14,8 @@
 struct reader {
 	struct arena *arena;
 	struct problems *problems;
-	const struct smx_ack *inherit; /* what SECTION_ACK starts from, or
-					* NULL: from the table's defaults */
+	const struct ack_conf *inherit; /* what SECTION_ACK starts from, or
+					 * NULL: from the table's defaults */
 };
 
 #define READ_PATH 256

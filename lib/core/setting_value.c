@@ -56,7 +56,8 @@ text_take(struct reader *r, const struct setting *s, const struct tree *node,
 
 	if (node->kind != TREE_TEXT)
 		wrong = "this is not a text in quotes";
-	else if (node->text[0] == '\0' && (s->flags & SETTING_EMPTY_OK) != 0)
+	else if (node->text[0] == '\0' && s->kind == SETTING_TEXT &&
+		 (s->flags & SETTING_EMPTY_OK) != 0)
 		return "";
 	else if (strlen(node->text) > SETTING_TEXT_MAX)
 		wrong = "the text is too long";
@@ -168,6 +169,43 @@ items_of(const struct tree *node)
 	return (struct items){ node, 1 };
 }
 
+/* "For so long this, then that." */
+static void
+trial_read(struct reader *r, const struct setting *s, void *base,
+    const struct tree *node, const char *name)
+{
+	const struct setting_word *first, *then = NULL;
+	int64_t time_ms = 0;
+
+	if (node->kind != TREE_LIST) {
+		first = word_take(r, s, node, name);
+	} else if (node->count != 3 || node->first->next->kind != TREE_TEXT ||
+		   duration_parse(node->first->next->text, &time_ms) !=
+		       SMX_OK ||
+		   time_ms < s->low || time_ms > s->high) {
+		wrong_value(r, s, node, name,
+		    "not a word, a time and a word, or the time is out of "
+		    "range");
+		return;
+	} else {
+		first = word_take(r, s, node->first, name);
+		then = word_take(r, s, node->last, name);
+		if (first == NULL || then == NULL)
+			return;
+		if (first->value != SMX_UNPROTECTED_TEMPFAIL ||
+		    then->value != SMX_UNPROTECTED_ACCEPT) {
+			wrong_value(r, s, node, name,
+			    "only \"tempfail\" can come before the time and "
+			    "only \"accept\" after it");
+			return;
+		}
+	}
+	if (first == NULL)
+		return;
+	number_set(s, base, first->value);
+	memcpy((char *)base + s->count_offset, &time_ms, sizeof(time_ms));
+}
+
 /* A list may be long: the name of an item is made when it is needed. */
 static const char *
 item_name(char out[READ_PATH], const char *name, const struct tree *node,
@@ -204,6 +242,10 @@ list_read(struct reader *r, const struct setting *s, void *base,
 	const struct tree *t = items.first;
 	const char **list;
 
+	if (items.count == 0 && (s->flags & SETTING_EMPTY_OK) != 0) {
+		list_set(s, base, NULL, 0);
+		return;
+	}
 	if (items.count == 0) {
 		wrong_value(r, s, node, name,
 		    "an empty list would never match; leave the setting out");
@@ -224,6 +266,10 @@ asn_take(const struct tree *node, uint32_t *out)
 	const char *digits = node->text;
 	uint64_t n = 0;
 
+	if (node->kind == TREE_TEXT && strcmp(digits, "unknown") == 0) {
+		*out = 0;
+		return SMX_OK;
+	}
 	if (node->kind == TREE_TEXT) {
 		if (strncmp(digits, "AS", 2) == 0)
 			digits += 2;
@@ -275,6 +321,9 @@ value_read(struct reader *r, const struct setting *s, void *base,
 	case SETTING_WORD:
 	case SETTING_CHOICE:
 		word_read(r, s, base, node, name);
+		break;
+	case SETTING_TRIAL:
+		trial_read(r, s, base, node, name);
 		break;
 	case SETTING_CHOICES:
 		choices_read(r, s, base, node, name);

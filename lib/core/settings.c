@@ -19,6 +19,8 @@
 #define GIB       ((int64_t)1 << 30)
 #define PIB       ((int64_t)1 << 50)
 
+#define COPIES_MAX 16
+
 static const struct setting_word mta_kinds[] = { { "postfix", 1, NULL },
 	{ NULL, 0, NULL } };
 static const struct setting_word store_drivers[] = { { "sqlite", 1, NULL },
@@ -39,8 +41,18 @@ static const struct setting_word ack_unprotected[] = {
 	{ "tempfail", SMX_UNPROTECTED_TEMPFAIL, NULL }, { NULL, 0, NULL }
 };
 
+static const struct setting_word ack_placements[] = { { "any", PLACEMENT_ANY,
+							  NULL },
+	{ "prefer_remote", PLACEMENT_PREFER_REMOTE, NULL },
+	{ "prefer_local", PLACEMENT_PREFER_LOCAL, NULL },
+	{ "remote_only", PLACEMENT_REMOTE_ONLY, NULL },
+	{ "local_only", PLACEMENT_LOCAL_ONLY, NULL }, { NULL, 0, NULL } };
+
 static const char a_path[] = "an absolute path";
 static const char a_path_or_none[] = "an absolute path, or \"\" for none";
+static const char a_site[] = "a word of letters, digits, '.', '_' and '-'";
+static const char a_network[] =
+    "\"192.0.2.0/24\", \"2001:db8::/32\" or an address";
 static const char an_account[] = "the name of a system account";
 
 #define FIELD(type, f)                                                         \
@@ -57,6 +69,9 @@ const struct setting settings[] = {
 	{ ROOT("node", SETTING_TEXT, node), .check = check_hostname,
 	    .flags = SETTING_REQUIRED | SETTING_RESTART,
 	    .accepted = "this host's name, as its peers know it" },
+	{ ROOT("site", SETTING_TEXT, site), .check = check_label,
+	    .flags = SETTING_RESTART | SETTING_EMPTY_OK, .preset = "",
+	    .accepted = a_site },
 	{ ROOT("user", SETTING_TEXT, user), .check = check_account,
 	    .flags = SETTING_RESTART, .preset = "shadowmx",
 	    .accepted = an_account },
@@ -88,6 +103,13 @@ const struct setting settings[] = {
 	    RANGE("1G", 4 * KIB, 4 * GIB) },
 	{ ROOT("milter.max_held", SETTING_NUMBER, milter_max_held),
 	    RANGE("1000", 1, 100000) },
+	{ .section = SECTION_ROOT,
+	    .path = "milter.own_networks",
+	    .kind = SETTING_LIST,
+	    COUNTED(conf, own_networks, own_network_count),
+	    .flags = SETTING_EMPTY_OK,
+	    .check = check_network,
+	    .accepted = a_network },
 
 	{ ROOT("mta.kind", SETTING_WORD, mta_kind), .words = mta_kinds,
 	    .flags = SETTING_RESTART, .preset = "postfix" },
@@ -106,6 +128,16 @@ const struct setting settings[] = {
 	    .preset = "127.0.0.1:10026",
 	    .accepted = "address:port, [address]:port, unix:/path, or \"\" for "
 			"no takeover" },
+	{ ROOT("mta.submit_amended", SETTING_TEXT, mta_submit_amended),
+	    .check = check_submit, .flags = SETTING_RESTART | SETTING_EMPTY_OK,
+	    .preset = "",
+	    .accepted = "address:port, [address]:port, unix:/path, or \"\" for "
+			"mta.submit" },
+	{ ROOT("mta.submit_held", SETTING_TEXT, mta_submit_held),
+	    .check = check_submit, .flags = SETTING_RESTART | SETTING_EMPTY_OK,
+	    .preset = "",
+	    .accepted = "address:port, [address]:port, unix:/path, or \"\" to "
+			"quarantine what was on hold" },
 	{ ROOT("mta.log", SETTING_TEXT, mta_log), .check = check_path,
 	    .flags = SETTING_RESTART | SETTING_EMPTY_OK, .preset = "",
 	    .accepted = a_path_or_none },
@@ -180,9 +212,15 @@ const struct setting settings[] = {
 	    .flags = SETTING_RESTART, RANGE("30s", 100, MS_DAY) },
 	{ ROOT("takeover.retry_max", SETTING_DURATION, takeover_retry_max_ms),
 	    .flags = SETTING_RESTART, RANGE("1h", 100, 5 * MS_DAY) },
+	{ ROOT("takeover.ask", SETTING_DURATION, takeover_ask_ms),
+	    .flags = SETTING_RESTART, RANGE("5s", 100, 5 * MS_MINUTE) },
 
-	{ ROOT("defaults.acknowledge", SETTING_GROUP, defaults),
-	    .sub = SECTION_ACK, .accepted = "a group: { when = ...; }" },
+	{ .section = SECTION_ROOT,
+	    .path = "defaults.acknowledge",
+	    .kind = SETTING_GROUP,
+	    FIELD(draft, defaults),
+	    .sub = SECTION_ACK,
+	    .accepted = "a group: { when = ...; }" },
 	{ .section = SECTION_ROOT,
 	    .path = "policies",
 	    .kind = SETTING_GROUPS,
@@ -218,33 +256,54 @@ const struct setting settings[] = {
 	    .path = "site",
 	    .kind = SETTING_TEXT,
 	    FIELD(conf_member, site),
-	    .flags = SETTING_EMPTY_OK,
+	    .flags = SETTING_RESTART | SETTING_EMPTY_OK,
 	    .preset = "",
 	    .check = check_label,
-	    .accepted = "a word" },
+	    .accepted = a_site },
 
 	{ .section = SECTION_ACK,
 	    .path = "when",
 	    .kind = SETTING_CHOICES,
-	    FIELD(smx_ack, when),
+	    FIELD(ack_conf, ack.when),
 	    .preset = "shadowed",
 	    .words = ack_whens },
 	{ .section = SECTION_ACK,
 	    .path = "copies",
 	    .kind = SETTING_NUMBER,
-	    FIELD(smx_ack, copies),
-	    RANGE("1", 1, 1),
-	    .beyond = "one copy on one holder is what this version supports" },
+	    FIELD(ack_conf, ack.copies),
+	    RANGE("1", 1, COPIES_MAX) },
+	{ .section = SECTION_ACK,
+	    .path = "min_copies",
+	    .kind = SETTING_NUMBER,
+	    FIELD(ack_conf, ack.min_copies),
+	    RANGE("1", 1, COPIES_MAX) },
+	{ .section = SECTION_ACK,
+	    .path = "placement",
+	    .kind = SETTING_CHOICE,
+	    FIELD(ack_conf, placement),
+	    .preset = "any",
+	    .words = ack_placements },
+	{ .section = SECTION_ACK,
+	    .path = "sites",
+	    .kind = SETTING_LIST,
+	    COUNTED(ack_conf, sites, site_count),
+	    .flags = SETTING_EMPTY_OK,
+	    .check = check_label,
+	    .accepted = "names of members' sites, or () for all" },
 	{ .section = SECTION_ACK,
 	    .path = "max_delay",
 	    .kind = SETTING_DURATION,
-	    FIELD(smx_ack, max_delay_ms),
+	    FIELD(ack_conf, ack.max_delay_ms),
 	    RANGE("10s", 100, 10 * MS_MINUTE) },
 	{ .section = SECTION_ACK,
 	    .path = "when_unprotected",
-	    .kind = SETTING_CHOICE,
-	    FIELD(smx_ack, when_unprotected),
-	    .words = ack_unprotected },
+	    .kind = SETTING_TRIAL,
+	    COUNTED(ack_conf, ack.when_unprotected, ack.tempfail_ms),
+	    .low = MS_SECOND,
+	    .high = 7 * MS_DAY,
+	    .words = ack_unprotected,
+	    .accepted = "\"accept\", \"tempfail\" or ( \"tempfail\", \"10m\", "
+			"\"accept\" ) with a time from 1s to 7d" },
 
 	{ .section = SECTION_POLICY,
 	    .path = "name",
@@ -273,6 +332,12 @@ const struct setting settings[] = {
 	    .check = check_recipient,
 	    .accepted = "\"user@domain\", \"user@\" or \"@domain\"" },
 	{ .section = SECTION_MATCH,
+	    .path = "recipient_tables",
+	    .kind = SETTING_LIST,
+	    COUNTED(policy_match, tables, table_count),
+	    .check = check_path,
+	    .accepted = "absolute paths of files with one recipient a line" },
+	{ .section = SECTION_MATCH,
 	    .path = "domains",
 	    .kind = SETTING_LIST,
 	    COUNTED(policy_match, domains, domain_count),
@@ -283,13 +348,13 @@ const struct setting settings[] = {
 	    .kind = SETTING_LIST,
 	    COUNTED(policy_match, networks, network_count),
 	    .check = check_network,
-	    .accepted = "\"192.0.2.0/24\", \"2001:db8::/32\" or an address" },
+	    .accepted = a_network },
 	{ .section = SECTION_MATCH,
 	    .path = "client_countries",
 	    .kind = SETTING_LIST,
 	    COUNTED(policy_match, countries, country_count),
 	    .check = check_country,
-	    .accepted = "two letters of ISO 3166, as \"JP\"" },
+	    .accepted = "two letters of ISO 3166, as \"JP\", or \"unknown\"" },
 	{ .section = SECTION_MATCH,
 	    .path = "client_asns",
 	    .kind = SETTING_ASNS,
@@ -297,11 +362,21 @@ const struct setting settings[] = {
 	    .low = 1,
 	    .high = UINT32_MAX,
 	    .accepted = "a number from 1 to 4294967295, above 2147483647 as "
-			"4200000000L" },
+			"4200000000L, or \"unknown\"" },
 	{ .section = SECTION_MATCH,
 	    .path = "authenticated",
 	    .kind = SETTING_FLAG,
 	    FIELD(policy_match, authenticated) },
+	{ .section = SECTION_MATCH,
+	    .path = "min_size",
+	    .kind = SETTING_SIZE,
+	    FIELD(policy_match, min_size),
+	    RANGE("0", 0, 4 * GIB) },
+	{ .section = SECTION_MATCH,
+	    .path = "max_size",
+	    .kind = SETTING_SIZE,
+	    FIELD(policy_match, max_size),
+	    RANGE("0", 0, 4 * GIB) },
 };
 
 const size_t setting_count = sizeof(settings) / sizeof(*settings);

@@ -14,7 +14,7 @@
 enum section {
 	SECTION_ROOT,   /* struct draft */
 	SECTION_MEMBER, /* struct conf_member, peers.members[] */
-	SECTION_ACK,    /* struct smx_ack, defaults.acknowledge and policies' */
+	SECTION_ACK,    /* struct ack_conf, defaults.acknowledge, policies' */
 	SECTION_POLICY, /* struct policy_conf, policies[] */
 	SECTION_MATCH   /* struct policy_match, policies[].match */
 };
@@ -29,7 +29,9 @@ enum setting_kind {
 	SETTING_SIZE,     /* int64_t, bytes */
 	SETTING_FLAG,     /* int; -1 not given */
 	SETTING_LIST,     /* const char *const * and a count */
-	SETTING_ASNS,     /* const uint32_t * and a count */
+	SETTING_ASNS,     /* const uint32_t * and a count; 0 unknown */
+	SETTING_TRIAL,    /* one word, or ( word, time, word ): an enum, and at
+			   * count_offset an int64_t of milliseconds */
 	SETTING_GROUP,    /* another section in here */
 	SETTING_GROUPS    /* an array of another section and a count */
 };
@@ -71,6 +73,8 @@ struct setting {
 struct policy_match {
 	const char *const *recipients;
 	size_t recipient_count;
+	const char *const *tables; /* files of recipients */
+	size_t table_count;
 	const char *const *domains;
 	size_t domain_count;
 	const char *const *networks;
@@ -80,17 +84,36 @@ struct policy_match {
 	const uint32_t *asns;
 	size_t asn_count;
 	int authenticated; /* -1 does not matter */
+	int64_t min_size;  /* 0 does not matter */
+	int64_t max_size;  /* 0 does not matter */
+};
+
+enum placement {
+	PLACEMENT_ANY = 1,
+	PLACEMENT_PREFER_REMOTE,
+	PLACEMENT_PREFER_LOCAL,
+	PLACEMENT_REMOTE_ONLY,
+	PLACEMENT_LOCAL_ONLY
+};
+
+/* ack.holders and ack.preferred follow from the rest; see placement.h. */
+struct ack_conf {
+	struct smx_ack ack;
+	enum placement placement;
+	const char *const *sites; /* none: all */
+	size_t site_count;
 };
 
 struct policy_conf {
 	const char *name;
 	struct policy_match match;
-	struct smx_ack ack;
+	struct ack_conf ack;
 };
 
 /* conf first: offsets in struct conf are offsets in here. */
 struct draft {
 	struct conf conf;
+	struct ack_conf defaults;
 	struct policy_conf *policies;
 	size_t policy_count;
 };

@@ -71,7 +71,9 @@ show_list(struct show *show, const struct setting *s, const void *base)
 	buf_str(&show->text, "(");
 	for (size_t i = 0; i < count && i < ITEMS_MAX; i++) {
 		buf_str(&show->text, i != 0 ? ", " : "");
-		if (s->kind == SETTING_ASNS)
+		if (s->kind == SETTING_ASNS && asns[i] == 0)
+			buf_str(&show->text, "\"unknown\"");
+		else if (s->kind == SETTING_ASNS)
 			buf_fmt(&show->text, "%" PRIu32, asns[i]);
 		else
 			buf_fmt(&show->text, "\"%s\"", texts[i]);
@@ -79,6 +81,23 @@ show_list(struct show *show, const struct setting *s, const void *base)
 	if (count > ITEMS_MAX)
 		buf_fmt(&show->text, ", and %zu more", count - ITEMS_MAX);
 	buf_str(&show->text, ")");
+}
+
+static void
+show_trial(struct show *show, const struct setting *s, const void *base)
+{
+	const char *word = setting_word(s, show->number);
+	char unit[UNITS_TEXT];
+	int64_t time_ms;
+
+	memcpy(&time_ms, (const char *)base + s->count_offset, sizeof(time_ms));
+	if (word == NULL)
+		return;
+	if (time_ms == 0)
+		buf_str(&show->text, word);
+	else
+		buf_fmt(&show->text, "(\"%s\", \"%s\", \"accept\")", word,
+		    duration_format(time_ms, unit));
 }
 
 static void
@@ -126,6 +145,10 @@ show_value(struct show *show, const struct setting *s, const void *base)
 	case SETTING_ASNS:
 		show_list(show, s, base);
 		break;
+	case SETTING_TRIAL:
+		show->number = number_get(s, base);
+		show_trial(show, s, base);
+		break;
 	case SETTING_CHOICES:
 		show->number = number_get(s, base);
 		show_words(show, s);
@@ -140,7 +163,7 @@ show_value(struct show *show, const struct setting *s, const void *base)
 static const char *
 origin_of(struct show *show, const struct tree *node)
 {
-	struct arena *arena = &show->config->arena;
+	struct arena *arena = &show->config->home->arena;
 	const char *origin;
 	struct buf b;
 
@@ -157,7 +180,7 @@ static int
 show_add(struct show *show, const struct setting *s, const char *name,
     const struct tree *node)
 {
-	struct arena *arena = &show->config->arena;
+	struct arena *arena = &show->config->home->arena;
 	struct shown *entry;
 
 	if (show->count == show->room) {

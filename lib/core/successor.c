@@ -39,8 +39,7 @@ is_due(struct engine *engine, size_t i, int64_t now_ms,
 		out->cause = ENGINE_CAUSE_EPOCH;
 		out->other_epoch = 1;
 		out->epoch = p->hello.epoch;
-	} else if (!p->silent_done &&
-		   peer_silent(p, &engine->options, now_ms)) {
+	} else if (!p->silent_done && witness_silent(engine, i, now_ms)) {
 		out->cause = ENGINE_CAUSE_SILENT;
 	} else
 		return 0;
@@ -53,13 +52,17 @@ engine_takeover_next(struct engine *engine, int64_t now_ms,
 {
 	engine_clock(engine, now_ms);
 	*wake_ms = now_ms + engine->options.heartbeat_ms;
-	for (size_t i = 0; i < engine->options.peers; i++) {
+	/* One that cannot be done yet must not hide the next peer's. */
+	for (size_t k = 0; k < engine->options.peers; k++) {
+		size_t i = (engine->cause + k) % engine->options.peers;
 		struct peer *p = &engine->peers[i].peer;
 		int64_t at = peer_silent_ms(p, &engine->options);
 
 		engine_show_peer(engine, i, now_ms);
-		if (is_due(engine, i, now_ms, out))
+		if (is_due(engine, i, now_ms, out)) {
+			engine->cause = (i + 1) % engine->options.peers;
 			return 1;
+		}
 		if (!p->silent_done && at > now_ms && at < *wake_ms)
 			*wake_ms = at;
 	}

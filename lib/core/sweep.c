@@ -60,6 +60,7 @@ adopt_own(struct engine *engine, const struct smx_listed *row, int64_t now_ms)
 	own->ended = 1;
 	own->unwatched = 1;
 	own->state = OWN_ADOPTED;
+	own->wanted = 1; /* that is not known any more */
 	own->began_ms = now_ms - (row->age_ms > 0 ? row->age_ms : 0);
 	own->looked_after = engine->token;
 	own->unclean = engine->queue.unclean != 0 &&
@@ -67,7 +68,7 @@ adopt_own(struct engine *engine, const struct smx_listed *row, int64_t now_ms)
 	own->epoch = (uint8_t)evidence_epoch(engine, &row->epoch);
 	if (own->epoch == OWN_EPOCH_OTHER)
 		own->state = OWN_LOST;
-	if (own->id[0] == '\0')
+	if (own_id(own)[0] == '\0')
 		own->doubtful = 1;
 	evidence_soon(engine, own, now_ms);
 	return own;
@@ -84,7 +85,7 @@ engine_adopt_unprotected(struct engine *engine,
 		return;
 	own = adopt_own(engine, message, now_ms);
 	if (own != NULL)
-		own->unprotected = 1;
+		copies_count(own);
 }
 
 static void
@@ -96,8 +97,8 @@ adopt(struct engine *engine, size_t peer, const struct smx_listed *row,
 
 	if (own == NULL)
 		return;
-	engine_has(engine, own, peer);
-	log_begin(&l, SMX_LOG_INFO, own->id, "adopted");
+	copies_gain(engine, own, peer, now_ms);
+	log_begin(&l, SMX_LOG_INFO, own_id(own), "adopted");
 	log_key(&l, "key", &own->key);
 	engine_log_peer(engine, &l, peer);
 	log_str(&l, "state", own_state_name(own));
@@ -112,8 +113,10 @@ listed(struct engine *engine, size_t peer, const struct smx_listed *row,
 	struct own *own = own_find(&engine->own, &row->key);
 
 	if (own != NULL) {
-		engine_has(engine, own, peer);
+		copies_gain(engine, own, peer, now_ms);
 		own->unseen &= ~(UINT32_C(1) << peer);
+		if (own->stale)
+			reading_want(engine, own, now_ms);
 		return;
 	}
 	if (row->state == SMX_ROW_HANDED)
@@ -131,14 +134,14 @@ listed(struct engine *engine, size_t peer, const struct smx_listed *row,
 
 /* The peer no longer has it, and no word of ours made it go. */
 static void
-missing(struct engine *engine, size_t peer, struct own *own)
+missing(struct engine *engine, size_t peer, struct own *own, int64_t now_ms)
 {
 	struct log_line l;
 
-	engine_has_not(engine, own, peer);
+	copies_lose(engine, own, peer, now_ms);
 	if (own->has != 0 || own->may != 0)
 		return;
-	log_begin(&l, SMX_LOG_WARNING, own->id, "copy_missing");
+	log_begin(&l, SMX_LOG_WARNING, own_id(own), "copy_missing");
 	log_key(&l, "key", &own->key);
 	engine_log_peer(engine, &l, peer);
 	log_str(&l, "state", own_state_name(own));
@@ -147,8 +150,8 @@ missing(struct engine *engine, size_t peer, struct own *own)
 	if (own->state == OWN_LOST || own->state == OWN_CORRUPT ||
 	    (own->adopted && !own->committed))
 		engine_forget(engine, own);
-	else if (own->state != OWN_HOLDING)
-		own->unprotected = 1;
+	else
+		passer_copy(engine, own, now_ms);
 }
 
 static void
@@ -162,7 +165,7 @@ sweep_end(struct engine *engine, size_t peer, int64_t now_ms)
 
 		if ((own->unseen >> peer & 1) != 0) {
 			own->unseen &= ~(UINT32_C(1) << peer);
-			missing(engine, peer, own);
+			missing(engine, peer, own, now_ms);
 		}
 		own = next;
 	}

@@ -40,6 +40,7 @@ takeover_free(struct takeover **takeover)
 	if (t == NULL)
 		return;
 	handed_free(t);
+	over_free(t);
 	free(t->out);
 	free(t);
 }
@@ -78,6 +79,7 @@ takeover_mark(struct takeover *takeover, const struct smx_key *key,
 	crash_point("takeover.mark");
 	r = s->ops->mark(s->ctx, key, change);
 	crash_point("takeover.marked");
+	takeover->claims += r == SMX_OK && from == SMX_ROW_SHADOW;
 	return r;
 }
 
@@ -92,8 +94,8 @@ is_out(const struct takeover *takeover, const struct smx_key *key)
 	return 0;
 }
 
-static void
-come_back(struct takeover *takeover, const struct smx_key *key)
+void
+takeover_come_back(struct takeover *takeover, const struct smx_key *key)
 {
 	for (size_t i = 0; i < takeover->out_count; i++)
 		if (smx_key_compare(&takeover->out[i], key) == 0) {
@@ -209,7 +211,8 @@ takeover_job_free(struct takeover_job *job)
 	job->rcpt_states = NULL;
 }
 
-/* A store that gives fewer marks than recipients, or none: the rest is open. */
+/* A mark for each recipient of the envelope as it is now, whatever the store
+ * gives: what has none is open. */
 static int
 job_states(struct takeover_job *job)
 {
@@ -217,8 +220,10 @@ job_states(struct takeover_job *job)
 	size_t have = job->rcpt_states == NULL ? 0 : strlen(job->rcpt_states);
 	char *all;
 
-	if (have >= n && job->rcpt_states != NULL)
+	if (have == n && job->rcpt_states != NULL)
 		return SMX_OK;
+	if (have > n)
+		have = n;
 	all = malloc(n + 1);
 	if (all == NULL)
 		return SMX_ENOMEM;
@@ -276,139 +281,4 @@ takeover_next(struct takeover *takeover, int64_t wall_ms,
 	takeover->out[takeover->out_count++] = job->row.key;
 	takeover_log(SMX_LOG_INFO, &job->row, "resubmit", "");
 	return SMX_OK;
-}
-
-/* ---- outcomes ---- */
-
-static int64_t
-pause_after(const struct takeover *takeover, uint32_t attempts)
-{
-	int64_t pause = takeover->options.retry_ms;
-	int64_t most = takeover->options.retry_max_ms;
-
-	while (attempts-- > 1 && pause < most)
-		pause *= 2;
-	return pause < most ? pause : most;
-}
-
-/* id: of what the own MTA took of it in this attempt, NULL nothing. */
-static void
-result_retry(struct takeover *takeover, struct takeover_job *job,
-    const char *states, const char *id, const char *why, int64_t wall_ms)
-{
-	struct smx_row_change change = { .attempts = job->row.attempts,
-		.handed_id = id,
-		.next_try_ms =
-		    wall_ms + pause_after(takeover, job->row.attempts),
-		.rcpt_states = states,
-		.reason = why };
-	int r = takeover_mark(takeover, &job->row.key, SMX_ROW_CLAIMED,
-	    HOLDER_RETRY, &change, wall_ms);
-
-	takeover_log(SMX_LOG_WARNING, &job->row,
-	    r == SMX_OK ? "retry" : "cancelled", why);
-}
-
-static void
-result_refused(struct takeover *takeover, struct takeover_job *job,
-    const char *states, const char *why, int64_t wall_ms)
-{
-	struct smx_row_change change = { .attempts = job->row.attempts,
-		.rcpt_states = states,
-		.reason = why };
-	int r = takeover_mark(takeover, &job->row.key, SMX_ROW_CLAIMED,
-	    HOLDER_REFUSE, &change, wall_ms);
-
-	takeover_log(SMX_LOG_ERR, &job->row,
-	    r == SMX_OK ? "quarantined" : "cancelled", why);
-}
-
-static void
-result_handed(struct takeover *takeover, struct takeover_job *job,
-    const struct smx_submit_result *s, const char *id, int64_t wall_ms)
-{
-	struct smx_row_change change = { .attempts = job->row.attempts,
-		.rcpt_states = s->rcpt_states,
-		.handed_id = id,
-		.reason = s->text };
-	int r = takeover_mark(takeover, &job->row.key, SMX_ROW_CLAIMED,
-	    HOLDER_HAND, &change, wall_ms);
-
-	if (id != NULL)
-		memcpy(job->row.handed_id, s->queue_id,
-		    sizeof(job->row.handed_id));
-	job->row.handed_id[SMX_QUEUE_ID_MAX] = '\0';
-	if (r == SMX_OK)
-		handed_follow(takeover, &job->row.key, job->row.handed_id);
-	takeover_log(r == SMX_OK ? SMX_LOG_NOTICE : SMX_LOG_WARNING, &job->row,
-	    r == SMX_OK ? "handed" : "handed_late",
-	    r == SMX_OK ? s->text : smx_errname(r));
-}
-
-/*
- * The own MTA took the conversation to its end: what of each recipient?  An
- * attempt in which nothing was taken leaves the id of an earlier one.  Without
- * any id the end cannot be followed, and a refusal must not wait for it.
- */
-static void
-result_ok(struct takeover *takeover, struct takeover_job *job,
-    const struct smx_submit_result *s, int64_t wall_ms)
-{
-	const char *id = s->queue_id[0] == '\0' ? NULL : s->queue_id;
-	int followed = id != NULL || job->row.handed_id[0] != '\0';
-
-	if (s->rcpt_states == NULL ||
-	    strchr(s->rcpt_states, SMX_RCPT_OPEN) != NULL)
-		result_retry(takeover, job, s->rcpt_states, id, s->text,
-		    wall_ms);
-	else if (strchr(s->rcpt_states, SMX_RCPT_HANDED) != NULL &&
-		 (followed || strchr(s->rcpt_states, SMX_RCPT_REFUSED) == NULL))
-		result_handed(takeover, job, s, id, wall_ms);
-	else
-		result_refused(takeover, job, s->rcpt_states, s->text, wall_ms);
-}
-
-void
-takeover_result(struct takeover *takeover, struct takeover_job *job, int result,
-    const struct smx_submit_result *submitted, int64_t wall_ms)
-{
-	const char *why = submitted == NULL || submitted->text[0] == '\0'
-			      ? smx_strerror(result)
-			      : submitted->text;
-
-	come_back(takeover, &job->row.key);
-	switch (result) {
-	case SMX_OK:
-		if (submitted != NULL) {
-			result_ok(takeover, job, submitted, wall_ms);
-			break;
-		}
-		result_retry(takeover, job, NULL, NULL, why, wall_ms);
-		break;
-	case SMX_EREFUSED:
-	case SMX_ECORRUPT:
-		result_refused(takeover, job, NULL, why, wall_ms);
-		break;
-	case SMX_EUNSURE:
-		takeover_log(SMX_LOG_WARNING, &job->row, "may_repeat", why);
-		result_retry(takeover, job, NULL, NULL, why, wall_ms);
-		break;
-	default:
-		result_retry(takeover, job, NULL, NULL, why, wall_ms);
-		break;
-	}
-	takeover_job_free(job);
-}
-
-void
-takeover_give_back(struct takeover *takeover, struct takeover_job *job,
-    int64_t wall_ms)
-{
-	struct smx_row_change change = { .attempts = job->row.attempts - 1,
-		.next_try_ms = wall_ms };
-
-	come_back(takeover, &job->row.key);
-	(void)takeover_mark(takeover, &job->row.key, SMX_ROW_CLAIMED,
-	    HOLDER_RETRY, &change, wall_ms);
-	takeover_job_free(job);
 }

@@ -10,6 +10,8 @@
 #include <shadowmx/submit.h>
 
 #include "core/engine.h"
+#include "core/gate.h"
+#include "core/heirs.h"
 
 /*
  * From a shadow to the own MTA's queue and to its end:
@@ -33,19 +35,43 @@ struct takeover_options {
 	struct smx_store *store;
 	int64_t retry_ms; /* first back-off, doubles */
 	int64_t retry_max_ms;
-	unsigned max_crashes; /* 3 */
-	size_t parallel;      /* jobs out at a time */
-	size_t page;          /* rows claimed per step: 100 */
+	unsigned max_crashes;    /* 3 */
+	size_t parallel;         /* jobs out at a time */
+	size_t page;             /* rows per step: 100 */
+	struct gate_world world; /* who else may have a copy; lent */
 };
 
 int takeover_new(struct takeover **out,
     const struct takeover_options *options) SMX_MUST_USE;
 void takeover_free(struct takeover **takeover);
 
-/* Claim up to a page of this primary's shadows as engine_takeover_next asked.
- * Returns how many were claimed; 0: all are. */
+/* The next page of the gate's round: rows in state SHADOW of this primary that
+ * its cause concerns.  Returns how many, or a negative error; gate->ended after
+ * the last. */
+int takeover_page(struct takeover *takeover, const char *primary,
+    struct gate *gate, struct gate_row *rows, size_t max);
+/* Claim these, unless their primary or another member was faster.  heirs (room
+ * for count): those that were claimed.  Returns how many, or a negative error
+ * when not all could be written. */
 int takeover_claim(struct takeover *takeover, const char *primary,
-    const struct engine_takeover *why, int64_t wall_ms);
+    enum engine_cause cause, const struct gate_row *rows, size_t count,
+    struct heir *heirs, int64_t wall_ms);
+/* Rows claimed since the start, by whatever call. */
+uint64_t takeover_claims(const struct takeover *takeover);
+
+/* Rows that this host answers for, in key order after *after, which moves: the
+ * other members have to hear it.  Fewer than max: the end. */
+int takeover_heirs(struct takeover *takeover, struct smx_key *after,
+    struct heir *heirs, size_t max);
+/* Rows that are over but for the members that hold them for this host; once
+ * for each before _over_done. */
+size_t takeover_over_next(struct takeover *takeover, int64_t now_ms,
+    struct heir *heirs, size_t max);
+/* What came of it: free ones go, the others are due again after pause_ms. */
+void takeover_over_done(struct takeover *takeover, const struct heir *heirs,
+    size_t count, int64_t pause_ms, int64_t now_ms);
+/* Rows that wait for such members. */
+size_t takeover_over_count(const struct takeover *takeover);
 
 struct takeover_job {
 	struct smx_row row;
@@ -57,6 +83,8 @@ struct takeover_job {
  * SMX_ENOTFOUND: none until *wake_ms (wall clock). */
 int takeover_next(struct takeover *takeover, int64_t wall_ms,
     struct takeover_job *job, int64_t *wake_ms);
+/* Is it to go into the own MTA's hold queue? */
+int takeover_job_is_held(const struct takeover_job *job);
 /*
  * What became of it; result as smx_submit_ops.submit gives it.  Frees the job's
  * members.  A message of which some recipients were refused is quarantined for
@@ -86,8 +114,19 @@ int takeover_received(const struct smx_row *row,
     const struct smx_envelope *envelope, const char *node, int64_t wall_ms,
     char *out, size_t size);
 
-/* Put quarantined rows back to CLAIMED (operator). */
+/* Put quarantined rows back to CLAIMED (operator).  One that its primary had on
+ * hold is held no more: a person has decided. */
 int takeover_release(struct takeover *takeover, const struct smx_key *key,
+    int64_t wall_ms);
+/* Claim one shadow (operator).  SMX_ESTATE: it is none any more. */
+int takeover_resubmit(struct takeover *takeover, const struct smx_key *key,
+    int64_t wall_ms);
+/* Finish a row (operator); members that hold it for this host hear it first,
+ * unless it is said of one that already waits for that. */
+int takeover_forget(struct takeover *takeover, const struct smx_key *key,
+    int64_t wall_ms);
+/* A claimed row that waits for its next attempt: now. */
+int takeover_hasten(struct takeover *takeover, const struct smx_key *key,
     int64_t wall_ms);
 
 #endif

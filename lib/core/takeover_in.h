@@ -20,8 +20,20 @@
  */
 #define ATTEMPT_OUT(crashes) (-(int64_t)(crashes))
 
+/*
+ * In place of a queue id: nothing of this row is in the own queue, or no more.
+ * It is over, and only the members that hold it for this host have to hear it.
+ */
+#define HANDED_OVER HOLDER_OVER_ID
+
+/*
+ * What the reason of a row begins with that a person has released: from then on
+ * it is not held, whatever its primary had said.
+ */
+#define RELEASED "released by the operator"
+
 struct handed {
-	struct idnode by_id;
+	struct idnode by_id; /* not of those that are over */
 	struct handed *prev, *next;
 	struct smx_key key;
 	char id[SMX_QUEUE_ID_MAX + 1];
@@ -31,21 +43,37 @@ struct handed {
 };
 
 #define HANDED_IDS_MAX 256
+#define HANDED_MAX     100000
 
 struct takeover {
 	struct takeover_options options;
 	struct smx_key *out; /* jobs that are out */
 	size_t out_count;
 
+	uint64_t claims;
+
 	struct idmap ids;
 	struct handed *first;
+	struct handed *over;
+	size_t over_count;
+	int64_t over_look_ms; /* when the store is looked through for more */
+	int64_t over_due_ms;  /* when those that wait are due again */
 	int loaded;
+	int unfollowed; /* more rows than can be followed */
 	int64_t now_ms; /* of the last takeover_verify_next */
 	uint64_t token;
 	char verify[HANDED_IDS_MAX][SMX_QUEUE_ID_MAX + 1];
 };
 
 void handed_free(struct takeover *takeover);
+/* over.c */
+void over_follow(struct takeover *takeover, const struct smx_key *key,
+    int64_t due_ms);
+void over_free(struct takeover *takeover);
+/* This row has come to its end: it goes, or waits for those that hold it for
+ * this host. */
+int over_end(struct takeover *takeover, const struct smx_row *row,
+    int64_t wall_ms);
 void handed_follow(struct takeover *takeover, const struct smx_key *key,
     const char *id);
 /* Move a row as the table says; SMX_ESTATE when it may not. */
@@ -55,6 +83,8 @@ int takeover_mark(struct takeover *takeover, const struct smx_key *key,
 /* Envelope and marks of job->row; freed by takeover_job_free. */
 int takeover_job_load(struct takeover *takeover, struct takeover_job *job);
 void takeover_job_free(struct takeover_job *job);
+/* The job's row may be given out again. */
+void takeover_come_back(struct takeover *takeover, const struct smx_key *key);
 void takeover_log(enum smx_level level, const struct smx_row *row,
     const char *event, const char *why);
 

@@ -20,11 +20,14 @@ wire_put_ehlo(struct buf *b, const char *node, const struct smx_hello *hello)
 int
 wire_put_shadow(struct buf *b, const struct smx_shadow *shadow)
 {
+	const char *holders = shadow->holders != NULL ? shadow->holders : "";
 	size_t id = strlen(shadow->queue_id);
 	char key[SMX_KEY_TEXT], epoch[SMX_EPOCH_TEXT];
 	char digest[2 * SMX_DIGEST_BYTES + 1];
 
-	if (id > WIRE_QUEUE_ID_MAX || strpbrk(shadow->queue_id, "\r\n") != NULL)
+	if (id > WIRE_QUEUE_ID_MAX ||
+	    strpbrk(shadow->queue_id, "\r\n") != NULL ||
+	    wire_holders_check(holders) != SMX_OK)
 		return SMX_EINVAL;
 	smx_key_format(&shadow->key, key);
 	smx_epoch_format(&shadow->epoch, epoch);
@@ -38,10 +41,59 @@ wire_put_shadow(struct buf *b, const struct smx_shadow *shadow)
 		buf_str(b, " QUEUE=");
 		xtext_put(b, shadow->queue_id, id);
 	}
+	if (holders[0] != '\0') {
+		buf_str(b, " HOLDERS=");
+		wire_holders_put(b, holders);
+	}
 	buf_str(b, "\r\n");
 	buf_add(b, shadow->envelope, shadow->envelope_len);
 	buf_fmt(b, "BDAT %" PRIu64 " LAST\r\n", shadow->content->size);
 	return buf_error(b);
+}
+
+static int
+amendment_check(const struct smx_amendment *m, size_t *bytes)
+{
+	if (m->version == 0 || m->held < -1 || m->held > 1 ||
+	    (m->holders != NULL && wire_holders_check(m->holders) != SMX_OK))
+		return SMX_EINVAL;
+	if (m->envelope == NULL)
+		return SMX_OK;
+	if (m->envelope_len == 0 || m->recipients == 0)
+		return SMX_EINVAL;
+	if (m->envelope_len > SMX_AMEND_BYTES_MAX - *bytes ||
+	    m->recipients > WIRE_RECIPIENTS_MAX)
+		return SMX_ELIMIT;
+	*bytes += m->envelope_len;
+	return SMX_OK;
+}
+
+int
+wire_request_check(const struct smx_request *request)
+{
+	size_t max =
+	    request->kind == SMX_REQ_AMEND ? SMX_AMEND_MAX : SMX_REQ_KEYS_MAX;
+	size_t bytes = 0;
+	int error = SMX_OK;
+
+	if (request->kind < SMX_REQ_BEAT || request->kind > SMX_REQ_SEEN)
+		return SMX_EINVAL;
+	if (request->count > max || request->limit > SMX_REQ_KEYS_MAX)
+		return SMX_ELIMIT;
+	if (request->kind >= SMX_REQ_ASK &&
+	    (request->node == NULL || wire_node_check(request->node) != SMX_OK))
+		return SMX_EINVAL;
+	if (request->kind == SMX_REQ_AMEND)
+		for (size_t i = 0; error == SMX_OK && i < request->count; i++)
+			error =
+			    amendment_check(&request->amendments[i], &bytes);
+	return error;
+}
+
+unsigned
+wire_request_minor(const struct smx_request *request)
+{
+	return request->kind >= SMX_REQ_AMEND ? 1 : 0;
 }
 
 static void
@@ -49,7 +101,12 @@ put_keys(struct buf *b, const char *verb, const struct smx_request *request)
 {
 	char key[SMX_KEY_TEXT];
 
-	buf_fmt(b, "%s %zu\r\n", verb, request->count);
+	buf_fmt(b, "%s %zu", verb, request->count);
+	if (request->kind >= SMX_REQ_ASK) {
+		buf_str(b, " NODE=");
+		xtext_put(b, request->node, strlen(request->node));
+	}
+	buf_str(b, "\r\n");
 	for (size_t i = 0; i < request->count; i++) {
 		smx_key_format(&request->keys[i], key);
 		buf_str(b, key);
@@ -57,35 +114,67 @@ put_keys(struct buf *b, const char *verb, const struct smx_request *request)
 	}
 }
 
-int
-wire_put_request(struct buf *b, const struct smx_request *request)
+static void
+put_amendment(struct buf *b, const struct smx_amendment *m)
 {
 	char key[SMX_KEY_TEXT];
 
-	if (request->count > SMX_REQ_KEYS_MAX ||
-	    request->limit > SMX_REQ_KEYS_MAX)
-		return SMX_ELIMIT;
+	smx_key_format(&m->key, key);
+	buf_fmt(b, "%s VERSION=%" PRIu64, key, m->version);
+	if (m->holders != NULL) {
+		buf_str(b, " HOLDERS=");
+		wire_holders_put(b, m->holders);
+	}
+	if (m->held >= 0)
+		buf_fmt(b, " HELD=%d", m->held);
+	if (m->envelope != NULL)
+		buf_fmt(b, " ENVELOPE=%zu RCPTS=%zu", m->envelope_len,
+		    m->recipients);
+	buf_str(b, "\r\n");
+	if (m->envelope != NULL)
+		buf_add(b, m->envelope, m->envelope_len);
+}
+
+int
+wire_put_request(struct buf *b, const struct smx_request *request)
+{
+	static const char *const verbs[] = { [SMX_REQ_BEAT] = "BEAT",
+		[SMX_REQ_DISCARD] = "DISCARD",
+		[SMX_REQ_ABORT] = "ABORT",
+		[SMX_REQ_QUERY] = "QUERY",
+		[SMX_REQ_LIST] = "LIST",
+		[SMX_REQ_AMEND] = "AMEND",
+		[SMX_REQ_ASK] = "ASK",
+		[SMX_REQ_CLAIM] = "CLAIM",
+		[SMX_REQ_SEEN] = "SEEN" };
+	char key[SMX_KEY_TEXT];
+	int error = wire_request_check(request);
+
+	if (error != SMX_OK)
+		return error;
 	switch (request->kind) {
 	case SMX_REQ_BEAT:
 		buf_str(b, "BEAT");
 		wire_put_beat_params(b, &request->beat);
 		buf_str(b, "\r\n");
 		break;
-	case SMX_REQ_DISCARD:
-		put_keys(b, "DISCARD", request);
-		break;
-	case SMX_REQ_ABORT:
-		put_keys(b, "ABORT", request);
-		break;
-	case SMX_REQ_QUERY:
-		put_keys(b, "QUERY", request);
-		break;
 	case SMX_REQ_LIST:
 		smx_key_format(&request->after, key);
 		buf_fmt(b, "LIST AFTER=%s MAX=%zu\r\n", key, request->limit);
 		break;
+	case SMX_REQ_AMEND:
+		buf_fmt(b, "AMEND %zu\r\n", request->count);
+		for (size_t i = 0; i < request->count; i++)
+			put_amendment(b, &request->amendments[i]);
+		break;
+	case SMX_REQ_SEEN:
+		buf_str(b, "SEEN NODE=");
+		xtext_put(b, request->node, strlen(request->node));
+		buf_str(b, "\r\n");
+		break;
 	default:
-		return SMX_EINVAL;
+		put_keys(b, verbs[request->kind], request);
+		break;
 	}
 	return buf_error(b);
 }
@@ -139,13 +228,12 @@ static void
 put_answers(struct buf *b, const struct smx_request *request,
     const struct smx_reply *reply)
 {
-	static const char letters[] = "uofl";
-
 	buf_fmt(b, "%d ANSWERS=", WIRE_DONE);
 	for (size_t i = 0; i < request->count; i++) {
-		unsigned a = (unsigned)reply->answers[i];
+		char letter =
+		    wire_answer_letter(request->kind, reply->answers[i]);
 
-		buf_add(b, &letters[a < 4 ? a : 0], 1);
+		buf_add(b, &letter, 1);
 	}
 	buf_str(b, "\r\n");
 }
@@ -161,7 +249,16 @@ wire_put_reply(struct buf *b, const struct smx_request *request,
 		buf_str(b, "\r\n");
 		break;
 	case SMX_REQ_QUERY:
+	case SMX_REQ_ASK:
+	case SMX_REQ_CLAIM:
 		put_answers(b, request, reply);
+		break;
+	case SMX_REQ_SEEN:
+		if (reply->ago_ms < 0)
+			buf_fmt(b, "%d AGO=never\r\n", WIRE_DONE);
+		else
+			buf_fmt(b, "%d AGO=%" PRId64 "\r\n", WIRE_DONE,
+			    reply->ago_ms);
 		break;
 	case SMX_REQ_LIST:
 		for (size_t i = 0; i < reply->count && i < request->limit; i++)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <shadowmx/link.h>
+#include <shadowmx/store.h>
 
 #include "base/buf.h"
 
@@ -15,13 +16,14 @@
  */
 #define WIRE_ALPN           "shadowmx/1"
 #define WIRE_MAJOR          1
-#define WIRE_MINOR          0
+#define WIRE_MINOR          1
 #define WIRE_LINE_MAX       4096 /* of a command, CRLF included */
 #define WIRE_REPLY_LINE_MAX 2000 /* of a reply, CRLF included */
 #define WIRE_NODE_MAX       255
 #define WIRE_QUEUE_ID_MAX   63
 #define WIRE_RECIPIENTS_MAX 50000
 #define WIRE_UNKNOWN_MAX    10 /* verbs nobody knows, then it is over */
+#define WIRE_HOLDERS_MAX    16 /* names in a ranked set */
 
 /* Reply codes.  Each outcome has its own; wire_text.c has the table. */
 enum wire_code {
@@ -73,6 +75,22 @@ void wire_put_beat_params(struct buf *b, const struct smx_beat *beat);
 int wire_beat_params(const char *text, size_t len, struct smx_beat *beat);
 /* SMX_EINVAL for a name that cannot stand in a line. */
 int wire_node_check(const char *node);
+int wire_node_take(const struct wire_param *param,
+    char node[WIRE_NODE_MAX + 1]);
+/* A ranked set as struct smx_shadow has it; "" is one.  SMX_EINVAL unless each
+ * of its names can be said, none twice, and there are not too many. */
+int wire_holders_check(const char *holders);
+void wire_holders_put(struct buf *b, const char *holders);
+/* Not there: "". */
+int wire_holders_take(const struct wire_param *param,
+    char holders[SMX_HOLDERS_MAX + 1]);
+
+/* Is it answered with a letter for each key?  Which letter is which answer;
+ * SMX_EPROTO for one that this request is not answered with. */
+int wire_request_answers(const struct smx_request *request);
+char wire_answer_letter(enum smx_request_kind kind, enum smx_answer answer);
+int wire_answer_take(enum smx_request_kind kind, char letter,
+    enum smx_answer *answer);
 
 /* ---- what the client writes; errors stick in the buffer ---- */
 
@@ -81,7 +99,13 @@ void wire_put_ehlo(struct buf *b, const char *node,
 /* SHADOW, envelope and BDAT line: all but the content.  SMX_EINVAL when the
  * shadow cannot be said (queue id). */
 int wire_put_shadow(struct buf *b, const struct smx_shadow *shadow);
+/* SMX_ELIMIT and SMX_EINVAL: cannot be said. */
+int wire_request_check(const struct smx_request *request);
 int wire_put_request(struct buf *b, const struct smx_request *request);
+/* The minor version in which the verb came. */
+unsigned wire_request_minor(const struct smx_request *request);
+/* The envelope of an amendment, which has no CLIENT line: is it one? */
+int wire_amend_check(const char *envelope, size_t len, size_t recipients);
 
 /* ---- what the server writes ---- */
 
@@ -119,7 +143,19 @@ enum wire_server_state {
 	WIRE_AT_BDAT,
 	WIRE_AT_CONTENT,
 	WIRE_AT_KEYS,
+	WIRE_AT_AMEND,          /* a line of AMEND */
+	WIRE_AT_AMEND_ENVELOPE, /* the bytes that it announced */
 	WIRE_AT_END
+};
+
+/* An AMEND that is being read.  Texts move while they grow, hence offsets. */
+struct wire_amend {
+	struct smx_amendment *list;
+	struct wire_amend_at *at;
+	size_t count, left;
+	size_t bytes; /* of envelopes, announced so far */
+	size_t envelope_left;
+	struct buf text;
 };
 
 struct wire_server {
@@ -131,6 +167,7 @@ struct wire_server {
 	uint64_t content_left;
 	struct smx_key *keys;
 	size_t keys_left;
+	struct wire_amend amend;
 	unsigned unknown;
 
 	/* What an event tells; lent until the next call. */
@@ -144,6 +181,8 @@ struct wire_server {
 
 	char queue_id[WIRE_QUEUE_ID_MAX + 1];
 	uint8_t digest[SMX_DIGEST_BYTES];
+	char holders[SMX_HOLDERS_MAX + 1];
+	char node[WIRE_NODE_MAX + 1];
 };
 
 void wire_server_init(struct wire_server *w, const struct wire_limits *limits);
@@ -183,7 +222,7 @@ enum wire_reply_event wire_client_next(struct wire_client *w, const char **p,
 /* Lines of good replies, each SMX_OK or SMX_EPROTO. */
 int wire_greeting_line(const char *text, size_t len);
 int wire_ehlo_line(const char *text, size_t len, struct smx_hello *hello,
-    struct wire_limits *limits);
+    struct wire_limits *limits, unsigned *minor);
 /* A line of the reply to request; last: it is the final one. */
 int wire_reply_line(const struct smx_request *request, const char *text,
     size_t len, int last, struct smx_reply *reply);

@@ -85,7 +85,7 @@ word_length(const char *text, size_t len)
 
 /* "1.x" of the same major. */
 static int
-version_check(const char *text, size_t len)
+version_take(const char *text, size_t len, unsigned *out)
 {
 	const char *dot = len == 0 ? NULL : memchr(text, '.', len);
 	uint64_t major, minor;
@@ -97,6 +97,7 @@ version_check(const char *text, size_t len)
 		&minor) != SMX_OK ||
 	    major != WIRE_MAJOR)
 		return SMX_EPROTO;
+	*out = (unsigned)minor;
 	return SMX_OK;
 }
 
@@ -105,6 +106,7 @@ wire_greeting_line(const char *text, size_t len)
 {
 	static const char ours[] = " shadowmx ";
 	size_t n = word_length(text, len);
+	unsigned minor;
 
 	text += n;
 	len -= n;
@@ -113,12 +115,12 @@ wire_greeting_line(const char *text, size_t len)
 		return SMX_EPROTO;
 	text += sizeof(ours) - 1;
 	len -= sizeof(ours) - 1;
-	return version_check(text, word_length(text, len));
+	return version_take(text, word_length(text, len), &minor);
 }
 
 int
 wire_ehlo_line(const char *text, size_t len, struct smx_hello *hello,
-    struct wire_limits *limits)
+    struct wire_limits *limits, unsigned *minor)
 {
 	struct wire_param p[] = { { .name = "VERSION" },
 		{ .name = "INCARNATION" }, { .name = "EPOCH" },
@@ -128,7 +130,7 @@ wire_ehlo_line(const char *text, size_t len, struct smx_hello *hello,
 
 	if (n == 0 || wire_params(text + n, len - n, p, 6) != SMX_OK ||
 	    p[0].value == NULL ||
-	    version_check(p[0].value, p[0].len) != SMX_OK ||
+	    version_take(p[0].value, p[0].len, minor) != SMX_OK ||
 	    wire_hello_params(&p[1], &p[2], &p[3], hello) != SMX_OK ||
 	    wire_param_number(&p[4], UINT64_MAX, &limits->max_content) !=
 		SMX_OK ||
@@ -185,19 +187,31 @@ listed_line(const char *text, size_t len, struct smx_listed *row)
 }
 
 static int
-answers_take(const struct wire_param *p, size_t count, enum smx_answer *answers)
+answers_take(const struct wire_param *p, const struct smx_request *request,
+    enum smx_answer *answers)
 {
-	static const char letters[] = "uofl";
-
-	if (p->value == NULL || p->len != count)
+	if (p->value == NULL || p->len != request->count)
 		return SMX_EPROTO;
-	for (size_t i = 0; i < count; i++) {
-		const char *at = memchr(letters, p->value[i], 4);
-
-		if (at == NULL)
+	for (size_t i = 0; i < p->len; i++)
+		if (wire_answer_take(request->kind, p->value[i], &answers[i]) !=
+		    SMX_OK)
 			return SMX_EPROTO;
-		answers[i] = (enum smx_answer)(at - letters);
+	return SMX_OK;
+}
+
+static int
+ago_take(const struct wire_param *p, int64_t *ago_ms)
+{
+	uint64_t n;
+
+	if (p->value != NULL && p->len == 5 &&
+	    memcmp(p->value, "never", 5) == 0) {
+		*ago_ms = -1;
+		return SMX_OK;
 	}
+	if (wire_param_number(p, INT64_MAX, &n) != SMX_OK)
+		return SMX_EPROTO;
+	*ago_ms = (int64_t)n;
 	return SMX_OK;
 }
 
@@ -208,15 +222,17 @@ last_line(const struct smx_request *request, const char *text, size_t len,
     struct smx_reply *reply)
 {
 	struct wire_param p[] = { { .name = "FOREIGN" }, { .name = "COUNT" },
-		{ .name = "ANSWERS" } };
+		{ .name = "ANSWERS" }, { .name = "AGO" } };
 	uint64_t n;
 
 	if (request->kind == SMX_REQ_BEAT)
 		return wire_beat_params(text, len, &reply->beat);
-	if (wire_params(text, len, p, 3) != SMX_OK)
+	if (wire_params(text, len, p, 4) != SMX_OK)
 		return SMX_EPROTO;
-	if (request->kind == SMX_REQ_QUERY)
-		return answers_take(&p[2], request->count, reply->answers);
+	if (wire_request_answers(request))
+		return answers_take(&p[2], request, reply->answers);
+	if (request->kind == SMX_REQ_SEEN)
+		return ago_take(&p[3], &reply->ago_ms);
 	if (request->kind == SMX_REQ_LIST) {
 		if (wire_param_number(&p[1], request->limit, &n) != SMX_OK ||
 		    n != reply->count)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "config.h"
-#include "core/wire.h"
+#include "core/wire_in.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +13,11 @@
  *	START --EHLO--> COMMAND --SHADOW--> ENVELOPE --> BDAT --> CONTENT
  *	                 |   ^                                       |
  *	   DISCARD ABORT |   | last key                              |
- *	   QUERY         v   |                                       |
+ *	   QUERY ...     v   |                                       |
  *	                KEYS-+                COMMAND <--last byte---+
+ *
+ *	COMMAND --AMEND--> AMEND <--its line, its bytes--> AMEND_ENVELOPE
+ *	   ^----last one-----+
  *
  * Any mistake leads to END: after one, nobody knows where the next command
  * begins, and a byte of content must never be taken for a command.  Only a
@@ -41,6 +44,7 @@ wire_server_free(struct wire_server *w)
 	buf_free(&w->envelope);
 	free(w->keys);
 	w->keys = NULL;
+	wire_amend_free(&w->amend);
 }
 
 int
@@ -49,18 +53,13 @@ wire_server_quiet(const struct wire_server *w)
 	return w->state == WIRE_AT_COMMAND && w->line.len == 0;
 }
 
-static enum wire_event
-bad(struct wire_server *w, int code)
+enum wire_event
+wire_bad(struct wire_server *w, int code)
 {
 	w->state = WIRE_AT_END;
 	w->code = code;
 	return WIRE_EV_BAD;
 }
-
-struct words {
-	const char *p; /* what follows the verb, with its leading space */
-	size_t len;
-};
 
 static enum wire_event
 take_ehlo(struct wire_server *w, struct words words)
@@ -72,20 +71,20 @@ take_ehlo(struct wire_server *w, struct words words)
 	uint64_t major;
 
 	if (w->state != WIRE_AT_START)
-		return bad(w, WIRE_SEQUENCE);
+		return wire_bad(w, WIRE_SEQUENCE);
 	/* The node's name is for people: it has no '=' and is passed over. */
 	if (wire_params(words.p, words.len, p, 4) != SMX_OK ||
 	    p[0].value == NULL ||
 	    (dot = memchr(p[0].value, '.', p[0].len)) == NULL ||
 	    number_parse(p[0].value, (size_t)(dot - p[0].value), UINT32_MAX,
 		&major) != SMX_OK)
-		return bad(w, WIRE_SYNTAX);
+		return wire_bad(w, WIRE_SYNTAX);
 	if (major != WIRE_MAJOR)
-		return bad(w, WIRE_VERSION);
+		return wire_bad(w, WIRE_VERSION);
 	w->has_hello = p[1].value != NULL;
 	if (w->has_hello &&
 	    wire_hello_params(&p[1], &p[2], &p[3], &w->hello) != SMX_OK)
-		return bad(w, WIRE_SYNTAX);
+		return wire_bad(w, WIRE_SYNTAX);
 	w->state = WIRE_AT_COMMAND;
 	return WIRE_EV_HELLO;
 }
@@ -115,11 +114,11 @@ shadow_params(struct wire_server *w, const char *text, size_t len)
 {
 	struct wire_param p[] = { { .name = "SIZE" }, { .name = "ENVELOPE" },
 		{ .name = "RCPTS" }, { .name = "DIGEST" }, { .name = "EPOCH" },
-		{ .name = "QUEUE" } };
+		{ .name = "QUEUE" }, { .name = "HOLDERS" } };
 	struct smx_shadow_announced *s = &w->shadow;
 	uint64_t envelope, rcpts;
 
-	if (wire_params(text, len, p, 6) != SMX_OK ||
+	if (wire_params(text, len, p, 7) != SMX_OK ||
 	    wire_param_number(&p[0], UINT64_MAX, &s->size) != SMX_OK ||
 	    wire_param_number(&p[1], UINT64_MAX, &envelope) != SMX_OK ||
 	    wire_param_number(&p[2], UINT64_MAX, &rcpts) != SMX_OK ||
@@ -128,7 +127,8 @@ shadow_params(struct wire_server *w, const char *text, size_t len)
 		SMX_OK ||
 	    p[4].value == NULL ||
 	    smx_epoch_parse(p[4].value, p[4].len, &s->epoch) != SMX_OK ||
-	    queue_id_take(w, &p[5]) != SMX_OK)
+	    queue_id_take(w, &p[5]) != SMX_OK ||
+	    wire_holders_take(&p[6], w->holders) != SMX_OK)
 		return WIRE_SYNTAX;
 	if (s->size > w->limits.max_content ||
 	    envelope > w->limits.max_envelope || rcpts > WIRE_RECIPIENTS_MAX)
@@ -137,6 +137,7 @@ shadow_params(struct wire_server *w, const char *text, size_t len)
 	s->recipients = (size_t)rcpts;
 	s->queue_id = w->queue_id;
 	s->digest = w->digest;
+	s->holders = w->holders;
 	return 0;
 }
 
@@ -149,10 +150,10 @@ take_shadow(struct wire_server *w, struct words words)
 	memset(&w->shadow, 0, sizeof(w->shadow));
 	if (words.len < key + 1 || words.p[0] != ' ' ||
 	    smx_key_parse(words.p + 1, key, &w->shadow.key) != SMX_OK)
-		return bad(w, WIRE_SYNTAX);
+		return wire_bad(w, WIRE_SYNTAX);
 	code = shadow_params(w, words.p + 1 + key, words.len - 1 - key);
 	if (code != 0)
-		return bad(w, code);
+		return wire_bad(w, code);
 	if (w->envelope.size > KEEP_BYTES)
 		buf_free(&w->envelope);
 	buf_clear(&w->envelope);
@@ -161,59 +162,9 @@ take_shadow(struct wire_server *w, struct words words)
 	return WIRE_MORE;
 }
 
-static enum wire_event
-take_keys(struct wire_server *w, struct words words, enum smx_request_kind kind)
-{
-	uint64_t count;
-
-	if (words.len < 2 || words.p[0] != ' ' ||
-	    number_parse(words.p + 1, words.len - 1, UINT64_MAX, &count) !=
-		SMX_OK)
-		return bad(w, WIRE_SYNTAX);
-	if (count > SMX_REQ_KEYS_MAX)
-		return bad(w, WIRE_LIMIT);
-	free(w->keys);
-	w->keys = calloc((size_t)count + 1, sizeof(*w->keys));
-	if (w->keys == NULL)
-		return bad(w, WIRE_LATER);
-	w->request.kind = kind;
-	w->request.keys = w->keys;
-	w->keys_left = (size_t)count;
-	if (count == 0)
-		return WIRE_EV_REQUEST;
-	w->state = WIRE_AT_KEYS;
-	return WIRE_MORE;
-}
-
-static enum wire_event
-take_beat(struct wire_server *w, struct words words)
-{
-	if (wire_beat_params(words.p, words.len, &w->request.beat) != SMX_OK)
-		return bad(w, WIRE_SYNTAX);
-	w->request.kind = SMX_REQ_BEAT;
-	return WIRE_EV_REQUEST;
-}
-
-static enum wire_event
-take_list(struct wire_server *w, struct words words)
-{
-	struct wire_param p[] = { { .name = "AFTER" }, { .name = "MAX" } };
-	uint64_t limit;
-
-	if (wire_params(words.p, words.len, p, 2) != SMX_OK ||
-	    p[0].value == NULL ||
-	    smx_key_parse(p[0].value, p[0].len, &w->request.after) != SMX_OK ||
-	    wire_param_number(&p[1], UINT64_MAX, &limit) != SMX_OK)
-		return bad(w, WIRE_SYNTAX);
-	if (limit > SMX_REQ_KEYS_MAX)
-		return bad(w, WIRE_LIMIT);
-	w->request.kind = SMX_REQ_LIST;
-	w->request.limit = (size_t)limit;
-	return WIRE_EV_REQUEST;
-}
-
-static int
-verb_is(const char *line, size_t len, const char *verb, struct words *words)
+int
+wire_verb_is(const char *line, size_t len, const char *verb,
+    struct words *words)
 {
 	size_t n = strlen(verb);
 
@@ -228,35 +179,27 @@ verb_is(const char *line, size_t len, const char *verb, struct words *words)
 static enum wire_event
 take_command(struct wire_server *w, const char *line, size_t len)
 {
+	enum wire_event event;
 	struct words words;
 
 	memset(&w->request, 0, sizeof(w->request));
-	if (verb_is(line, len, "EHLO", &words))
+	if (wire_verb_is(line, len, "EHLO", &words))
 		return take_ehlo(w, words);
-	if (verb_is(line, len, "QUIT", &words)) {
+	if (wire_verb_is(line, len, "QUIT", &words)) {
 		w->state = WIRE_AT_END;
 		w->code = WIRE_SEQUENCE;
 		return WIRE_EV_QUIT;
 	}
 	if (w->state == WIRE_AT_START)
-		return bad(w, WIRE_SEQUENCE);
-	if (verb_is(line, len, "SHADOW", &words))
+		return wire_bad(w, WIRE_SEQUENCE);
+	if (wire_verb_is(line, len, "SHADOW", &words))
 		return take_shadow(w, words);
-	if (verb_is(line, len, "DISCARD", &words))
-		return take_keys(w, words, SMX_REQ_DISCARD);
-	if (verb_is(line, len, "ABORT", &words))
-		return take_keys(w, words, SMX_REQ_ABORT);
-	if (verb_is(line, len, "QUERY", &words))
-		return take_keys(w, words, SMX_REQ_QUERY);
-	if (verb_is(line, len, "LIST", &words))
-		return take_list(w, words);
-	if (verb_is(line, len, "BEAT", &words))
-		return take_beat(w, words);
-	if (verb_is(line, len, "NOOP", &words))
+	if (wire_verb_is(line, len, "NOOP", &words))
 		return WIRE_EV_NOOP;
-	if (++w->unknown > WIRE_UNKNOWN_MAX)
-		return bad(w, WIRE_VERB);
-	return WIRE_EV_UNKNOWN;
+	event = wire_take_request(w, line, len);
+	if (event == WIRE_EV_UNKNOWN && ++w->unknown > WIRE_UNKNOWN_MAX)
+		return wire_bad(w, WIRE_VERB);
+	return event;
 }
 
 static enum wire_event
@@ -266,28 +209,16 @@ take_bdat(struct wire_server *w, const char *line, size_t len)
 	struct words words;
 	uint64_t size;
 
-	if (!verb_is(line, len, "BDAT", &words) ||
+	if (!wire_verb_is(line, len, "BDAT", &words) ||
 	    words.len < sizeof(last) + 1 ||
 	    memcmp(words.p + words.len - 5, last, 5) != 0 ||
 	    number_parse(words.p + 1, words.len - 6, UINT64_MAX, &size) !=
 		SMX_OK ||
 	    size != w->shadow.size)
-		return bad(w, WIRE_SYNTAX);
+		return wire_bad(w, WIRE_SYNTAX);
 	w->content_left = size;
 	w->state = WIRE_AT_CONTENT;
 	return WIRE_EV_SHADOW;
-}
-
-static enum wire_event
-take_key(struct wire_server *w, const char *line, size_t len)
-{
-	if (smx_key_parse(line, len, &w->keys[w->request.count]) != SMX_OK)
-		return bad(w, WIRE_SYNTAX);
-	w->request.count++;
-	if (--w->keys_left != 0)
-		return WIRE_MORE;
-	w->state = WIRE_AT_COMMAND;
-	return WIRE_EV_REQUEST;
 }
 
 /* A whole line with its LF. */
@@ -295,15 +226,17 @@ static enum wire_event
 take_line(struct wire_server *w, const char *line, size_t len)
 {
 	if (len > WIRE_LINE_MAX)
-		return bad(w, WIRE_LIMIT);
+		return wire_bad(w, WIRE_LIMIT);
 	if (len < 2 || line[len - 2] != '\r')
-		return bad(w, WIRE_SYNTAX);
+		return wire_bad(w, WIRE_SYNTAX);
 	len -= 2;
 	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			return bad(w, WIRE_SYNTAX);
+			return wire_bad(w, WIRE_SYNTAX);
 	if (w->state == WIRE_AT_KEYS)
-		return take_key(w, line, len);
+		return wire_take_key(w, line, len);
+	if (w->state == WIRE_AT_AMEND)
+		return wire_amend_line(w, line, len);
 	if (w->state == WIRE_AT_BDAT)
 		return take_bdat(w, line, len);
 	return take_command(w, line, len);
@@ -322,8 +255,9 @@ next_line(struct wire_server *w, const char **p, size_t *left)
 	if (lf != NULL && w->line.len == 0)
 		return take_line(w, line, len);
 	if (buf_add(&w->line, line, len) != SMX_OK)
-		return bad(w, buf_error(&w->line) == SMX_ELIMIT ? WIRE_LIMIT
-								: WIRE_LATER);
+		return wire_bad(w, buf_error(&w->line) == SMX_ELIMIT
+				       ? WIRE_LIMIT
+				       : WIRE_LATER);
 	if (lf == NULL)
 		return WIRE_MORE;
 	event = take_line(w, w->line.data, w->line.len);
@@ -339,7 +273,7 @@ next_envelope(struct wire_server *w, const char **p, size_t *left)
 	int error;
 
 	if (buf_add(&w->envelope, *p, n) != SMX_OK)
-		return bad(w, WIRE_LATER);
+		return wire_bad(w, WIRE_LATER);
 	*p += n;
 	*left -= n;
 	w->envelope_left -= n;
@@ -348,7 +282,8 @@ next_envelope(struct wire_server *w, const char **p, size_t *left)
 	error = envelope_check(w->envelope.data, w->envelope.len,
 	    WIRE_RECIPIENTS_MAX, &recipients);
 	if (error != SMX_OK || recipients != w->shadow.recipients)
-		return bad(w, error == SMX_ELIMIT ? WIRE_LIMIT : WIRE_SYNTAX);
+		return wire_bad(w,
+		    error == SMX_ELIMIT ? WIRE_LIMIT : WIRE_SYNTAX);
 	w->shadow.envelope = w->envelope.data;
 	w->state = WIRE_AT_BDAT;
 	return WIRE_MORE;
@@ -380,6 +315,9 @@ wire_server_next(struct wire_server *w, const char **p, size_t *left)
 {
 	enum wire_event event;
 
+	/* The last request is answered: what it brought is large. */
+	if (w->state == WIRE_AT_COMMAND || w->state == WIRE_AT_END)
+		wire_amend_free(&w->amend);
 	do {
 		if (w->state == WIRE_AT_END)
 			return WIRE_EV_BAD;
@@ -389,6 +327,8 @@ wire_server_next(struct wire_server *w, const char **p, size_t *left)
 			return WIRE_MORE;
 		else if (w->state == WIRE_AT_ENVELOPE)
 			event = next_envelope(w, p, left);
+		else if (w->state == WIRE_AT_AMEND_ENVELOPE)
+			event = wire_amend_bytes(w, p, left);
 		else
 			event = next_line(w, p, left);
 	} while (event == WIRE_MORE && *left != 0);

@@ -185,15 +185,42 @@ wire_beat_params(const char *text, size_t len, struct smx_beat *beat)
 	return SMX_OK;
 }
 
-int
-wire_node_check(const char *node)
-{
-	size_t len = strlen(node);
+/* In the order of enum smx_answer. */
+static const char letters[] = "uoflnrstyd";
 
-	if (len == 0 || len > WIRE_NODE_MAX)
-		return SMX_EINVAL;
-	for (size_t i = 0; i < len; i++)
-		if (node[i] <= 0x20 || node[i] >= 0x7f || node[i] == '=')
-			return SMX_EINVAL;
+int
+wire_request_answers(const struct smx_request *request)
+{
+	return request->kind == SMX_REQ_QUERY || request->kind == SMX_REQ_ASK ||
+	       request->kind == SMX_REQ_CLAIM;
+}
+
+/* A primary knows of ends, a holder of copies. */
+static int
+answer_fits(enum smx_request_kind kind, size_t answer)
+{
+	if (answer == SMX_ANSWER_UNKNOWN)
+		return 1;
+	return (kind == SMX_REQ_QUERY) == (answer < SMX_ANSWER_NONE);
+}
+
+char
+wire_answer_letter(enum smx_request_kind kind, enum smx_answer answer)
+{
+	if ((unsigned)answer >= sizeof(letters) - 1 ||
+	    !answer_fits(kind, answer))
+		return letters[SMX_ANSWER_UNKNOWN];
+	return letters[answer];
+}
+
+int
+wire_answer_take(enum smx_request_kind kind, char letter,
+    enum smx_answer *answer)
+{
+	const char *at = memchr(letters, letter, sizeof(letters) - 1);
+
+	if (at == NULL || !answer_fits(kind, (size_t)(at - letters)))
+		return SMX_EPROTO;
+	*answer = (enum smx_answer)(at - letters);
 	return SMX_OK;
 }

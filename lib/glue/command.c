@@ -8,9 +8,6 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/key.h"
-#include "base/log.h"
-#include "core/holder.h"
 #include "glue/node_impl.h"
 
 /*
@@ -37,23 +34,37 @@ command_fail(struct command *c, int rc, const char *text, const char *word)
 	return rc;
 }
 
+uint64_t *
+command_sole(struct smx_engine *node)
+{
+	uint64_t *sole = calloc(node->peers + 1, sizeof(*sole));
+
+	if (sole == NULL)
+		return NULL;
+	engine_sole(node_enter(node), sole);
+	node_leave(node);
+	return sole;
+}
+
 static int
 command_peer_list(struct command *c)
 {
 	struct smx_engine *node = c->node;
 	const struct conf *conf = config_conf(node->first_config);
+	uint64_t *sole = command_sole(node);
 	struct buf b;
-	int rc = SMX_OK;
+	int rc = sole == NULL ? SMX_ENOMEM : SMX_OK;
 
 	buf_init(&b, 0);
 	for (size_t i = 0; rc == SMX_OK && i < node->peers; i++) {
 		json_open(&b);
-		command_peer(node, i, &b);
+		command_peer(node, i, sole[i], &b);
 		json_str(&b, "address", conf->members[i].address);
 		json_close(&b);
 		rc = command_line(c, &b);
 	}
 	buf_free(&b);
+	free(sole);
 	return rc;
 }
 
@@ -83,50 +94,6 @@ command_takeover(struct command *c)
 	return rc;
 }
 
-static int
-forget(struct command *c, const struct smx_key *key)
-{
-	struct smx_store *store = c->node->ports.store;
-	struct smx_row row;
-	struct log_line l;
-	size_t foreign;
-	int rc;
-
-	rc = store->ops->get(store->ctx, key, &row);
-	if (rc != SMX_OK)
-		return command_fail(c, rc, "no such shadow here", c->word[2]);
-	rc = store->ops->drop(store->ctx, NULL, key, 1, &foreign);
-	log_begin(&l, SMX_LOG_WARNING, row.queue_id, "forgotten");
-	log_key(&l, "key", key);
-	log_str(&l, "primary", row.primary);
-	log_str(&l, "state", smx_row_state_name(row.state));
-	log_err(&l, "result", rc);
-	log_end(&l);
-	return rc;
-}
-
-static int
-command_queue_change(struct command *c)
-{
-	struct smx_key key;
-	int rc;
-
-	if (c->words != 3 ||
-	    smx_key_parse(c->word[2], strlen(c->word[2]), &key) != SMX_OK)
-		return command_fail(c, SMX_EINVAL,
-		    "a key is 32 hex digits, '-', 16", "");
-	if (strcmp(c->word[1], "forget") == 0)
-		return forget(c, &key);
-	pthread_mutex_lock(&c->node->takeover_lock);
-	rc = takeover_release(c->node->takeover, &key, clock_wall_ms());
-	pthread_mutex_unlock(&c->node->takeover_lock);
-	node_kick(c->node);
-	if (rc == SMX_ENOTFOUND || rc == SMX_ESTATE)
-		return command_fail(c, rc,
-		    "no quarantined message with this key", c->word[2]);
-	return rc;
-}
-
 static const struct {
 	const char *first;
 	const char *second; /* NULL: any */
@@ -134,12 +101,17 @@ static const struct {
 } commands[] = {
 	{ "status", NULL, command_status },
 	{ "peer", "list", command_peer_list },
+	{ "peer", "drain", command_peer_drain },
+	{ "peer", "undrain", command_peer_drain },
 	{ "queue", "list", command_queue_list },
 	{ "queue", "show", command_queue_show },
 	{ "queue", "cat", command_queue_cat },
-	{ "queue", "forget", command_queue_change },
-	{ "queue", "release", command_queue_change },
+	{ "queue", "forget", command_queue_order },
+	{ "queue", "release", command_queue_order },
+	{ "queue", "resubmit", command_queue_order },
 	{ "takeover", NULL, command_takeover },
+	{ "drain", NULL, command_drain },
+	{ "undrain", NULL, command_drain },
 };
 
 /* Cut text into words in place; SMX_ELIMIT when there are too many. */
@@ -149,40 +121,69 @@ split(char *text, struct command *c)
 	char *p = text;
 
 	for (;;) {
+		const char *word;
+
 		while (*p == ' ' || *p == '\t')
 			*p++ = '\0';
 		if (*p == '\0')
 			return SMX_OK;
 		if (c->words == COMMAND_WORDS)
 			return SMX_ELIMIT;
-		c->word[c->words++] = p;
+		word = p;
 		while (*p != '\0' && *p != ' ' && *p != '\t')
 			p++;
+		if (*p != '\0')
+			*p++ = '\0';
+		if (strcmp(word, COMMAND_YES) == 0)
+			c->yes = 1;
+		else
+			c->word[c->words++] = word;
 	}
+}
+
+static int
+run_words(struct command *c)
+{
+	const size_t count = sizeof(commands) / sizeof(*commands);
+
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(commands[i].first, c->word[0]) == 0 &&
+		    (commands[i].second == NULL ||
+			(c->words > 1 &&
+			    strcmp(commands[i].second, c->word[1]) == 0)))
+			return commands[i].run(c);
+	return command_fail(c, SMX_EINVAL, "unknown command", c->word[0]);
+}
+
+int
+command_run(struct smx_engine *node, int64_t uid, const char *text,
+    smx_line_fn line, void *line_ctx, char *why, size_t why_size)
+{
+	struct command c = { .node = node,
+		.uid = uid,
+		.line = line,
+		.line_ctx = line_ctx,
+		.why = why,
+		.why_size = why_size };
+	char words[COMMAND_BYTES + 1];
+	int rc;
+
+	if (why != NULL && why_size != 0)
+		why[0] = '\0';
+	if (text_copy(words, sizeof(words), text))
+		return command_fail(&c, SMX_ELIMIT,
+		    "a command has 4096 bytes at most", "");
+	rc = split(words, &c);
+	if (rc != SMX_OK)
+		return command_fail(&c, rc, "too many words in a command", "");
+	if (c.words == 0)
+		return command_fail(&c, SMX_EINVAL, "not a command", "");
+	return run_words(&c);
 }
 
 int
 smx_engine_command(struct smx_engine *engine, const char *command,
     smx_line_fn line, void *line_ctx, char *why, size_t why_size)
 {
-	struct command c = { .node = engine,
-		.line = line,
-		.line_ctx = line_ctx,
-		.why = why,
-		.why_size = why_size };
-	char text[1024];
-	const size_t count = sizeof(commands) / sizeof(*commands);
-
-	if (why != NULL && why_size != 0)
-		why[0] = '\0';
-	if (text_copy(text, sizeof(text), command) ||
-	    split(text, &c) != SMX_OK || c.words == 0)
-		return command_fail(&c, SMX_EINVAL, "not a command", "");
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(commands[i].first, c.word[0]) == 0 &&
-		    (commands[i].second == NULL ||
-			(c.words > 1 &&
-			    strcmp(commands[i].second, c.word[1]) == 0)))
-			return commands[i].run(&c);
-	return command_fail(&c, SMX_EINVAL, "unknown command", c.word[0]);
+	return command_run(engine, -1, command, line, line_ctx, why, why_size);
 }

@@ -2,11 +2,13 @@
 #include "config.h"
 #include "glue/command.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/key.h"
+#include "core/holder.h"
 #include "glue/node_impl.h"
 
 /* Both sides of the queue: shadows kept here for others (role holder), and own
@@ -14,11 +16,28 @@
 #define PAGE      200
 #define CAT_BYTES 3072 /* content per line, a multiple of three */
 
+/* Names with one space between. */
+static void
+list_words(struct buf *b, const char *text)
+{
+	while (*text != '\0') {
+		size_t len = strcspn(text, " ");
+		char word[SMX_NAME_MAX + 1];
+
+		snprintf(word, sizeof(word), "%.*s", (int)len, text);
+		json_item(b, word);
+		text += len;
+		text += strspn(text, " ");
+	}
+}
+
 static void
 row_members(struct buf *b, const struct smx_row *row)
 {
 	char key[SMX_KEY_TEXT];
 	int64_t age = clock_wall_ms() - row->stored_ms;
+	int over = row->state == SMX_ROW_HANDED &&
+		   strcmp(row->handed_id, HOLDER_OVER_ID) == 0;
 
 	smx_key_format(&row->key, key);
 	json_str(b, "role", "holder");
@@ -30,8 +49,14 @@ row_members(struct buf *b, const struct smx_row *row)
 	json_num(b, "recipients", (long long)row->recipients);
 	json_num(b, "age_ms", age < 0 ? 0 : age);
 	json_num(b, "attempts", row->attempts);
-	json_str(b, "handed_id", row->handed_id);
+	json_bool(b, "over", over);
+	json_str(b, "handed_id", over ? "" : row->handed_id);
 	json_str(b, "reason", row->reason);
+	json_bool(b, "held", row->held);
+	json_bool(b, "amended", row->amended);
+	json_list(b, "holders");
+	list_words(b, row->holders);
+	json_end(b);
 }
 
 struct page {
@@ -82,107 +107,50 @@ list_rows(struct command *c, unsigned states, const char *primary)
 	return rc;
 }
 
-struct own_list {
-	struct smx_engine *node;
-	struct buf lines; /* with line breaks; sent outside the lock */
-};
-
 static int
-keep_own(void *ctx, const struct engine_open *open)
+state_bit(const char *word, unsigned *states)
 {
-	struct own_list *list = ctx;
-	struct buf *b = &list->lines;
-	char key[SMX_KEY_TEXT];
-
-	smx_key_format(&open->key, key);
-	buf_str(b, "{");
-	json_str(b, "role", "primary");
-	json_str(b, "key", key);
-	json_str(b, "queue_id", open->queue_id);
-	json_str(b, "state", open->state);
-	json_bool(b, "unprotected", open->unprotected);
-	json_num(b, "age_ms", open->age_ms);
-	json_list(b, "holders");
-	for (size_t i = 0; i < open->holder_count; i++)
-		json_item(b, node_peer_name(list->node, open->holders[i]));
-	json_end(b);
-	buf_str(b, "}\n");
-	return buf_error(b);
+	for (int s = SMX_ROW_SHADOW; s <= SMX_ROW_QUARANTINED; s++)
+		if (strcmp(word, smx_row_state_name((enum smx_row_state)s)) ==
+		    0) {
+			*states |= 1u << s;
+			return 1;
+		}
+	return 0;
 }
 
-static int
-list_own(struct command *c)
-{
-	struct own_list list = { .node = c->node };
-	char *p, *end;
-	int rc;
-
-	buf_init(&list.lines, 0);
-	rc = engine_each_open(node_enter(c->node), node_now_ms(), keep_own,
-	    &list);
-	node_leave(c->node);
-	p = list.lines.data;
-	while (rc == SMX_OK && p != NULL && *p != '\0') {
-		end = strchr(p, '\n');
-		if (c->line(c->line_ctx, p, (size_t)(end - p)) != 0)
-			rc = SMX_ECLOSED;
-		p = end + 1;
-	}
-	buf_free(&list.lines);
-	return rc;
-}
-
-/* queue list [shadow|claimed|handed|quarantined|own] [PEER] */
+/* queue list [shadow|claimed|handed|quarantined|own]... [PEER|primary=NAME] */
 int
 command_queue_list(struct command *c)
 {
+	static const char named[] = "primary=";
 	const char *primary = NULL;
 	unsigned states = 0;
-	int only_own = 0;
+	int own = 0;
 	size_t peer;
 	int rc = SMX_OK;
 
 	for (size_t w = 2; w < c->words; w++) {
-		int known = strcmp(c->word[w], "own") == 0;
+		const char *word = c->word[w];
 
-		only_own |= known;
-		for (int s = SMX_ROW_SHADOW; s <= SMX_ROW_QUARANTINED; s++)
-			if (strcmp(c->word[w],
-				smx_row_state_name((enum smx_row_state)s)) ==
-			    0) {
-				states |= 1u << s;
-				known = 1;
-			}
-		if (known)
-			continue;
-		if (node_peer_find(c->node, c->word[w], &peer) != SMX_OK)
+		if (strcmp(word, "own") == 0)
+			own = 1;
+		else if (strncmp(word, named, sizeof(named) - 1) == 0)
+			/* Also a host that is no member any more. */
+			primary = word + sizeof(named) - 1;
+		else if (node_peer_find(c->node, word, &peer) == SMX_OK)
+			primary = node_peer_name(c->node, peer);
+		else if (!state_bit(word, &states))
 			return command_fail(c, SMX_EINVAL,
 			    "neither a state (shadow, claimed, handed, "
 			    "quarantined, own) nor a member",
-			    c->word[w]);
-		primary = node_peer_name(c->node, peer);
+			    word);
 	}
-	if (!only_own)
+	if (!own || states != 0 || primary != NULL)
 		rc = list_rows(c, states, primary);
-	if (rc == SMX_OK && (only_own || (states == 0 && primary == NULL)))
-		rc = list_own(c);
+	if (rc == SMX_OK && (own || (states == 0 && primary == NULL)))
+		rc = command_own_list(c);
 	return rc;
-}
-
-static int
-find(struct command *c, struct smx_key *key, struct smx_row *row)
-{
-	struct smx_store *store = c->node->ports.store;
-	int rc;
-
-	if (c->words != 3 ||
-	    smx_key_parse(c->word[2], strlen(c->word[2]), key) != SMX_OK)
-		return command_fail(c, SMX_EINVAL,
-		    "a key is 32 hex digits, '-', 16 hex digits", "");
-	rc = store->ops->get(store->ctx, key, row);
-	if (rc != SMX_OK)
-		return command_fail(c, rc, "no such shadow here", c->word[2]);
-	return SMX_OK;
 }
 
 static void
@@ -206,32 +174,40 @@ envelope_members(struct buf *b, const struct smx_envelope *e,
 	json_end(b);
 }
 
-int
-command_queue_show(struct command *c)
+/* The whole story: what queue list tells, the envelope, and the times. */
+static int
+show_row(struct command *c, const struct smx_row *row)
 {
 	struct smx_store *store = c->node->ports.store;
+	int64_t now = clock_wall_ms();
 	struct smx_envelope *e = NULL;
-	struct smx_key key;
-	struct smx_row row;
-	struct buf b;
+	char epoch[SMX_EPOCH_TEXT];
 	char *text, *states;
+	struct buf b;
 	size_t len;
 	int rc;
 
-	rc = find(c, &key, &row);
-	if (rc != SMX_OK)
-		return rc;
-	rc = store->ops->envelope(store->ctx, &key, &text, &len, &states);
+	rc = store->ops->envelope(store->ctx, &row->key, &text, &len, &states);
 	if (rc != SMX_OK)
 		return command_fail(c, rc, "the envelope cannot be read", "");
-	rc = smx_envelope_decode(text, len, row.recipients, &e);
+	rc = smx_envelope_decode(text, len, row->recipients, &e);
+	smx_epoch_format(&row->epoch, epoch);
 	buf_init(&b, 0);
 	json_open(&b);
-	row_members(&b, &row);
+	row_members(&b, row);
+	json_num(&b, "state_age_ms",
+	    now < row->state_ms ? 0 : now - row->state_ms);
+	json_num(&b, "version", (long long)row->version);
+	json_str(&b, "epoch", epoch);
+	if (row->state == SMX_ROW_CLAIMED) {
+		json_bool(&b, "trying", row->next_try_ms < 0);
+		json_num(&b, "next_try_in_ms",
+		    row->next_try_ms > now ? row->next_try_ms - now : 0);
+	}
 	if (rc == SMX_OK)
 		envelope_members(&b, e,
-		    states != NULL && strlen(states) == row.recipients ? states
-								       : NULL);
+		    states != NULL && strlen(states) == row->recipients ? states
+									: NULL);
 	json_close(&b);
 	rc = command_line(c, &b);
 	buf_free(&b);
@@ -239,6 +215,32 @@ command_queue_show(struct command *c)
 	free(text);
 	free(states);
 	return rc;
+}
+
+static int
+get_row(struct command *c, const struct found *found, struct smx_row *row)
+{
+	struct smx_store *store = c->node->ports.store;
+	int rc = store->ops->get(store->ctx, &found->key, row);
+
+	return rc == SMX_OK
+		   ? rc
+		   : command_fail(c, rc, "it has just ended", c->word[2]);
+}
+
+int
+command_queue_show(struct command *c)
+{
+	struct found found;
+	struct smx_row row;
+	int rc = command_find_one(c, &found);
+
+	if (rc != SMX_OK)
+		return rc;
+	if (found.own)
+		return command_own_show(c, &found.key);
+	rc = get_row(c, &found, &row);
+	return rc == SMX_OK ? show_row(c, &row) : rc;
 }
 
 static void
@@ -261,30 +263,20 @@ base64(struct buf *b, const uint8_t *p, size_t len)
 	}
 }
 
-int
-command_queue_cat(struct command *c)
+static int
+send_content(struct command *c, const struct smx_content *content)
 {
-	struct smx_store *store = c->node->ports.store;
-	struct smx_content content;
-	struct smx_key key;
-	struct smx_row row;
 	uint8_t part[CAT_BYTES];
 	struct buf b;
-	int rc;
+	int rc = SMX_OK;
 
-	rc = find(c, &key, &row);
-	if (rc != SMX_OK)
-		return rc;
-	rc = store->ops->open(store->ctx, &key, &content);
-	if (rc != SMX_OK)
-		return command_fail(c, rc, "the content cannot be read", "");
 	buf_init(&b, 0);
-	for (uint64_t at = 0; rc == SMX_OK && at < content.size;) {
+	for (uint64_t at = 0; rc == SMX_OK && at < content->size;) {
 		size_t n = sizeof(part);
 
-		if (n > content.size - at)
-			n = (size_t)(content.size - at);
-		rc = content.read(content.ctx, at, part, n);
+		if (n > content->size - at)
+			n = (size_t)(content->size - at);
+		rc = content->read(content->ctx, at, part, n);
 		if (rc != SMX_OK)
 			break;
 		buf_str(&b, "{\"content\":\"");
@@ -294,6 +286,28 @@ command_queue_cat(struct command *c)
 		at += n;
 	}
 	buf_free(&b);
+	return rc;
+}
+
+int
+command_queue_cat(struct command *c)
+{
+	struct smx_store *store = c->node->ports.store;
+	struct smx_content content;
+	struct found found;
+	int rc = command_find_one(c, &found);
+
+	if (rc != SMX_OK)
+		return rc;
+	if (found.own)
+		return command_fail(c, SMX_ENOTFOUND,
+		    "an own message of this host: its MTA has it, see "
+		    "postcat(1)",
+		    c->word[2]);
+	rc = store->ops->open(store->ctx, &found.key, &content);
+	if (rc != SMX_OK)
+		return command_fail(c, rc, "the content cannot be read", "");
+	rc = send_content(c, &content);
 	store->ops->close_content(store->ctx, &content);
 	return rc;
 }

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "glue/command.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <shadowmx/shadowmx.h>
@@ -23,8 +24,24 @@ mta_word(enum smx_mta_health health)
 	return "unknown";
 }
 
-int
-command_peer(struct smx_engine *node, size_t peer, struct buf *b)
+static unsigned
+look_at(const struct engine_peer_info *info)
+{
+	unsigned look = 0;
+
+	if (info->drained)
+		look |= LOOK_PEER_DRAINED;
+	if (info->state == ENGINE_PEER_SILENT)
+		look |= LOOK_PEER_DOWN;
+	else if (info->state == ENGINE_PEER_QUIET)
+		look |= LOOK_PEER;
+	if (info->mta == SMX_MTA_DOWN)
+		look |= LOOK_PEER_MTA;
+	return look;
+}
+
+unsigned
+command_peer(struct smx_engine *node, size_t peer, uint64_t sole, struct buf *b)
 {
 	struct engine_peer_info info;
 	char epoch[SMX_EPOCH_TEXT] = "";
@@ -35,14 +52,15 @@ command_peer(struct smx_engine *node, size_t peer, struct buf *b)
 		smx_epoch_format(&info.epoch, epoch);
 	json_str(b, "name", node_peer_name(node, peer));
 	json_str(b, "state", engine_peer_state_name(info.state));
+	json_bool(b, "drained", info.drained);
 	json_num(b, "heard_ago_ms", info.heard_ago_ms);
 	json_num(b, "round_trip_ms", info.round_trip_ms);
 	json_str(b, "mta", mta_word(info.mta));
 	json_num(b, "copies", (long long)info.copies);
+	json_num(b, "sole", (long long)sole);
 	json_num(b, "notices", (long long)info.notices);
 	json_str(b, "epoch", epoch);
-	return info.state == ENGINE_PEER_SILENT ||
-	       info.state == ENGINE_PEER_QUIET || info.mta == SMX_MTA_DOWN;
+	return look_at(&info);
 }
 
 static void
@@ -52,10 +70,14 @@ own(struct buf *b, const struct engine_counts *n)
 	json_num(b, "open", (long long)n->open);
 	json_num(b, "holding", (long long)n->holding);
 	json_num(b, "unprotected", (long long)n->unprotected);
+	json_num(b, "short", (long long)n->short_copies);
 	json_num(b, "unprotected_oldest_ms", n->unprotected_oldest_ms);
 	json_num(b, "doubtful", (long long)n->doubtful);
 	json_num(b, "accepted", (long long)n->accepted);
 	json_num(b, "accepted_unprotected", (long long)n->accepted_unprotected);
+	json_num(b, "accepted_short", (long long)n->accepted_short);
+	json_num(b, "passed", (long long)n->passed);
+	json_num(b, "amended", (long long)n->amended);
 	json_num(b, "refused", (long long)n->refused);
 	json_num(b, "finished", (long long)n->finished);
 	json_close(b);
@@ -94,68 +116,117 @@ histogram(struct buf *b, const uint64_t *counts)
 	json_end(b);
 }
 
-static int
+static unsigned
 peers(struct smx_engine *node, struct buf *b)
 {
-	int bad = 0;
+	uint64_t *sole = command_sole(node);
+	unsigned look = 0;
 
 	json_list(b, "peers");
-	for (size_t i = 0; i < node->peers; i++) {
+	for (size_t i = 0; sole != NULL && i < node->peers; i++) {
 		buf_str(b, i == 0 ? "{" : ",{");
-		bad |= command_peer(node, i, b);
+		look |= command_peer(node, i, sole[i], b);
 		json_close(b);
 	}
 	json_end(b);
-	return bad;
+	free(sole);
+	return look;
 }
 
-/* Why a person should look; the same words as in the manual. */
+struct picture {
+	struct engine_counts own;
+	struct smx_store_stats store;
+	uint64_t held[NODE_BUCKETS];
+	uint64_t orphans;
+	enum smx_mta_health mta;
+	unsigned look; /* of the peers */
+	int draining;
+};
+
+/*
+ * Why a person should look, in two lists: "critical" needs an operator, as a
+ * line of the log with that level does, "warning" may need one.  Both together
+ * are "attention".  The same words as in the manual.
+ */
+struct reason {
+	int critical;
+	int here;
+	const char *word;
+};
+
+#define REASONS 12
+
 static void
-attention(struct buf *b, const struct engine_counts *n,
-    const struct smx_store_stats *s, uint64_t orphans, int peer_bad,
-    enum smx_mta_health mta)
+find_reasons(const struct picture *p, struct reason out[REASONS])
 {
+	const struct reason all[REASONS] = {
+		{ 1, p->store.rows[SMX_ROW_QUARANTINED] != 0, "quarantined" },
+		{ 1, p->orphans != 0, "orphaned" },
+		{ 1, (p->look & LOOK_PEER_DOWN) != 0, "peer_silent" },
+		{ 1, (p->look & LOOK_PEER_MTA) != 0, "peer_mta" },
+		{ 1, p->mta == SMX_MTA_DOWN, "mta" },
+		{ 0, p->own.unprotected != 0, "unprotected" },
+		{ 0, p->own.doubtful != 0, "doubtful" },
+		{ 0, p->own.short_copies != 0, "short" },
+		{ 0, p->store.rows[SMX_ROW_CLAIMED] != 0, "claimed" },
+		{ 0, (p->look & LOOK_PEER) != 0, "peer" },
+		{ 0, (p->look & LOOK_PEER_DRAINED) != 0, "peer_drained" },
+		{ 0, p->draining, "draining" },
+	};
+
+	memcpy(out, all, sizeof(all));
+}
+
+static void
+attention(struct buf *b, const struct picture *p)
+{
+	struct reason reasons[REASONS];
+
+	find_reasons(p, reasons);
+	for (int critical = 1; critical >= 0; critical--) {
+		json_list(b, critical ? "critical" : "warning");
+		for (size_t i = 0; i < REASONS; i++)
+			if (reasons[i].here && reasons[i].critical == critical)
+				json_item(b, reasons[i].word);
+		json_end(b);
+	}
 	json_list(b, "attention");
-	if (n->unprotected != 0)
-		json_item(b, "unprotected");
-	if (n->doubtful != 0)
-		json_item(b, "doubtful");
-	if (s->rows[SMX_ROW_CLAIMED] != 0)
-		json_item(b, "claimed");
-	if (s->rows[SMX_ROW_QUARANTINED] != 0)
-		json_item(b, "quarantined");
-	if (orphans != 0)
-		json_item(b, "orphaned");
-	if (peer_bad)
-		json_item(b, "peer");
-	if (mta == SMX_MTA_DOWN)
-		json_item(b, "mta");
+	for (size_t i = 0; i < REASONS; i++)
+		if (reasons[i].here)
+			json_item(b, reasons[i].word);
 	json_end(b);
+}
+
+static int
+take_picture(struct smx_engine *node, struct picture *p)
+{
+	struct smx_store *port = node->ports.store;
+	int rc = port->ops->stats(port->ctx, &p->store);
+
+	if (rc != SMX_OK)
+		return rc;
+	engine_counts(node_enter(node), node_now_ms(), &p->own);
+	memcpy(p->held, node->histogram, sizeof(p->held));
+	p->mta = node->mta;
+	p->orphans = node->orphans;
+	node_leave(node);
+	p->draining = atomic_load(&node->draining);
+	p->look = 0;
+	return SMX_OK;
 }
 
 int
 command_status(struct command *c)
 {
 	struct smx_engine *node = c->node;
-	struct smx_store *port = node->ports.store;
-	struct smx_store_stats stats;
-	struct engine_counts counts;
-	uint64_t held[NODE_BUCKETS];
-	enum smx_mta_health mta;
-	uint64_t orphans;
 	char epoch[SMX_EPOCH_TEXT];
 	struct smx_epoch mine;
+	struct picture p;
 	struct buf b;
-	int rc, bad;
+	int rc = take_picture(node, &p);
 
-	rc = port->ops->stats(port->ctx, &stats);
 	if (rc != SMX_OK)
 		return command_fail(c, rc, "the store does not answer", "");
-	engine_counts(node_enter(node), node_now_ms(), &counts);
-	memcpy(held, node->histogram, sizeof(held));
-	mta = node->mta;
-	orphans = node->orphans;
-	node_leave(node);
 	node_epoch(node, &mine);
 	smx_epoch_format(&mine, epoch);
 	buf_init(&b, 0);
@@ -164,12 +235,13 @@ command_status(struct command *c)
 	json_str(&b, "version", smx_version());
 	json_num(&b, "uptime_ms", clock_wall_ms() - node->started_ms);
 	json_str(&b, "epoch", epoch);
-	json_str(&b, "mta", mta_word(mta));
-	own(&b, &counts);
-	store(&b, &stats, orphans);
-	bad = peers(node, &b);
-	histogram(&b, held);
-	attention(&b, &counts, &stats, orphans, bad, mta);
+	json_str(&b, "mta", mta_word(p.mta));
+	json_bool(&b, "draining", p.draining);
+	own(&b, &p.own);
+	store(&b, &p.store, p.orphans);
+	p.look = peers(node, &b);
+	histogram(&b, p.held);
+	attention(&b, &p);
 	json_close(&b);
 	rc = command_line(c, &b);
 	buf_free(&b);

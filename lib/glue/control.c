@@ -199,8 +199,9 @@ serve(struct client *client)
 			  : "only root may ask this");
 		return;
 	}
-	rc = control->options.command(control->options.ctx, command, send_line,
-	    client, why, sizeof(why));
+	rc = control->options.command(control->options.ctx,
+	    client->rights.uid == (uid_t)-1 ? -1 : (int64_t)client->rights.uid,
+	    command, send_line, client, why, sizeof(why));
 	if (!looks)
 		log_change(client, command, rc);
 	send_result(client, rc, why);

@@ -23,7 +23,8 @@
  */
 struct control;
 
-typedef int (*control_command_fn)(void *ctx, const char *command,
+/* uid: who asks, as the kernel says; -1 when it does not. */
+typedef int (*control_command_fn)(void *ctx, int64_t uid, const char *command,
     smx_line_fn line, void *line_ctx, char *why, size_t why_size);
 
 struct control_options {

@@ -5,9 +5,11 @@
 #include <poll.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "core/hold.h"
 #include "glue/node.h"
+#include "glue/plan.h"
 
 /* The first calls to waiting come soon, so that whatever has to happen while a
  * thread of the milter is blocked happens before anybody notices; most ends of
@@ -23,13 +25,40 @@ struct earning {
 	struct earn_result *result;
 	const struct smx_link *link;
 	struct smx_shadow shadow;
+	struct smx_ack ack;
 	struct hold hold;
+	struct plans plans;
 	struct smx_call *call[HOLD_PEERS_MAX];
 	size_t peer[HOLD_PEERS_MAX];
 	size_t calls;
 	int64_t began_ms;
 	int64_t waiting_ms; /* when to call waiting next */
 };
+
+static unsigned
+wanted(const struct smx_ack *ack)
+{
+	if ((ack->when & SMX_WHEN_SHADOWED) == 0)
+		return 0;
+	return ack->copies == 0 ? 1 : ack->copies;
+}
+
+/* "tempfail" for a time, then "accept". */
+static void
+look_at_trouble(struct earning *e, struct engine *core)
+{
+	int64_t lasted;
+
+	e->ack = *e->request->ack;
+	if (e->ack.when_unprotected != SMX_UNPROTECTED_TEMPFAIL ||
+	    e->ack.tempfail_ms <= 0)
+		return;
+	lasted = engine_trouble_ms(core, e->request->ack, node_now_ms());
+	if (lasted >= e->ack.tempfail_ms) {
+		e->ack.when_unprotected = SMX_UNPROTECTED_ACCEPT;
+		e->result->trouble_ms = lasted;
+	}
+}
 
 static int
 begin(struct earning *e)
@@ -39,21 +68,28 @@ begin(struct earning *e)
 	size_t peers[HOLD_PEERS_MAX];
 	size_t count = 0;
 	struct engine *core;
-	int rc;
+	int rc = SMX_OK;
 
 	memset(&message, 0, sizeof(message));
 	message.queue_id = request->shadow.queue_id;
 	message.size = request->shadow.content->size;
 	message.recipients = request->shadow.recipients;
+	message.copies = e->result->wanted = wanted(request->ack);
+	message.envelope_sum = request->envelope_sum;
 	core = node_enter(request->engine);
-	rc = engine_begin(core, &message, node_now_ms(), &e->result->key);
+	if (request->known != NULL)
+		e->result->key = *request->known;
+	else
+		rc = engine_begin(core, &message, node_now_ms(),
+		    &e->result->key);
+	look_at_trouble(e, core);
 	if (rc == SMX_OK && request->ask)
-		count = engine_candidates(core, node_now_ms(), peers,
+		count = engine_candidates(core, &e->ack, node_now_ms(), peers,
 		    HOLD_PEERS_MAX);
 	node_leave(request->engine);
 	e->shadow.key = e->result->key;
 	if (rc == SMX_OK)
-		hold_begin(&e->hold, request->ack, peers, count, e->began_ms);
+		hold_begin(&e->hold, &e->ack, peers, count, e->began_ms);
 	return rc;
 }
 
@@ -66,23 +102,23 @@ answer(struct earning *e, size_t peer, int result)
 	engine_sent(core, &e->result->key, peer, result, node_now_ms());
 	node_leave(engine);
 	hold_answer(&e->hold, peer, result, clock_mono_ms());
-	if (result == SMX_OK) {
-		e->result->confirmed++;
-		e->result->peer = peer;
-	} else {
+	plan_answer(&e->plans, peer, result);
+	if (result != SMX_OK && result != SMX_EEXIST)
 		e->result->last_error = result;
-	}
 }
 
 static void
 send(struct earning *e, const struct hold_step *step)
 {
+	const struct smx_shadow *shadow = plan_shadow(&e->plans,
+	    e->request->engine, &e->shadow, &e->hold, step->peer);
 	struct smx_call *call = NULL;
-	int rc;
+	int rc = SMX_ENOMEM;
 
 	e->result->asked++;
-	rc = e->link->ops->shadow(e->link->ctx, step->peer, &e->shadow,
-	    step->until_ms, &call);
+	if (shadow != NULL)
+		rc = e->link->ops->shadow(e->link->ctx, step->peer, shadow,
+		    step->until_ms, &call);
 	if (rc != SMX_OK) {
 		answer(e, step->peer, rc);
 		return;
@@ -169,7 +205,8 @@ look_again(struct earning *e)
 	size_t count;
 	int64_t left;
 
-	count = engine_candidates(core, node_now_ms(), peers, HOLD_PEERS_MAX);
+	count = engine_candidates(core, &e->ack, node_now_ms(), peers,
+	    HOLD_PEERS_MAX);
 	left = engine_patience_ms(core, node_now_ms());
 	node_leave(engine);
 	hold_again(&e->hold, peers, count, left, clock_mono_ms());
@@ -195,29 +232,62 @@ run(struct earning *e)
 	}
 }
 
+static enum smx_earned
+earned(const struct earning *e)
+{
+	if (e->hold.state == HOLD_REFUSED || e->hold.state == HOLD_ASKING)
+		return SMX_EARNED_NOTHING;
+	if (e->hold.copies >= e->result->wanted)
+		return SMX_EARNED_SHADOWED;
+	return e->hold.copies > 0 ? SMX_EARNED_SHORT : SMX_EARNED_UNPROTECTED;
+}
+
+static int
+too_few(const struct earning *e)
+{
+	unsigned least = e->request->ack->min_copies;
+
+	return e->hold.copies < (least == 0 ? 1 : least);
+}
+
+static enum engine_verdict
+verdict(enum smx_earned earned)
+{
+	switch (earned) {
+	case SMX_EARNED_SHADOWED:
+	case SMX_EARNED_SHORT:
+		return ENGINE_PROTECTED;
+	case SMX_EARNED_UNPROTECTED:
+		return ENGINE_UNPROTECTED;
+	default:
+		return ENGINE_REFUSED;
+	}
+}
+
 /* Before the MTA can hear the answer, core knows who may have a copy and what
  * the answer is. */
 static void
 conclude(struct earning *e)
 {
-	struct smx_engine *engine = e->request->engine;
-	enum engine_verdict verdict = ENGINE_REFUSED;
+	const struct earn_request *request = e->request;
+	struct smx_engine *engine = request->engine;
+	struct earn_result *result = e->result;
 	struct engine *core;
 
 	finish_all(e);
-	e->result->earned = SMX_EARNED_NOTHING;
-	if (e->hold.state == HOLD_GRANTED) {
-		verdict = ENGINE_PROTECTED;
-		e->result->earned = SMX_EARNED_SHADOWED;
-	} else if (e->hold.state == HOLD_UNPROTECTED) {
-		verdict = ENGINE_UNPROTECTED;
-		e->result->earned = SMX_EARNED_UNPROTECTED;
-	}
-	if (verdict == ENGINE_UNPROTECTED)
-		node_unprotected(engine, &e->result->key,
-		    e->request->shadow.queue_id);
+	result->earned = earned(e);
+	plan_ranks(&e->plans, &e->hold, &result->ranks);
+	if (result->earned == SMX_EARNED_UNPROTECTED && request->known == NULL)
+		node_unprotected(engine, &result->key,
+		    request->shadow.queue_id);
 	core = node_enter(engine);
-	engine_verdict(core, &e->result->key, verdict, node_now_ms());
+	/* An MTA that gave up, or too many at a time, says nothing about the
+	 * holders. */
+	if (request->ask && !result->gave_up)
+		engine_trouble(core, request->ack, too_few(e), node_now_ms());
+	if (request->known == NULL)
+		engine_verdict(core, &result->key, verdict(result->earned),
+		    &result->ranks, node_now_ms());
 	node_leave(engine);
 }
 
@@ -240,5 +310,23 @@ earn(const struct earn_request *request, struct earn_result *result)
 		return rc;
 	run(&e);
 	conclude(&e);
+	plans_free(&e.plans);
 	return SMX_OK;
+}
+
+void
+earn_names(const struct smx_engine *engine, const struct engine_ranks *ranks,
+    char *out, size_t size)
+{
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < ranks->count; i++) {
+		if (i > 0 && at + 1 < size)
+			out[at++] = ',';
+		if (text_copy(out + at, size - at,
+			node_peer_name(engine, ranks->peer[i])))
+			return;
+		at += strlen(out + at);
+	}
 }

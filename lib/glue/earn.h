@@ -9,6 +9,8 @@
 #include <shadowmx/link.h>
 #include <shadowmx/policy.h>
 
+#include "core/engine.h"
+
 /*
  * Earning the right to say yes to one message: core decides whom to ask and
  * when to stop (core/hold.h), the link asks, and core/engine.h is told of every
@@ -17,21 +19,30 @@
 struct earn_request {
 	struct smx_engine *engine;
 	const struct smx_ack *ack;
-	struct smx_shadow shadow; /* all but the key; lent */
-	int ask;                  /* 0: ask nobody, only apply the policy */
-	smx_waiting_fn waiting;   /* may be NULL */
+	struct smx_shadow shadow; /* all but key and holders; lent */
+	uint64_t envelope_sum;    /* amend_sum() of its envelope */
+	/* A message that core knows already; it was committed, so there is no
+	 * verdict.  NULL: register it. */
+	const struct smx_key *known;
+	int ask;                /* 0: ask nobody, only apply the policy */
+	smx_waiting_fn waiting; /* may be NULL */
 	void *waiting_ctx;
 };
 
 struct earn_result {
 	enum smx_earned earned;
 	struct smx_key key;
-	int gave_up;      /* the MTA did */
-	size_t asked;     /* calls begun or tried */
-	size_t confirmed; /* of them: has it */
-	size_t peer;      /* the last that confirmed */
-	int last_error;   /* of the last that did not, SMX_OK: none */
+	int gave_up;               /* the MTA did */
+	unsigned wanted;           /* copies */
+	size_t asked;              /* calls begun or tried */
+	struct engine_ranks ranks; /* who has it */
+	int last_error;     /* of the last that has it not, SMX_OK: none */
+	int64_t trouble_ms; /* accepted as trouble has lasted so long */
 };
+
+/* A comma between; out is cut when it must be. */
+void earn_names(const struct smx_engine *engine,
+    const struct engine_ranks *ranks, char *out, size_t size);
 
 /* SMX_ELIMIT, SMX_ENOMEM: the message could not even be registered; nothing was
  * sent and nothing is to be accepted. */

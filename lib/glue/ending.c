@@ -7,19 +7,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/amend.h"
 #include "glue/earn.h"
 #include "glue/node.h"
 
-static const char *
-peer_name(const struct message *message, const struct earn_result *earned)
-{
-	const struct conf *conf = message->conf;
-
-	if (earned == NULL || earned->confirmed == 0 ||
-	    earned->peer >= conf->member_count)
-		return "";
-	return conf->members[earned->peer].name;
-}
+#define NAMES_SIZE 512
 
 static void
 log_common(struct log_line *l, const struct message *message,
@@ -32,31 +24,62 @@ log_common(struct log_line *l, const struct message *message,
 	    message->ack.policy == NULL ? "" : message->ack.policy);
 }
 
+static int
+is_bare(enum smx_earned earned)
+{
+	return earned == SMX_EARNED_UNPROTECTED || earned == SMX_EARNED_SHORT;
+}
+
+/* Who has it, and what is missing. */
 static void
-log_accepted(const struct message *message, const struct smx_envelope *envelope,
+log_copies(struct log_line *l, const struct smx_engine *engine,
     const struct earn_result *earned, const struct smx_verdict *verdict)
+{
+	char names[NAMES_SIZE];
+
+	earn_names(engine, &earned->ranks, names, sizeof(names));
+	log_key(l, "key", &verdict->key);
+	log_str(l, "peer", names);
+	log_num(l, "copies", verdict->copies);
+	if (is_bare(verdict->earned))
+		log_num(l, "short", verdict->wanted - verdict->copies);
+}
+
+static void
+log_reason(struct log_line *l, const struct earn_result *earned)
+{
+	if (earned->asked == 0)
+		log_str(l, "reason", "nobody-asked");
+	else if (earned->last_error != SMX_OK)
+		log_err(l, "reason", earned->last_error);
+	else
+		log_str(l, "reason", "nobody-left");
+	if (earned->trouble_ms > 0)
+		log_num(l, "trouble_ms", earned->trouble_ms);
+}
+
+static void
+log_accepted(const struct ending *ending, const struct earn_result *earned,
+    const struct smx_verdict *verdict)
 {
 	static const char *const ack[] = {
 		[SMX_EARNED_NOTHING] = "nothing",
 		[SMX_EARNED_UNASKED] = "unasked",
 		[SMX_EARNED_SHADOWED] = "shadowed",
+		[SMX_EARNED_SHORT] = "short",
 		[SMX_EARNED_UNPROTECTED] = "unprotected",
 	};
-	int bare = verdict->earned == SMX_EARNED_UNPROTECTED;
+	int bare = is_bare(verdict->earned);
 	struct log_line l;
 
-	log_begin(&l, bare ? SMX_LOG_WARNING : SMX_LOG_INFO, message->queue_id,
-	    "acknowledged");
+	log_begin(&l, bare ? SMX_LOG_WARNING : SMX_LOG_INFO,
+	    ending->message->queue_id, "acknowledged");
 	log_str(&l, "ack", ack[verdict->earned]);
-	if (earned != NULL) {
-		log_key(&l, "key", &verdict->key);
-		log_str(&l, "peer", peer_name(message, earned));
-	}
-	log_common(&l, message, envelope, verdict);
-	if (bare && earned->asked == 0)
-		log_str(&l, "reason", "nobody-asked");
-	else if (bare && earned->last_error != SMX_OK)
-		log_err(&l, "reason", earned->last_error);
+	if (earned != NULL)
+		log_copies(&l, ending->engine, earned, verdict);
+	log_common(&l, ending->message, ending->envelope, verdict);
+	if (bare)
+		log_reason(&l, earned);
 	log_end(&l);
 }
 
@@ -73,6 +96,8 @@ log_refused(const struct message *message, const struct smx_envelope *envelope,
 	if (earned != NULL) {
 		log_key(&l, "key", &verdict->key);
 		log_num(&l, "asked", (int64_t)earned->asked);
+		if (earned->ranks.count != 0)
+			log_num(&l, "copies", (int64_t)earned->ranks.count);
 		if (earned->last_error != SMX_OK)
 			log_err(&l, "error", earned->last_error);
 	}
@@ -130,6 +155,8 @@ ask(struct course *course, int room)
 	shadow->envelope_len = course->envelope_len;
 	shadow->recipients = smx_envelope_recipients(ending->envelope);
 	shadow->content = &course->content;
+	request.envelope_sum =
+	    amend_sum(course->envelope, course->envelope_len);
 	memcpy(shadow->digest, message->digest, sizeof(shadow->digest));
 	rc = earn(&request, &course->earned);
 	course->registered = rc == SMX_OK;
@@ -181,17 +208,18 @@ settle(struct course *course, struct smx_verdict *verdict)
 	}
 	verdict->accept = 1;
 	verdict->earned = earned->earned;
-	log_accepted(ending->message, ending->envelope, earned, verdict);
+	verdict->copies = (unsigned)earned->ranks.count;
+	verdict->wanted = earned->wanted;
+	log_accepted(ending, earned, verdict);
 }
 
 void
-ending_unasked(const struct message *message,
-    const struct smx_envelope *envelope, struct smx_verdict *verdict)
+ending_unasked(const struct ending *ending, struct smx_verdict *verdict)
 {
 	memset(verdict, 0, sizeof(*verdict));
 	verdict->accept = 1;
 	verdict->earned = SMX_EARNED_UNASKED;
-	log_accepted(message, envelope, NULL, verdict);
+	log_accepted(ending, NULL, verdict);
 }
 
 int
@@ -210,7 +238,7 @@ ending_run(const struct ending *ending, struct smx_verdict *verdict)
 	if (smx_envelope_recipients(ending->envelope) == 0)
 		message->ack = message->conf->defaults;
 	if (message->fault == REPLY_NONE && message->ack.when == 0) {
-		ending_unasked(message, ending->envelope, verdict);
+		ending_unasked(ending, verdict);
 		return SMX_OK;
 	}
 	memset(&course, 0, sizeof(course));

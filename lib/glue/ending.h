@@ -22,7 +22,6 @@ struct ending {
 /* Fills in *verdict in every case.  What smx_session_end returns. */
 int ending_run(const struct ending *ending, struct smx_verdict *verdict);
 /* The same for a message that needs no shadow and so no content. */
-void ending_unasked(const struct message *message,
-    const struct smx_envelope *envelope, struct smx_verdict *verdict);
+void ending_unasked(const struct ending *ending, struct smx_verdict *verdict);
 
 #endif

@@ -9,10 +9,9 @@
 
 #include "io/spill.h"
 
-static int
-open_content(struct message *message)
+int
+message_spill(const struct conf *conf, struct spill **out)
 {
-	const struct conf *conf = message->conf;
 	char folder[PATH_MAX];
 	int len;
 
@@ -24,8 +23,7 @@ open_content(struct message *message)
 		    conf->store_path);
 	if (len < 0 || (size_t)len >= sizeof(folder))
 		return SMX_EIO;
-	return spill_new(&message->content, folder,
-	    (size_t)conf->milter_memory_limit);
+	return spill_new(out, folder, (size_t)conf->milter_memory_limit);
 }
 
 int
@@ -40,7 +38,7 @@ message_new(struct message **out, struct smx_config *config)
 	}
 	message->config = config;
 	message->conf = config_conf(config);
-	rc = open_content(message);
+	rc = message_spill(message->conf, &message->content);
 	if (rc != SMX_OK) {
 		message_free(&message);
 		return rc;

@@ -26,6 +26,7 @@ struct message {
 	struct smx_config *config; /* of the time of MAIL, held */
 	const struct conf *conf;
 	struct smx_ack ack; /* of all recipients so far */
+	int sized;          /* and the size may make it another one */
 	char queue_id[SMX_QUEUE_ID_MAX + 1];
 	struct spill *content;
 	uint64_t size; /* bytes seen, also those not kept */
@@ -35,6 +36,8 @@ struct message {
 	uint8_t digest[SMX_DIGEST_BYTES];
 };
 
+/* Where the content of a message goes, as the configuration has it. */
+int message_spill(const struct conf *conf, struct spill **out) SMX_MUST_USE;
 /* config is taken, also when this fails. */
 int message_new(struct message **out, struct smx_config *config) SMX_MUST_USE;
 void message_free(struct message **message);

@@ -23,6 +23,8 @@ int64_t node_now_ms(void);
 /* The configuration of this moment, held; smx_config_release() it. */
 struct smx_config *node_config(struct smx_engine *node);
 const struct smx_engine_ports *node_ports(const struct smx_engine *node);
+/* As the configuration names it; "?" when there is none of this number. */
+const char *node_peer_name(const struct smx_engine *node, size_t peer);
 /* This host's epoch, for the shadows it sends out. */
 void node_epoch(struct smx_engine *node, struct smx_epoch *epoch);
 

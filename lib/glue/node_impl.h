@@ -9,6 +9,7 @@
 #include "core/takeover.h"
 #include "glue/node.h"
 #include "io/onecopy.h"
+#include "io/source_look.h"
 
 /*
  * The running engine, for the files node*.c and command.c only.
@@ -40,10 +41,12 @@ struct smx_engine {
 	struct smx_link_server server; /* lent to the link */
 	char node_name[SMX_NAME_MAX + 1];
 	struct smx_epoch epoch;          /* under lock */
-	struct smx_config *first_config; /* names live here */
+	struct smx_config *first_config; /* names live here; no tables */
 
 	pthread_mutex_t config_lock;
 	struct smx_config *config;
+	struct source_look look; /* the keeper's */
+	int64_t look_ms;         /* not before then; CLOCK_MONOTONIC */
 
 	pthread_mutex_t lock;
 	pthread_cond_t wake; /* broadcast by the ticker */
@@ -57,6 +60,7 @@ struct smx_engine {
 	uint64_t histogram[NODE_BUCKETS]; /* under lock */
 	enum smx_mta_health mta;          /* under lock */
 	uint64_t orphans; /* under lock: shadows of hosts that are no members */
+	atomic_int draining; /* no new shadows are taken in */
 
 	atomic_int dirty;
 	pthread_mutex_t tick_lock;
@@ -70,8 +74,8 @@ struct smx_engine {
 	size_t peers;
 	const char **peer_names;
 	struct node_peer *peer;
-	pthread_t ticker, keeper, queuer, submitter[NODE_SUBMIT_MAX];
-	int ticker_on, keeper_on, queuer_on;
+	pthread_t ticker, keeper, queuer, copier, submitter[NODE_SUBMIT_MAX];
+	int ticker_on, keeper_on, queuer_on, copier_on;
 	size_t submitters;
 	int64_t started_ms; /* wall */
 };
@@ -85,7 +89,6 @@ int node_thread(pthread_t *out, void *(*run)(void *), void *ctx);
 int node_wait_locked(struct smx_engine *node, int64_t until_ms);
 int node_ending(struct smx_engine *node);
 void node_kick(struct smx_engine *node);
-const char *node_peer_name(const struct smx_engine *node, size_t peer);
 /* SMX_ENOTFOUND */
 int node_peer_find(const struct smx_engine *node, const char *name,
     size_t *peer);
@@ -94,13 +97,24 @@ int node_peer_find(const struct smx_engine *node, const char *name,
  * SMX_ENOTFOUND: nothing is. */
 int node_take_orphans(struct smx_engine *node, const char *primary);
 
+/* command_drain.c: what an operator said before the restart. */
+void node_drain_load(struct smx_engine *node);
+
+/* node_reload.c: read again the tables and databases that have changed; to be
+ * called as often as one likes. */
+void node_look(struct smx_engine *node);
+
 /* node_onecopy.c: what an earlier worker accepted with one copy. */
 void node_onecopy_open(struct smx_engine *node, const struct conf *conf);
 void node_onecopy_tidy(struct smx_engine *node);
 
+/* node_queue.c: what came with events to be freed by their receiver. */
+void node_free_events(struct smx_queue_event *events, size_t count);
+
 void *node_peer_run(void *peer);   /* node_peer.c */
 void *node_keeper_run(void *node); /* node_keep.c */
 void *node_queuer_run(void *node); /* node_queue.c */
+void *node_copier_run(void *node); /* node_copy.c */
 void *node_submit_run(void *node); /* node_submit.c */
 void node_server_fill(             /* node_serve.c */
     struct smx_engine *node, struct smx_link_server *server);

@@ -8,66 +8,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/holder.h"
-#include "glue/node_impl.h"
+#include "glue/node_gate.h"
 
 /*
  * The holder's housekeeping: claims when the core says so, asks primaries about
- * shadows that have grown old, drops what they call finished.
+ * shadows that have grown old, drops what they call finished, tells the other
+ * holders.
  */
 #define KEYS_MAX 500
-
-/* 0: all are claimed; a negative error: not all, try again. */
-static int
-claim_all(struct smx_engine *node, const char *primary,
-    const struct engine_takeover *why, int *count)
-{
-	int claimed, total = 0;
-
-	do {
-		pthread_mutex_lock(&node->takeover_lock);
-		claimed = takeover_claim(node->takeover, primary, why,
-		    clock_wall_ms());
-		pthread_mutex_unlock(&node->takeover_lock);
-		if (claimed > 0) {
-			total += claimed;
-			node_kick(node); /* the submitters can begin */
-		}
-	} while (claimed > 0 && !node_ending(node));
-	if (total > 0 || claimed < 0 || why->cause == ENGINE_CAUSE_OPERATOR) {
-		struct log_line l;
-
-		log_begin(&l, SMX_LOG_WARNING, NULL, "takeover");
-		log_str(&l, "primary", primary);
-		log_str(&l, "cause", engine_cause_name(why->cause));
-		log_num(&l, "claimed", total);
-		log_err(&l, "result", claimed < 0 ? claimed : SMX_OK);
-		log_end(&l);
-	}
-	*count = total;
-	return claimed;
-}
-
-/* Returns when to look again. */
-static int64_t
-take_over(struct smx_engine *node)
-{
-	struct engine_takeover why;
-	int64_t wake = node_now_ms() + 1000;
-	struct engine *core;
-	int due, count;
-
-	core = node_enter(node);
-	due = engine_takeover_next(core, node_now_ms(), &why, &wake);
-	node_leave(node);
-	if (!due)
-		return wake;
-	/* An end of threads in between, or a full disk, leaves it due. */
-	if (claim_all(node, node_peer_name(node, why.peer), &why, &count) != 0)
-		return node_now_ms() + 1000;
-	engine_takeover_done(node_enter(node), &why);
-	node_leave(node);
-	return node_now_ms();
-}
+#define TURN_MS  1000
 
 /* ---- what is kept for hosts that are no members (any more) ---- */
 
@@ -121,10 +70,14 @@ count_orphans(struct smx_engine *node)
 int
 node_take_orphans(struct smx_engine *node, const char *primary)
 {
-	const struct engine_takeover why = { .cause = ENGINE_CAUSE_OPERATOR };
+	struct keeper *k = keeper_new(node);
 	int count = 0;
-	int rc = claim_all(node, primary, &why, &count);
+	int rc;
 
+	if (k == NULL)
+		return SMX_ENOMEM;
+	rc = keeper_take_now(k, primary, &count);
+	keeper_free(&k);
 	if (count != 0)
 		count_orphans(node);
 	if (rc < 0)
@@ -179,29 +132,51 @@ ask_about_old(struct smx_engine *node, int64_t age_ms)
 	}
 }
 
-void *
-node_keeper_run(void *ctx)
+static void
+keep(struct keeper *k)
 {
-	struct smx_engine *node = ctx;
+	struct smx_engine *node = k->node;
 	const struct conf *conf = config_conf(node->first_config);
 	int64_t beat = conf->peers_heartbeat_ms;
 	int64_t ask_at = node_now_ms() + beat;
+	int64_t watch_at = node_now_ms() + 2 * beat;
 	int64_t wake;
 
-	count_orphans(node);
 	while (!node_ending(node)) {
-		wake = take_over(node);
+		wake = keeper_take_over(k);
+		keeper_heirs(k);
 		drop_finished(node);
+		node_look(node);
 		if (node_now_ms() >= ask_at) {
 			ask_about_old(node, 2 * beat);
 			node_onecopy_tidy(node);
 			ask_at = node_now_ms() + beat;
 		}
+		if (node_now_ms() >= watch_at) {
+			keeper_watch_owners(k);
+			watch_at = node_now_ms() + 2 * beat;
+		}
 		if (wake > ask_at)
 			wake = ask_at;
+		if (wake > node_now_ms() + TURN_MS) /* ends, claims by hand */
+			wake = node_now_ms() + TURN_MS;
 		pthread_mutex_lock(&node->lock);
 		node_wait_locked(node, wake);
 		pthread_mutex_unlock(&node->lock);
 	}
+}
+
+void *
+node_keeper_run(void *ctx)
+{
+	struct smx_engine *node = ctx;
+	struct keeper *k = keeper_new(node);
+
+	count_orphans(node);
+	if (k == NULL)
+		log_event(SMX_LOG_ERR, "no-memory", "where=keeper");
+	else
+		keep(k);
+	keeper_free(&k);
 	return NULL;
 }

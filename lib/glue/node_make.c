@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/key.h"
 #include "base/log.h"
+#include "core/frozen.h"
 #include "glue/node_impl.h"
 
 /* The queue's marker must be known before the first shadow goes out. */
@@ -18,6 +19,10 @@
  * some seconds later, for libmilter takes five to stop.  After that nobody
  * waits for a holder that is down. */
 #define PATIENCE_MS 15000
+
+/* Most messages are delivered by then; what is open after it is read in the
+ * queue. */
+#define AMEND_MS 2000
 
 /* The epoch of a host without a queue watch: kept in its store. */
 static int
@@ -54,9 +59,12 @@ first_epoch(struct smx_engine *node, struct smx_queue_state *state)
 	/* The state may come with the events; hints this early concern no
 	 * message of ours. */
 	while ((rc = queue->ops->state(queue->ctx, state)) != SMX_OK &&
-	       clock_mono_ms() < until)
+	       clock_mono_ms() < until) {
+		count = 0;
 		(void)queue->ops->next(queue->ctx, hints, 16, &count,
 		    clock_mono_ms() + 50);
+		node_free_events(hints, count);
+	}
 	if (rc != SMX_OK) {
 		log_event(SMX_LOG_ERR, "no-queue-state", "wait_ms=%d",
 		    STATE_WAIT_MS);
@@ -83,6 +91,8 @@ make_core(struct smx_engine *node, const struct conf *conf)
 	o.epoch = node->epoch;
 	o.peers = node->peers;
 	o.names = node->peer_names;
+	o.wall_ms = clock_wall_ms();
+	o.amend_ms = AMEND_MS;
 	o.heartbeat_ms = conf->peers_heartbeat_ms;
 	o.takeover_after_ms = conf->peers_takeover_after_ms;
 	o.probes = 3;
@@ -109,6 +119,9 @@ make_takeover(struct smx_engine *node, const struct conf *conf)
 	o.max_crashes = 3;
 	o.parallel = (size_t)conf->takeover_parallel;
 	o.page = 100;
+	o.world.own = node->node_name;
+	o.world.names = node->peer_names;
+	o.world.count = node->peers;
 	return takeover_new(&node->takeover, &o);
 }
 
@@ -149,6 +162,7 @@ int
 smx_engine_new(struct smx_engine **out, struct smx_config *config,
     const struct smx_engine_ports *ports)
 {
+	static const struct sources none;
 	const struct conf *conf = config_conf(config);
 	struct smx_engine *node;
 	int rc;
@@ -161,16 +175,19 @@ smx_engine_new(struct smx_engine **out, struct smx_config *config,
 	make_locks(node);
 	node->ports = *ports;
 	node->config = smx_config_hold(config);
-	node->first_config = smx_config_hold(config);
 	node->started_ms = clock_wall_ms();
 	text_copy(node->node_name, sizeof(node->node_name), conf->node);
-	rc = make_peers(node, conf);
+	rc = frozen_renew(&node->first_config, config, &none);
+	if (rc == SMX_OK)
+		rc = make_peers(node, conf);
 	if (rc == SMX_OK)
 		rc = make_core(node, conf);
 	if (rc == SMX_OK)
 		rc = make_takeover(node, conf);
-	if (rc == SMX_OK)
+	if (rc == SMX_OK) {
 		node_onecopy_open(node, conf);
+		node_drain_load(node);
+	}
 	if (rc != SMX_OK) {
 		smx_engine_free(&node);
 		return rc;

@@ -21,6 +21,18 @@
 
 enum { ASKER_ENGINE = 0, ASKER_TAKEOVER = 1 };
 
+/* Is the event for this asker?  Its token is as it was given out then. */
+static int
+is_for(struct smx_queue_event *ev, unsigned asker)
+{
+	if (ev->kind != SMX_QUEUE_VERIFIED && ev->kind != SMX_QUEUE_READ)
+		return 1;
+	if ((ev->token & 1) != asker)
+		return 0;
+	ev->token >>= 1;
+	return 1;
+}
+
 static void
 tell_engine(struct smx_engine *node, struct smx_queue_event *events,
     size_t count, int64_t now_ms)
@@ -30,12 +42,8 @@ tell_engine(struct smx_engine *node, struct smx_queue_event *events,
 	for (size_t i = 0; i < count; i++) {
 		struct smx_queue_event ev = events[i];
 
-		if (ev.kind == SMX_QUEUE_VERIFIED) {
-			if ((ev.token & 1) != ASKER_ENGINE)
-				continue;
-			ev.token >>= 1;
-		}
-		engine_queue_event(core, &ev, now_ms);
+		if (is_for(&ev, ASKER_ENGINE))
+			engine_queue_event(core, &ev, now_ms);
 	}
 	node_leave(node);
 }
@@ -50,14 +58,18 @@ tell_takeover(struct smx_engine *node, struct smx_queue_event *events,
 	for (size_t i = 0; i < count; i++) {
 		struct smx_queue_event ev = events[i];
 
-		if (ev.kind == SMX_QUEUE_VERIFIED) {
-			if ((ev.token & 1) != ASKER_TAKEOVER)
-				continue;
-			ev.token >>= 1;
-		}
-		takeover_queue_event(node->takeover, &ev, wall_ms);
+		if (is_for(&ev, ASKER_TAKEOVER))
+			takeover_queue_event(node->takeover, &ev, wall_ms);
 	}
 	pthread_mutex_unlock(&node->takeover_lock);
+}
+
+void
+node_free_events(struct smx_queue_event *events, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (events[i].kind == SMX_QUEUE_READ)
+			free(events[i].text);
 }
 
 /* Ids are lent only under the lock, so they are copied before the port call. */
@@ -103,6 +115,25 @@ ask_for_engine(struct smx_engine *node, struct question *q)
 	keep_ids(q, lent, n);
 	node_leave(node);
 	ask(node, q, ASKER_ENGINE);
+}
+
+/* Nobody else asks what a file says. */
+static void
+read_for_engine(struct smx_engine *node, struct question *q)
+{
+	struct smx_queue *queue = node->ports.queue;
+	const char *lent[SMX_QUEUE_READ_MAX];
+	size_t n;
+
+	if (queue->ops->read == NULL)
+		return;
+	n = engine_read_next(node_enter(node), node_now_ms(), lent,
+	    SMX_QUEUE_READ_MAX, &q->token);
+	keep_ids(q, lent, n);
+	node_leave(node);
+	if (q->count != 0)
+		(void)queue->ops->read(queue->ctx, q->ids, q->count,
+		    q->token << 1 | ASKER_ENGINE);
 }
 
 static void
@@ -179,8 +210,10 @@ node_queuer_run(void *ctx)
 				read_state(node);
 			tell_engine(node, events, count, node_now_ms());
 			tell_takeover(node, events, count);
+			node_free_events(events, count);
 		}
 		ask_for_engine(node, q);
+		read_for_engine(node, q);
 		ask_for_takeover(node, q);
 		if (clock_mono_ms() >= next_state) {
 			read_state(node);

@@ -47,6 +47,11 @@ start_threads(struct smx_engine *node, const struct conf *conf)
 		rc = node_thread(&node->queuer, node_queuer_run, node);
 		node->queuer_on = rc == SMX_OK;
 	}
+	if (rc == SMX_OK && node->ports.queue != NULL &&
+	    node->ports.queue->ops->open != NULL) {
+		rc = node_thread(&node->copier, node_copier_run, node);
+		node->copier_on = rc == SMX_OK;
+	}
 	for (size_t i = 0; rc == SMX_OK && i < node->peers; i++) {
 		rc = node_thread(&node->peer[i].thread, node_peer_run,
 		    &node->peer[i]);
@@ -131,6 +136,8 @@ join_threads(struct smx_engine *node)
 		pthread_join(node->submitter[i], NULL);
 	if (node->queuer_on)
 		pthread_join(node->queuer, NULL);
+	if (node->copier_on)
+		pthread_join(node->copier, NULL);
 	if (node->keeper_on)
 		pthread_join(node->keeper, NULL);
 	if (node->ticker_on)
@@ -138,7 +145,8 @@ join_threads(struct smx_engine *node)
 	for (size_t i = 0; i < node->peers; i++)
 		node->peer[i].running = 0;
 	node->submitters = 0;
-	node->queuer_on = node->keeper_on = node->ticker_on = 0;
+	node->queuer_on = node->copier_on = 0;
+	node->keeper_on = node->ticker_on = 0;
 }
 
 void

@@ -69,6 +69,18 @@ key_is_foreign(struct smx_engine *node, size_t peer, const struct smx_key *key)
 	return foreign;
 }
 
+/* The operator wants this host to be empty.  What is here already may be told
+ * again. */
+static int
+is_draining(struct smx_engine *node, const struct smx_key *key)
+{
+	struct smx_store *store = node->ports.store;
+	struct smx_row row;
+
+	return atomic_load(&node->draining) &&
+	       store->ops->get(store->ctx, key, &row) == SMX_ENOTFOUND;
+}
+
 static int
 serve_begin(void *ctx, size_t peer, const struct smx_shadow_announced *s,
     struct smx_inbound **out)
@@ -81,6 +93,10 @@ serve_begin(void *ctx, size_t peer, const struct smx_shadow_announced *s,
 
 	if (in == NULL)
 		return SMX_ENOMEM;
+	if (is_draining(node, &s->key)) {
+		free(in);
+		return SMX_ETEMP;
+	}
 	memset(&head, 0, sizeof(head));
 	head.key = in->key = s->key;
 	head.primary = node_peer_name(node, peer);
@@ -91,6 +107,7 @@ serve_begin(void *ctx, size_t peer, const struct smx_shadow_announced *s,
 	head.recipients = in->recipients = s->recipients;
 	head.size = in->size = s->size;
 	head.digest = s->digest;
+	head.holders = s->holders;
 	head.now_ms = clock_wall_ms();
 	in->peer = peer;
 	memcpy(in->queue_id, s->queue_id,
@@ -170,33 +187,161 @@ log_drop(struct smx_engine *node, size_t peer,
 	log_end(&l);
 }
 
+static void
+log_amended(struct smx_engine *node, size_t peer,
+    const struct smx_request *request, const struct smx_reply *reply, int rc)
+{
+	int foreign = rc == SMX_OK && reply->foreign != 0;
+	struct log_line l;
+
+	log_begin(&l, foreign ? SMX_LOG_ERR : SMX_LOG_INFO, NULL, "amended");
+	log_str(&l, "primary", node_peer_name(node, peer));
+	log_num(&l, "keys", (int64_t)request->count);
+	if (request->count == 1)
+		log_key(&l, "key", &request->amendments[0].key);
+	if (foreign)
+		log_num(&l, "not_theirs", (int64_t)reply->foreign);
+	log_err(&l, "result", rc);
+	log_end(&l);
+}
+
+static void
+log_asked(struct smx_engine *node, size_t peer,
+    const struct smx_request *request, int rc)
+{
+	struct log_line l;
+
+	log_begin(&l, SMX_LOG_DEBUG, NULL, "asked");
+	log_str(&l, "by", node_peer_name(node, peer));
+	log_str(&l, "primary", request->node);
+	log_num(&l, "keys", (int64_t)request->count);
+	log_err(&l, "result", rc);
+	log_end(&l);
+}
+
+static size_t
+count_answers(const struct smx_request *request, const struct smx_reply *reply,
+    enum smx_answer which)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < request->count; i++)
+		n += reply->answers[i] == which;
+	return n;
+}
+
+/* Denied: it takes over what its primary never gave it. */
+static void
+log_yielded(struct smx_engine *node, size_t peer,
+    const struct smx_request *request, const struct smx_reply *reply, int rc)
+{
+	size_t denied = 0, yielded = 0;
+	struct log_line l;
+
+	if (rc == SMX_OK) {
+		denied = count_answers(request, reply, SMX_ANSWER_DENIED);
+		yielded = count_answers(request, reply, SMX_ANSWER_YIELDED);
+	}
+	/* All members are asked, and again before the end. */
+	log_begin(&l,
+	    denied != 0    ? SMX_LOG_ERR
+	    : yielded != 0 ? SMX_LOG_NOTICE
+			   : SMX_LOG_DEBUG,
+	    NULL, "yielded");
+	log_str(&l, "to", node_peer_name(node, peer));
+	log_str(&l, "primary", request->node);
+	log_num(&l, "keys", (int64_t)yielded);
+	log_num(&l, "of", (int64_t)request->count);
+	if (request->count == 1)
+		log_key(&l, "key", &request->keys[0]);
+	if (denied != 0)
+		log_num(&l, "denied", (int64_t)denied);
+	log_err(&l, "result", rc);
+	log_end(&l);
+}
+
+static int
+serve_claim(struct smx_engine *node, size_t peer,
+    const struct smx_request *request, struct smx_reply *reply)
+{
+	struct engine_peer_info info;
+	int rc;
+
+	memset(&info, 0, sizeof(info));
+	engine_peer_info(node_enter(node), peer, node_now_ms(), &info);
+	node_leave(node);
+	/* The keeper, which looks at a row and claims it, is kept out. */
+	pthread_mutex_lock(&node->takeover_lock);
+	rc = holder_claim(node->ports.store, node->node_name,
+	    node_peer_name(node, peer), &info.epoch, request, reply);
+	pthread_mutex_unlock(&node->takeover_lock);
+	log_yielded(node, peer, request, reply, rc);
+	return rc;
+}
+
+/* What the store answers, without the core. */
+static int
+serve_rows(struct smx_engine *node, size_t peer,
+    const struct smx_request *request, struct smx_reply *reply)
+{
+	const char *name = node_peer_name(node, peer);
+	struct smx_store *store = node->ports.store;
+	int rc;
+
+	switch (request->kind) {
+	case SMX_REQ_LIST:
+		return holder_list(store, name, request, reply,
+		    clock_wall_ms());
+	case SMX_REQ_AMEND:
+		rc = holder_amend(store, name, request, reply);
+		log_amended(node, peer, request, reply, rc);
+		return rc;
+	case SMX_REQ_ASK:
+		rc = holder_ask(store, node->node_name, request, reply);
+		log_asked(node, peer, request, rc);
+		return rc;
+	case SMX_REQ_CLAIM:
+		return serve_claim(node, peer, request, reply);
+	default:
+		rc = holder_drop(store, name, request, reply);
+		log_drop(node, peer, request, reply, rc);
+		return rc;
+	}
+}
+
+static int
+serve_core(struct smx_engine *node, size_t peer,
+    const struct smx_request *request, struct smx_reply *reply)
+{
+	int rc = engine_request(node_enter(node), peer, request, reply,
+	    node_now_ms());
+
+	if (request->kind == SMX_REQ_BEAT) {
+		reply->beat.mta = node->mta;
+		reply->beat.leaving_ms = node->leaving_ms;
+	}
+	node_leave(node);
+	return rc;
+}
+
 static int
 serve_request(void *ctx, size_t peer, const struct smx_request *request,
     struct smx_reply *reply)
 {
 	struct smx_engine *node = ctx;
-	const char *name = node_peer_name(node, peer);
-	int rc;
 
 	switch (request->kind) {
 	case SMX_REQ_DISCARD:
 	case SMX_REQ_ABORT:
-		rc = holder_drop(node->ports.store, name, request, reply);
-		log_drop(node, peer, request, reply, rc);
-		return rc;
 	case SMX_REQ_LIST:
-		return holder_list(node->ports.store, name, request, reply,
-		    clock_wall_ms());
+	case SMX_REQ_AMEND:
+	case SMX_REQ_ASK:
+	case SMX_REQ_CLAIM:
+		return serve_rows(node, peer, request, reply);
 	case SMX_REQ_BEAT:
 	case SMX_REQ_QUERY:
-		rc = engine_request(node_enter(node), peer, request, reply,
-		    node_now_ms());
-		if (request->kind == SMX_REQ_BEAT) {
-			reply->beat.mta = node->mta;
-			reply->beat.leaving_ms = node->leaving_ms;
-		}
-		node_leave(node);
-		return rc;
+	case SMX_REQ_SEEN:
+		return serve_core(node, peer, request, reply);
 	}
 	return SMX_EPROTO;
 }

@@ -47,6 +47,8 @@ submit_content(struct smx_engine *node, const struct takeover_job *job,
 	s.content = &content;
 	s.received = received;
 	s.trail_id = job->row.queue_id;
+	s.amended = job->row.amended;
+	s.held = takeover_job_is_held(job);
 	s.deadline_mono_ms = clock_mono_ms() + SUBMIT_MS;
 	rc = submit->ops->submit(submit->ctx, &s, result);
 	store->ops->close_content(store->ctx, &content);

@@ -30,13 +30,22 @@ cannot(const char *port, int rc, const char *why)
 	return rc;
 }
 
+/* Of several members none may take all the room from the others. */
+static uint64_t
+peer_quota(const struct conf *conf)
+{
+	if (conf->store_peer_quota != 0 || conf->member_count < 2)
+		return (uint64_t)conf->store_peer_quota;
+	return (uint64_t)conf->store_quota / 2;
+}
+
 static int
 open_store(struct ports *ports, const struct conf *conf)
 {
 	struct smx_store_options options = {
 		.path = conf->store_path,
 		.quota_bytes = (uint64_t)conf->store_quota,
-		.peer_quota_bytes = (uint64_t)conf->store_peer_quota,
+		.peer_quota_bytes = peer_quota(conf),
 		.body_file_bytes = (uint64_t)conf->store_body_file,
 		.tombstone_ms = conf->store_tombstones_ms,
 	};
@@ -86,6 +95,9 @@ open_link(struct ports *ports, const struct conf *conf, int fd)
 		.listen_fd = fd,
 		.peer_count = conf->member_count,
 		.pool = (size_t)conf->peers_pool,
+		/* A peer that is set up alike may use twice its pool. */
+		.max_connections =
+		    conf->peers_pool > 32 ? 2 * (size_t)conf->peers_pool : 0,
 		.max_content = (uint64_t)conf->milter_max_message,
 		.connect_ms = conf->peers_connect_ms,
 	};
@@ -120,6 +132,8 @@ static int
 open_submit(struct ports *ports, const struct conf *conf)
 {
 	struct smx_submit_smtp_options options = { .target = conf->mta_submit,
+		.target_amended = conf->mta_submit_amended,
+		.target_held = conf->mta_submit_held,
 		.helo = conf->node };
 	char why[WHY] = "";
 	int rc;

@@ -43,6 +43,8 @@ note_problem(void *ctx, const struct smx_config_problem *problem)
 	struct first *first = ctx;
 
 	service_log_problem(NULL, problem);
+	if (problem->warning)
+		return;
 	if (!first->any)
 		smx_config_problem_format(problem, first->text,
 		    sizeof(first->text));

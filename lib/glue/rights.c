@@ -14,7 +14,7 @@
 /* Everything that only looks.  Content of mail ("queue cat") is not for the
  * group: it is other people's. */
 static const char *const looking[] = { "status", "peer list", "queue list",
-	"queue show", "config show" };
+	"queue show", "config show", "config text" };
 
 int
 control_only_looks(const char *command)

@@ -45,6 +45,8 @@ run_watcher(void *ctx, volatile sig_atomic_t *stop)
 		.queue_directory = service->queue_directory,
 		.log_file = config_conf(service->config)->mta_log,
 		.marker_directory = "",
+		.config_directory =
+		    config_conf(service->config)->mta_config_directory,
 	};
 
 	/* Whatever was mounted where we were started may go. */

@@ -27,7 +27,8 @@ service_log_problem(void *ctx, const struct smx_config_problem *problem)
 	struct log_line l;
 
 	(void)ctx;
-	log_begin(&l, SMX_LOG_ERR, NULL, "config-problem");
+	log_begin(&l, problem->warning ? SMX_LOG_WARNING : SMX_LOG_ERR, NULL,
+	    problem->warning ? "config-warning" : "config-problem");
 	log_str(&l, "file", problem->file);
 	log_num(&l, "line", problem->line);
 	log_str(&l, "setting", problem->setting);

@@ -9,6 +9,7 @@
 #include <shadowmx/envelope.h>
 
 #include "base/buf.h"
+#include "glue/asking.h"
 #include "glue/ending.h"
 #include "glue/node.h"
 
@@ -104,12 +105,43 @@ pass_on(struct smx_session *session)
 	node_leave(session->engine);
 }
 
+static void
+forget(struct smx_session *session)
+{
+	message_free(&session->message);
+	smx_envelope_reset(session->envelope);
+}
+
+/* No recipient asks for a shadow, and nothing later can change that. */
+static int
+is_unasked(const struct smx_session *session)
+{
+	return session->message->ack.when == 0 &&
+	       smx_envelope_recipients(session->envelope) != 0 &&
+	       !session->message->sized;
+}
+
+/* What is forgotten here the MTA may commit all the same, as when an earlier
+ * filter quarantines it: only the queue can tell. */
+static void
+pass_by(struct smx_session *session)
+{
+	struct engine *core;
+
+	if (session->message == NULL || session->message->queue_id[0] == '\0' ||
+	    is_unasked(session))
+		return;
+	core = node_enter(session->engine);
+	engine_passed(core, session->message->queue_id, node_now_ms());
+	node_leave(session->engine);
+}
+
 void
 smx_session_abort(struct smx_session *session)
 {
 	pass_on(session);
-	message_free(&session->message);
-	smx_envelope_reset(session->envelope);
+	pass_by(session);
+	forget(session);
 }
 
 void
@@ -120,6 +152,7 @@ smx_session_free(struct smx_session **session)
 	if (s == NULL)
 		return;
 	pass_on(s);
+	pass_by(s);
 	message_free(&s->message);
 	smx_envelope_free(&s->envelope);
 	free(s);
@@ -245,26 +278,43 @@ smx_session_mail(struct smx_session *session, const char *sender,
 	return SMX_OK;
 }
 
+static struct asking
+asking_of(const struct smx_session *session)
+{
+	return (struct asking){ session->message, session->envelope,
+		&session->client };
+}
+
+static void
+keep_wish(struct smx_session *session, const char *rcpt,
+    const struct smx_ack *all)
+{
+	const struct asking asking = asking_of(session);
+
+	session->message->ack = *all;
+	if (!session->message->sized)
+		session->message->sized = asking_waits(&asking, rcpt);
+}
+
 int
 smx_session_rcpt(struct smx_session *session, const char *rcpt,
     const char *const *params, size_t count)
 {
-	struct message *message = session->message;
-	struct smx_ack ack;
+	const struct asking asking = asking_of(session);
+	struct smx_ack all;
 	int rc;
 
-	if (message == NULL)
+	if (session->message == NULL)
 		return SMX_ESTATE;
 	if (smx_envelope_recipients(session->envelope) >=
 	    (size_t)session->max_recipients)
 		return SMX_ELIMIT;
-	memset(&ack, 0, sizeof(ack));
-	rc =
-	    smx_policy_recipient(message->config, &session->client, rcpt, &ack);
+	rc = asking_recipient(&asking, rcpt, &all);
+	if (rc != SMX_OK)
+		return rc;
+	rc = smx_envelope_rcpt(session->envelope, rcpt, params, count);
 	if (rc == SMX_OK)
-		rc = smx_envelope_rcpt(session->envelope, rcpt, params, count);
-	if (rc == SMX_OK)
-		smx_policy_combine(&message->ack, &ack);
+		keep_wish(session, rcpt, &all);
 	return client_fault(rc);
 }
 
@@ -315,14 +365,17 @@ int
 session_unasked(struct smx_session *session)
 {
 	struct message *message = session->message;
+	struct ending ending = { .engine = session->engine,
+		.message = message,
+		.envelope = session->envelope };
 	struct smx_verdict verdict;
 
-	if (message == NULL || message->ack.when != 0 ||
-	    message->fault != REPLY_NONE ||
-	    smx_envelope_recipients(session->envelope) == 0)
+	if (message == NULL || message->fault != REPLY_NONE ||
+	    !is_unasked(session))
 		return 0;
-	ending_unasked(message, session->envelope, &verdict);
-	smx_session_abort(session);
+	ending_unasked(&ending, &verdict);
+	pass_on(session);
+	forget(session);
 	return 1;
 }
 
@@ -332,16 +385,16 @@ smx_session_end(struct smx_session *session, smx_waiting_fn waiting, void *ctx,
 {
 	struct ending ending = { session->engine, session->message,
 		session->envelope, waiting, ctx };
+	const struct asking asking = asking_of(session);
 	int rc;
 
 	pass_on(session);
+	asking_size(&asking);
 	rc = ending_run(&ending, verdict);
-	if (verdict->earned == SMX_EARNED_SHADOWED ||
-	    verdict->earned == SMX_EARNED_UNPROTECTED) {
+	if (verdict->accept && verdict->earned != SMX_EARNED_UNASKED) {
 		session->key = verdict->key;
 		session->acknowledged = 1;
 	}
-	message_free(&session->message);
-	smx_envelope_reset(session->envelope);
+	forget(session);
 	return rc;
 }

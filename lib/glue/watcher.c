@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "glue/watcher_copy.h"
 #include "glue/watcher_wire.h"
 #include "io/pfqueue.h"
 
@@ -36,22 +37,22 @@ struct watcher {
 	struct smx_epoch told_epoch;
 	int waiting; /* out is to be sent */
 	int reset;   /* tell it before anything else */
+	struct watcher_copies copies;
 	struct watcher_packet out;
 	struct watcher_packet in;
 };
 
 static void
-open_queue(struct watcher *w, const struct smx_queue_postfix_options *postfix,
+open_queue(struct watcher *w, const struct pfqueue_options *options,
     int64_t now_ms)
 {
-	const struct pfqueue_options options = { .postfix = *postfix };
 	char why[WHY_SIZE] = "";
 	struct log_line l;
 
 	if (w->queue != NULL || now_ms < w->retry_ms)
 		return;
 	w->retry_ms = now_ms + RETRY_MS;
-	if (pfqueue_open(&w->queue, &options, why, sizeof(why)) == SMX_OK) {
+	if (pfqueue_open(&w->queue, options, why, sizeof(why)) == SMX_OK) {
 		w->told = 0;
 		w->beat_ms = 0;
 		return;
@@ -67,7 +68,7 @@ open_queue(struct watcher *w, const struct smx_queue_postfix_options *postfix,
 
 /* Too many are waiting to be looked for. */
 static void
-refuse(struct watcher *w, const char *const *ids, size_t count)
+refuse_verify(struct watcher *w, const char *const *ids, size_t count)
 {
 	struct pfpending asked = { .token = w->in.token };
 
@@ -78,7 +79,16 @@ refuse(struct watcher *w, const char *const *ids, size_t count)
 }
 
 static void
-verify(struct watcher *w)
+refuse_read(struct watcher *w, const char *const *ids, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		pfqueue_answer_read(w->queue, ids[i], w->in.token, 0, NULL);
+}
+
+/* VERIFY and READ.  While there is no watch the RESET at its beginning is the
+ * answer. */
+static void
+ask(struct watcher *w)
 {
 	char id[WATCHER_VERIFY_MAX][WATCHER_ID_MAX + 1];
 	const char *ids[WATCHER_VERIFY_MAX];
@@ -88,10 +98,24 @@ verify(struct watcher *w)
 		ids[n] = id[n];
 		n++;
 	}
-	/* While there is no watch the RESET at its beginning is the answer. */
-	if (n != 0 && w->queue != NULL &&
-	    pfqueue_ops.verify(w->queue, ids, n, w->in.token) != SMX_OK)
-		refuse(w, ids, n);
+	if (n == 0 || w->queue == NULL)
+		return;
+	if (w->in.kind == WATCHER_VERIFY) {
+		if (pfqueue_ops.verify(w->queue, ids, n, w->in.token) != SMX_OK)
+			refuse_verify(w, ids, n);
+	} else if (pfqueue_ops.read(w->queue, ids, n, w->in.token) != SMX_OK) {
+		refuse_read(w, ids, n);
+	}
+}
+
+static void
+ask_copy(struct watcher *w)
+{
+	char id[WATCHER_ID_MAX + 1];
+	int64_t until_ms;
+
+	if (wire_get_open(&w->in, id, &until_ms) == SMX_OK)
+		copies_ask(&w->copies, id, w->in.token, until_ms);
 }
 
 static void
@@ -105,9 +129,11 @@ hello(struct watcher *w)
 		/* Its numbers for questions begin anew. */
 		if (w->queue != NULL)
 			pfqueue_new_reader(w->queue);
+		copies_drop(&w->copies);
 	}
 	w->generation = w->in.generation;
 	w->waiting = 0;
+	wire_drop(&w->out);
 	w->beat_ms = 0;
 }
 
@@ -126,9 +152,13 @@ receive(struct watcher *w)
 			continue;
 		if (w->in.kind == WATCHER_HELLO)
 			hello(w);
-		else if (w->in.kind == WATCHER_VERIFY &&
-			 w->in.generation == w->generation)
-			verify(w);
+		else if (w->in.generation != w->generation)
+			continue;
+		else if (w->in.kind == WATCHER_VERIFY ||
+			 w->in.kind == WATCHER_READ)
+			ask(w);
+		else if (w->in.kind == WATCHER_OPEN)
+			ask_copy(w);
 	}
 	return 0;
 }
@@ -175,11 +205,27 @@ make_events(struct watcher *w)
 		       : pfqueue_take(w->queue, events, WATCHER_EVENTS_MAX);
 
 	wire_begin(&w->out, WATCHER_EVENTS, w->generation, 0);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		wire_put_event(&w->out, &events[i]);
+		free(events[i].text);
+	}
 	if (w->reset)
 		wire_put_event(&w->out, &reset);
 	w->reset = 0;
+}
+
+static int
+make_packet(struct watcher *w, int64_t now_ms)
+{
+	if (state_is_due(w, now_ms)) {
+		make_state(w, now_ms);
+	} else if (w->generation == 0) {
+		return 0;
+	} else if (w->reset ||
+		   !copies_take(&w->copies, &w->out, w->generation)) {
+		make_events(w);
+	}
+	return w->out.count != 0;
 }
 
 /* State first, so that a RESET is read with the state that goes with it. */
@@ -188,13 +234,7 @@ send_some(struct watcher *w, int64_t now_ms)
 {
 	for (int i = 0; i < 64; i++) {
 		if (!w->waiting) {
-			if (state_is_due(w, now_ms))
-				make_state(w, now_ms);
-			else if (w->generation != 0)
-				make_events(w);
-			else
-				return 0;
-			if (w->out.count == 0)
+			if (!make_packet(w, now_ms))
 				return 0;
 		}
 		switch (wire_send(w->fd, &w->out)) {
@@ -204,6 +244,8 @@ send_some(struct watcher *w, int64_t now_ms)
 		case SMX_ETEMP:
 			/* A word to nobody need not be kept. */
 			w->waiting = w->generation != 0;
+			if (!w->waiting)
+				wire_drop(&w->out);
 			return 0;
 		default:
 			return 1;
@@ -215,20 +257,31 @@ send_some(struct watcher *w, int64_t now_ms)
 static void
 wait(struct watcher *w)
 {
-	struct pollfd p[2] = {
+	struct pollfd p[3] = {
 		{ .fd = w->fd,
 		    .events = (short)(POLLIN | (w->waiting ? POLLOUT : 0)) },
 		{ .fd = w->queue == NULL ? -1 : pfqueue_fd(w->queue),
 		    .events = POLLIN },
+		{ .fd = copies_fd(&w->copies), .events = POLLIN },
 	};
 	int64_t ms = w->queue == NULL ? 250 : pfqueue_wait_ms(w->queue);
 
-	if (poll(p, 2, (int)ms) > 0 && (p[1].revents & POLLIN) != 0)
+	ms = copies_wait_ms(&w->copies, ms);
+	if (poll(p, 3, (int)ms) > 0 && (p[1].revents & POLLIN) != 0)
 		(void)poll(NULL, 0, GATHER_MS);
 }
 
 int
 watcher_main(int fd, const struct smx_queue_postfix_options *options,
+    volatile sig_atomic_t *stop)
+{
+	const struct pfqueue_options inner = { .postfix = *options };
+
+	return watcher_serve(fd, &inner, stop);
+}
+
+int
+watcher_serve(int fd, const struct pfqueue_options *options,
     volatile sig_atomic_t *stop)
 {
 	struct watcher *w = calloc(1, sizeof(*w));
@@ -243,10 +296,15 @@ watcher_main(int fd, const struct smx_queue_postfix_options *options,
 		open_queue(w, options, now_ms);
 		if (w->queue != NULL)
 			pfqueue_turn(w->queue);
-		failed = receive(w) || send_some(w, now_ms);
+		failed = receive(w);
+		copies_turn(&w->copies, w->queue);
+		failed = failed || send_some(w, now_ms);
 		if (!failed && !*stop)
 			wait(w);
 	}
+	copies_drop(&w->copies);
+	wire_drop(&w->in);
+	wire_drop(&w->out);
 	pfqueue_close(&w->queue);
 	free(w);
 	if (failed)

@@ -11,17 +11,19 @@
 #include "base/clock.h"
 #include "base/key.h"
 #include "base/log.h"
+#include "glue/watcher_opens.h"
 #include "glue/watcher_wire.h"
 
 #define HELLO_MS 500 /* said again until it is answered */
 #define NAP_MS   200 /* with nothing to listen to */
 
 struct connection {
-	pthread_mutex_t lock; /* fd, generation and what state tells */
+	pthread_mutex_t lock; /* fd, generation, opens and what state tells */
 	int fd;               /* -1 after a failure */
 	uint64_t generation;
 	int known;
 	struct smx_queue_state state;
+	struct watcher_opens opens;
 
 	/* of the thread that calls next */
 	int64_t heard_ms;
@@ -47,6 +49,7 @@ give_up(struct connection *c)
 	pthread_mutex_lock(&c->lock);
 	c->fd = -1;
 	c->known = 0;
+	opens_fail(&c->opens);
 	pthread_mutex_unlock(&c->lock);
 	log_event(SMX_LOG_ERR, "watcher-lost", "errno=%d", errno);
 }
@@ -71,7 +74,7 @@ begin(struct connection *c, int fd)
 static void
 say_hello(struct connection *c, int64_t now_ms)
 {
-	struct watcher_packet p;
+	struct watcher_packet p = { .fds = 0 };
 
 	wire_begin(&p, WATCHER_HELLO, c->generation, 0);
 	/* When it cannot be sent now, it is said again anyway. */
@@ -91,6 +94,30 @@ heard_state(struct connection *c)
 	set_known(c, known ? &state : NULL);
 }
 
+/* The watcher has begun anew: what was asked of the other one is not answered
+ * any more. */
+static void
+heard_nobody(struct connection *c, int64_t now_ms)
+{
+	set_known(c, NULL);
+	pthread_mutex_lock(&c->lock);
+	opens_fail(&c->opens);
+	pthread_mutex_unlock(&c->lock);
+	say_hello(c, now_ms);
+}
+
+static void
+heard_opened(struct connection *c)
+{
+	struct watcher_opened opened;
+
+	if (wire_get_opened(&c->in, &opened) != SMX_OK)
+		return;
+	pthread_mutex_lock(&c->lock);
+	opens_answer(&c->opens, c->in.token, &opened);
+	pthread_mutex_unlock(&c->lock);
+}
+
 /* SMX_OK: events are to be read; SMX_ETEMP: nothing now. */
 static int
 receive(struct connection *c, int64_t now_ms)
@@ -102,16 +129,16 @@ receive(struct connection *c, int64_t now_ms)
 			continue;
 		if (result != SMX_OK)
 			return result;
-		if (c->in.generation == 0 && c->in.kind == WATCHER_STATE) {
-			set_known(c, NULL);
-			say_hello(c, now_ms);
-		}
+		if (c->in.generation == 0 && c->in.kind == WATCHER_STATE)
+			heard_nobody(c, now_ms);
 		if (c->in.generation != c->generation)
 			continue;
 		c->heard_ms = now_ms;
 		c->lost = 0;
 		if (c->in.kind == WATCHER_STATE)
 			heard_state(c);
+		else if (c->in.kind == WATCHER_OPENED)
+			heard_opened(c);
 		else if (c->in.kind == WATCHER_EVENTS)
 			return SMX_OK;
 	}
@@ -191,24 +218,76 @@ port_next(void *ctx, struct smx_queue_event *events, size_t max, size_t *count,
 	}
 }
 
+/* VERIFY or READ, at most so many ids in a packet. */
 static int
-port_verify(void *ctx, const char *const *ids, size_t count, uint64_t token)
+ask(struct connection *c, enum watcher_kind kind, unsigned max,
+    const char *const *ids, size_t count, uint64_t token)
 {
-	struct connection *c = ctx;
-	struct watcher_packet p;
+	struct watcher_packet p = { .fds = 0 };
 	int result = SMX_OK;
 
 	pthread_mutex_lock(&c->lock);
 	if (c->fd < 0)
 		result = SMX_EUNREACHABLE;
 	for (size_t i = 0; result == SMX_OK && i < count;) {
-		wire_begin(&p, WATCHER_VERIFY, c->generation, token);
-		while (i < count && p.count < WATCHER_VERIFY_MAX)
+		wire_begin(&p, kind, c->generation, token);
+		while (i < count && p.count < max)
 			wire_put_id(&p, ids[i++]);
 		result = wire_send(c->fd, &p);
 	}
 	pthread_mutex_unlock(&c->lock);
 	return result == SMX_ETEMP ? SMX_ELIMIT : result;
+}
+
+static int
+port_verify(void *ctx, const char *const *ids, size_t count, uint64_t token)
+{
+	return ask(ctx, WATCHER_VERIFY, WATCHER_VERIFY_MAX, ids, count, token);
+}
+
+static int
+port_read(void *ctx, const char *const *ids, size_t count, uint64_t token)
+{
+	return count > WATCHER_READ_MAX
+		   ? SMX_ELIMIT
+		   : ask(ctx, WATCHER_READ, WATCHER_READ_MAX, ids, count,
+			 token);
+}
+
+static int
+ask_open(struct connection *c, const char *id, uint64_t token,
+    int64_t until_mono_ms)
+{
+	struct watcher_packet p = { .fds = 0 };
+
+	if (c->fd < 0 || strlen(id) > WATCHER_ID_MAX)
+		return SMX_EIO;
+	wire_begin(&p, WATCHER_OPEN, c->generation, token);
+	wire_put_open(&p, id, until_mono_ms);
+	return wire_send(c->fd, &p) == SMX_OK ? SMX_OK : SMX_EIO;
+}
+
+static int
+port_open(void *ctx, const char *id, char **envelope, size_t *envelope_len,
+    int *fd, uint64_t *size, int64_t until_mono_ms)
+{
+	struct connection *c = ctx;
+	struct watcher_opened opened;
+	struct open_place *place;
+	int result = SMX_EIO;
+
+	pthread_mutex_lock(&c->lock);
+	place = opens_begin(&c->opens);
+	if (place != NULL) {
+		result = ask_open(c, id, place->token, until_mono_ms);
+		if (result == SMX_OK)
+			result = opens_wait(place, &c->lock, until_mono_ms);
+		opens_end(place, &opened);
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (result == SMX_OK)
+		result = opened_take(&opened, envelope, envelope_len, fd, size);
+	return result;
 }
 
 static int
@@ -230,13 +309,18 @@ static void
 port_close(void *ctx)
 {
 	struct connection *c = ctx;
+	struct smx_queue_event e;
 
+	while (c->reading && wire_get_event(&c->in, &e) == SMX_OK)
+		free(e.text);
+	wire_drop(&c->in);
+	opens_done(&c->opens);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }
 
-static const struct smx_queue_ops ops = { port_verify, port_next, port_state,
-	port_close };
+static const struct smx_queue_ops ops = { port_verify, port_read, port_open,
+	port_next, port_state, port_close };
 
 int
 watcher_connect(struct smx_queue *out, int fd)
@@ -247,6 +331,7 @@ watcher_connect(struct smx_queue *out, int fd)
 	if (c == NULL)
 		return SMX_ENOMEM;
 	pthread_mutex_init(&c->lock, NULL);
+	opens_init(&c->opens);
 	result = begin(c, fd);
 	if (result != SMX_OK) {
 		port_close(c);

@@ -5,9 +5,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 #define HEAD         16
 
 static const unsigned char magic[4] = { 's', 'm', 'x', 'W' };
@@ -32,6 +32,22 @@ put_text(struct watcher_packet *p, const char *text)
 }
 
 void
+wire_drop(struct watcher_packet *p)
+{
+	for (unsigned i = 0; i < p->fds; i++)
+		if (p->fd[i] >= 0)
+			close(p->fd[i]);
+	p->fds = 0;
+}
+
+static int
+has_token(enum watcher_kind kind)
+{
+	return kind == WATCHER_VERIFY || kind == WATCHER_READ ||
+	       kind == WATCHER_OPEN || kind == WATCHER_OPENED;
+}
+
+void
 wire_begin(struct watcher_packet *p, enum watcher_kind kind,
     uint64_t generation, uint64_t token)
 {
@@ -40,7 +56,9 @@ wire_begin(struct watcher_packet *p, enum watcher_kind kind,
 	p->token = token;
 	p->count = 0;
 	p->len = HEAD;
-	if (kind == WATCHER_VERIFY)
+	p->text_at = 0;
+	wire_drop(p);
+	if (has_token(kind))
 		put(p, token, 8);
 }
 
@@ -52,6 +70,58 @@ wire_put_id(struct watcher_packet *p, const char *id)
 }
 
 void
+wire_put_open(struct watcher_packet *p, const char *id, int64_t until_mono_ms)
+{
+	put(p, (uint64_t)until_mono_ms, 8);
+	put_text(p, id);
+	p->count++;
+}
+
+void
+wire_put_opened(struct watcher_packet *p, struct watcher_opened *opened)
+{
+	put(p, (uint64_t)-opened->result, 1);
+	put(p, opened->envelope_len, 8);
+	put(p, opened->size, 8);
+	p->count++;
+	if (opened->result != SMX_OK)
+		return;
+	p->fd[0] = opened->envelope_fd;
+	p->fd[1] = opened->content_fd;
+	p->fds = 2;
+	opened->envelope_fd = opened->content_fd = -1;
+}
+
+/* Non-zero: the text is in the packet's file. */
+static int
+attach(struct watcher_packet *p, const char *text)
+{
+	size_t len = text == NULL ? 0 : strlen(text);
+
+	if (text == NULL)
+		return 0;
+	if (p->fds == 0) {
+		p->fd[0] = wire_text_file();
+		if (p->fd[0] < 0)
+			return 0;
+		p->fds = 1;
+	}
+	return wire_text_write(p->fd[0], p->text_at, text, len) == SMX_OK;
+}
+
+static void
+put_read(struct watcher_packet *p, const struct smx_queue_event *event)
+{
+	int there = attach(p, event->text);
+	size_t len = there ? strlen(event->text) : 0;
+
+	put(p, event->held != 0, 1);
+	put(p, (uint64_t)there, 1);
+	put(p, len, 4);
+	p->text_at += len;
+}
+
+void
 wire_put_event(struct watcher_packet *p, const struct smx_queue_event *event)
 {
 	put(p, (uint64_t)event->kind, 1);
@@ -59,6 +129,8 @@ wire_put_event(struct watcher_packet *p, const struct smx_queue_event *event)
 	put(p, event->token, 8);
 	put_text(p, event->id);
 	put_text(p, event->other);
+	if (event->kind == SMX_QUEUE_READ)
+		put_read(p, event);
 	p->count++;
 }
 
@@ -94,10 +166,12 @@ wire_send(int fd, struct watcher_packet *p)
 	put(p, p->generation, 8);
 	p->len = len;
 	do
-		n = send(fd, p->data, p->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		n = packet_send(fd, p);
 	while (n < 0 && errno == EINTR);
-	if (n == (ssize_t)p->len)
+	if (n == (ssize_t)p->len) {
+		wire_drop(p);
 		return SMX_OK;
+	}
 	return n < 0 && (errno == EAGAIN || errno == ENOBUFS) ? SMX_ETEMP
 							      : SMX_EIO;
 }
@@ -149,13 +223,13 @@ read_head(struct watcher_packet *p)
 	p->at = sizeof(magic);
 	if (get(p, 1, &version) != SMX_OK || version != WIRE_VERSION ||
 	    get(p, 1, &kind) != SMX_OK || kind < WATCHER_HELLO ||
-	    kind > WATCHER_STATE || get(p, 2, &count) != SMX_OK ||
+	    kind > WATCHER_OPENED || get(p, 2, &count) != SMX_OK ||
 	    get(p, 8, &p->generation) != SMX_OK)
 		return SMX_EPROTO;
 	p->kind = (enum watcher_kind)kind;
 	p->count = (unsigned)count;
 	p->token = 0;
-	return p->kind == WATCHER_VERIFY ? get(p, 8, &p->token) : SMX_OK;
+	return has_token(p->kind) ? get(p, 8, &p->token) : SMX_OK;
 }
 
 int
@@ -163,9 +237,10 @@ wire_receive(int fd, struct watcher_packet *p)
 {
 	ssize_t n;
 
+	wire_drop(p);
+	p->text_at = 0;
 	do
-		n = recv(fd, p->data, sizeof(p->data),
-		    MSG_DONTWAIT | MSG_TRUNC);
+		n = packet_receive(fd, p);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN ? SMX_ETEMP : SMX_EIO;
@@ -195,6 +270,59 @@ wire_get_id(struct watcher_packet *p, char id[WATCHER_ID_MAX + 1])
 }
 
 int
+wire_get_open(struct watcher_packet *p, char id[WATCHER_ID_MAX + 1],
+    int64_t *until_mono_ms)
+{
+	uint64_t until;
+
+	if (more(p) != SMX_OK || get(p, 8, &until) != SMX_OK ||
+	    until > INT64_MAX || get_text(p, id) != SMX_OK ||
+	    more(p) != SMX_ENOTFOUND)
+		return SMX_EPROTO;
+	*until_mono_ms = (int64_t)until;
+	return SMX_OK;
+}
+
+int
+wire_get_opened(struct watcher_packet *p, struct watcher_opened *opened)
+{
+	struct watcher_opened o = { .envelope_fd = -1, .content_fd = -1 };
+	unsigned result;
+
+	if (more(p) != SMX_OK || get_small(p, 127, &result) != SMX_OK ||
+	    get(p, 8, &o.envelope_len) != SMX_OK ||
+	    o.envelope_len > WATCHER_TEXT_MAX || get(p, 8, &o.size) != SMX_OK ||
+	    more(p) != SMX_ENOTFOUND || p->fds != (result == 0 ? 2 : 0))
+		return SMX_EPROTO;
+	o.result = -(int)result;
+	if (result == 0) {
+		o.envelope_fd = p->fd[0];
+		o.content_fd = p->fd[1];
+		p->fds = 0;
+	}
+	*opened = o;
+	return SMX_OK;
+}
+
+static int
+get_read(struct watcher_packet *p, struct smx_queue_event *event)
+{
+	unsigned held, there;
+	uint64_t len;
+
+	if (get_small(p, 1, &held) != SMX_OK ||
+	    get_small(p, 1, &there) != SMX_OK || get(p, 4, &len) != SMX_OK ||
+	    len > WATCHER_TEXT_MAX || (there && p->fds != 1))
+		return SMX_EPROTO;
+	event->held = (int)held;
+	if (!there)
+		return SMX_OK;
+	event->text = wire_text_read(p->fd[0], p->text_at, len);
+	p->text_at += len;
+	return SMX_OK;
+}
+
+int
 wire_get_event(struct watcher_packet *p, struct smx_queue_event *event)
 {
 	unsigned kind, presence;
@@ -211,7 +339,7 @@ wire_get_event(struct watcher_packet *p, struct smx_queue_event *event)
 		return SMX_EPROTO;
 	event->kind = (enum smx_queue_event_kind)kind;
 	event->presence = (enum smx_presence)presence;
-	return SMX_OK;
+	return event->kind == SMX_QUEUE_READ ? get_read(p, event) : SMX_OK;
 }
 
 int

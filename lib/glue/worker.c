@@ -193,7 +193,7 @@ note_problem(void *ctx, const struct smx_config_problem *problem)
 	char *first = ctx;
 
 	service_log_problem(NULL, problem);
-	if (first[0] == '\0')
+	if (!problem->warning && first[0] == '\0')
 		smx_config_problem_format(problem, first, CHANNEL_MAX / 2);
 }
 

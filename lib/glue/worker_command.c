@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "glue/command.h"
 #include "glue/node.h"
 
 #define RELOAD_MS 65000
@@ -123,16 +124,62 @@ config_show(struct worker_command *command, smx_line_fn line, void *line_ctx)
 	return rc;
 }
 
-int
-worker_command_run(void *ctx, const char *text, smx_line_fn line,
+static int
+text_one(void *ctx, const char *line, size_t len)
+{
+	struct show *show = ctx;
+
+	(void)len;
+	buf_clear(&show->b);
+	json_open(&show->b);
+	json_str(&show->b, "line", line);
+	json_close(&show->b);
+	if (buf_error(&show->b) != SMX_OK)
+		return buf_error(&show->b);
+	return show->line(show->ctx, show->b.data, show->b.len);
+}
+
+/* config text [-n] [SETTING]: as it would be written in a file. */
+static int
+config_text(struct worker_command *command, const char *words, smx_line_fn line,
     void *line_ctx, char *why, size_t why_size)
 {
+	struct smx_config *config = node_config(command->engine);
+	struct show show = { .line = line, .ctx = line_ctx };
+	unsigned flags = SMX_CONFIG_ORIGINS;
+	const char *only;
+	int rc;
+
+	words += strspn(words, " ");
+	if (strcmp(words, "-n") == 0 || strncmp(words, "-n ", 3) == 0) {
+		flags = SMX_CONFIG_CHANGED;
+		words += 2;
+		words += strspn(words, " ");
+	}
+	only = words[0] == '\0' ? NULL : words;
+	buf_init(&show.b, 16u << 20);
+	rc = smx_config_write(config, only, flags, text_one, &show);
+	if (rc == SMX_ENOTFOUND)
+		snprintf(why, why_size, "no setting is called so: %s", words);
+	buf_free(&show.b);
+	smx_config_release(&config);
+	return rc;
+}
+
+int
+worker_command_run(void *ctx, int64_t uid, const char *text, smx_line_fn line,
+    void *line_ctx, char *why, size_t why_size)
+{
+	static const char text_verb[] = "config text";
 	struct worker_command *command = ctx;
 
 	if (strcmp(text, "reload") == 0)
 		return ask_reload(command, why, why_size);
 	if (strcmp(text, "config show") == 0)
 		return config_show(command, line, line_ctx);
-	return smx_engine_command(command->engine, text, line, line_ctx, why,
+	if (strncmp(text, text_verb, sizeof(text_verb) - 1) == 0)
+		return config_text(command, text + sizeof(text_verb) - 1, line,
+		    line_ctx, why, why_size);
+	return command_run(command->engine, uid, text, line, line_ctx, why,
 	    why_size);
 }

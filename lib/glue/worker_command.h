@@ -33,7 +33,7 @@ void worker_command_end(struct worker_command *command);
 void worker_command_outcome(struct worker_command *command, int result,
     const char *text);
 /* A control_command_fn. */
-int worker_command_run(void *ctx, const char *text, smx_line_fn line,
-    void *line_ctx, char *why, size_t why_size);
+int worker_command_run(void *ctx, int64_t uid, const char *text,
+    smx_line_fn line, void *line_ctx, char *why, size_t why_size);
 
 #endif

@@ -12,7 +12,7 @@
 #include "core/frozen.h"
 #include "core/settings.h"
 #include "io/conf_file.h"
-#include "io/geo_mmdb.h"
+#include "io/source_file.h"
 
 /* Everything that is read on the way to one configuration. */
 struct load {
@@ -122,29 +122,43 @@ load_folder(struct load *l, const char *path)
 
 /* What a file with an error sets is not known, so nothing is missed yet. */
 static int
-load_end(struct load *l, int result, struct smx_config **out)
+load_end(struct load *l, int result, source_open_fn open_source,
+    struct smx_config **out)
 {
 	if (result == SMX_OK && l->problems.count != 0)
 		result = SMX_ECONFIG;
 	if (result == SMX_OK)
-		result =
-		    frozen_build(out, l->root, geo_mmdb_open, &l->problems);
+		result = frozen_build(out, l->root, open_source, &l->problems);
 	arena_free(&l->arena);
 	return result;
+}
+
+static int
+load_files(struct smx_config **out, const char *path,
+    source_open_fn open_source, smx_config_report_fn report, void *ctx)
+{
+	struct load l;
+	int result = load_begin(&l, path, report, ctx);
+
+	if (result == SMX_OK)
+		result = load_text(&l, path, NULL);
+	if (result == SMX_OK)
+		result = load_folder(&l, path);
+	return load_end(&l, result, open_source, out);
 }
 
 int
 smx_config_load(struct smx_config **out, const char *path,
     smx_config_report_fn report, void *report_ctx)
 {
-	struct load l;
-	int result = load_begin(&l, path, report, report_ctx);
+	return load_files(out, path, source_open, report, report_ctx);
+}
 
-	if (result == SMX_OK)
-		result = load_text(&l, path, NULL);
-	if (result == SMX_OK)
-		result = load_folder(&l, path);
-	return load_end(&l, result, out);
+int
+smx_config_read(struct smx_config **out, const char *path,
+    smx_config_report_fn report, void *report_ctx)
+{
+	return load_files(out, path, NULL, report, report_ctx);
 }
 
 int
@@ -156,5 +170,5 @@ smx_config_parse(struct smx_config **out, const char *text, const char *name,
 
 	if (result == SMX_OK)
 		result = load_text(&l, name, text);
-	return load_end(&l, result, out);
+	return load_end(&l, result, source_open, out);
 }

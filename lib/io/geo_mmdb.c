@@ -8,93 +8,197 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
-#include "core/setting_read.h"
 
-#define MESSAGE_BYTES 192
+#define CHUNK_BYTES 65536
+
+/* Records looked at for what the database is there for. */
+#define SAMPLES_MAX 100000
+
+static const char wanted[] = "a readable file in MaxMind DB format";
 
 struct base {
+	atomic_uint references;
 	MMDB_s db;
-	const char *path; /* the configuration's */
-	int open;
+	char *path;       /* the configuration's */
 	atomic_flag told; /* a damaged record was logged once */
 };
 
-struct geo_mmdb {
-	struct base country;
-	struct base asn;
-};
+static const char *const country_path[] = { "country", "iso_code", NULL };
+static const char *const registered_path[] = { "registered_country", "iso_code",
+	NULL };
+static const char *const asn_path[] = { "autonomous_system_number", NULL };
+
+static int
+holds_value(MMDB_entry_s *entry, const char *const *path)
+{
+	MMDB_entry_data_s data;
+
+	return MMDB_aget_value(entry, &data, path) == MMDB_SUCCESS &&
+	       data.has_data;
+}
+
+static int
+holds(MMDB_entry_s *entry, enum source_kind kind)
+{
+	if (kind == SOURCE_ASN)
+		return holds_value(entry, asn_path);
+	return holds_value(entry, country_path) ||
+	       holds_value(entry, registered_path);
+}
 
 /* Every node of the search tree; what hangs on it is read at each lookup and
- * checked there. */
-static int
-tree_sound(const MMDB_s *db)
+ * checked there.  NULL when all is well. */
+static const char *
+tree_wrong(const MMDB_s *db, enum source_kind kind)
 {
+	int found = 0, samples = 0;
+
 	for (uint32_t i = 0; i < db->metadata.node_count; i++) {
 		MMDB_search_node_s node;
 
 		if (MMDB_read_node(db, i, &node) != MMDB_SUCCESS ||
 		    node.left_record_type == MMDB_RECORD_TYPE_INVALID ||
 		    node.right_record_type == MMDB_RECORD_TYPE_INVALID)
-			return 0;
+			return "its search tree is damaged";
+		if (found || samples >= SAMPLES_MAX)
+			continue;
+		if (node.left_record_type == MMDB_RECORD_TYPE_DATA && ++samples)
+			found = holds(&node.left_record_entry, kind);
+		if (node.right_record_type == MMDB_RECORD_TYPE_DATA && !found &&
+		    ++samples)
+			found = holds(&node.right_record_entry, kind);
 	}
-	return 1;
+	if (found)
+		return NULL;
+	return kind == SOURCE_ASN ? "it holds no numbers of autonomous systems"
+				  : "it holds no countries";
 }
 
-/* Opens it, or says why not. */
-static const char *
-base_wrong(struct base *base, const char *path)
+/* ---- a copy of our own ---- */
+
+static int
+write_all(int fd, const char *data, size_t len)
 {
-	struct stat st;
+	while (len != 0) {
+		ssize_t n = write(fd, data, len);
+
+		if (n <= 0)
+			return SMX_EIO;
+		data += n;
+		len -= (size_t)n;
+	}
+	return SMX_OK;
+}
+
+/*
+ * libmaxminddb can only map a file, and a mapped file that somebody makes
+ * shorter ends the process.  So it gets to see memory with a name and nothing
+ * that anybody else could write into.
+ */
+static int
+copy_make(int from, int *out, struct source_trouble *trouble)
+{
+	char data[CHUNK_BYTES];
+	int fd = memfd_create("shadowmx-geo", MFD_CLOEXEC);
+	int n = 1, any = 0, result = fd >= 0 ? SMX_OK : SMX_EIO;
+
+	while (result == SMX_OK && n > 0) {
+		n = source_file_read(from, data, sizeof(data), trouble);
+		any |= n > 0;
+		result = n < 0 ? n : write_all(fd, data, (size_t)n);
+	}
+	if (result == SMX_OK && any) {
+		*out = fd;
+		return SMX_OK;
+	}
+	if (result == SMX_OK)
+		result = trouble_set(trouble, SMX_ECONFIG, "the file is empty",
+		    wanted);
+	else if (n >= 0)
+		trouble_set(trouble, SMX_EIO,
+		    "there is no memory for a copy of it", wanted);
+	if (fd >= 0)
+		close(fd);
+	return result;
+}
+
+static int
+copy_open(MMDB_s *db, int fd, struct source_trouble *trouble)
+{
+	char path[64];
 	int result;
 
-	/* Opening a FIFO would wait for a writer. */
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		return "it is not a regular file";
-	result = MMDB_open(path, MMDB_MODE_MMAP, &base->db);
-	if (result != MMDB_SUCCESS)
-		return MMDB_strerror(result);
-	base->open = 1;
-	return tree_sound(&base->db) ? NULL : "its search tree is damaged";
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	result = MMDB_open(path, MMDB_MODE_MMAP, db);
+	if (result == MMDB_SUCCESS)
+		return SMX_OK;
+	if (result == MMDB_FILE_OPEN_ERROR)
+		return trouble_set(trouble, SMX_EIO,
+		    "its copy in memory cannot be opened (is /proc mounted?)",
+		    "a system with /proc");
+	return trouble_set(trouble,
+	    result == MMDB_OUT_OF_MEMORY_ERROR ? SMX_ENOMEM : SMX_ECONFIG,
+	    MMDB_strerror(result), wanted);
 }
 
 static void
-base_open(struct base *base, const char *path, const char *setting,
-    const struct tree *root, struct problems *problems)
+base_free(struct base *base)
 {
-	char message[MESSAGE_BYTES];
-	const char *why;
+	free(base->path);
+	free(base);
+}
 
-	if (path[0] == '\0')
+static int
+base_fill(struct base *base, enum source_kind kind, int fd,
+    struct source_trouble *trouble)
+{
+	const char *wrong;
+	int copy = -1;
+	int result = copy_make(fd, &copy, trouble);
+
+	if (result != SMX_OK)
+		return result;
+	result = copy_open(&base->db, copy, trouble);
+	close(copy);
+	if (result != SMX_OK)
+		return result;
+	wrong = tree_wrong(&base->db, kind);
+	if (wrong == NULL)
+		return SMX_OK;
+	snprintf(trouble->message, sizeof(trouble->message),
+	    "%s; its type is \"%.64s\"", wrong,
+	    base->db.metadata.database_type != NULL
+		? base->db.metadata.database_type
+		: "");
+	trouble->accepted = kind == SOURCE_ASN ? "a database of networks"
+					       : "a database of countries";
+	MMDB_close(&base->db);
+	return SMX_ECONFIG;
+}
+
+static void
+base_hold(void *ctx)
+{
+	struct base *base = ctx;
+
+	atomic_fetch_add_explicit(&base->references, 1, memory_order_relaxed);
+}
+
+static void
+base_close(void *ctx)
+{
+	struct base *base = ctx;
+
+	if (atomic_fetch_sub_explicit(&base->references, 1,
+		memory_order_acq_rel) != 1)
 		return;
-	base->path = path;
-	why = base_wrong(base, path);
-	if (why == NULL)
-		return;
-	snprintf(message, sizeof(message), "the database cannot be used: %s",
-	    why);
-	problem_node(problems, tree_find(root, setting), setting, message,
-	    "a readable file in MaxMind DB format");
-}
-
-static void
-base_close(struct base *base)
-{
-	if (base->open)
-		MMDB_close(&base->db);
-}
-
-static void
-geo_close(void *ctx)
-{
-	struct geo_mmdb *geo = ctx;
-
-	base_close(&geo->country);
-	base_close(&geo->asn);
-	free(geo);
+	MMDB_close(&base->db);
+	base_free(base);
 }
 
 static void
@@ -118,8 +222,6 @@ lookup(struct base *base, const struct ip *ip, MMDB_lookup_result_s *out)
 	const struct sockaddr *address = (const struct sockaddr *)&v6;
 	int result = MMDB_SUCCESS;
 
-	if (!base->open)
-		return 0;
 	if (ip->family == 4) {
 		memcpy(&v4.sin_addr, ip->octet + 12, 4);
 		address = (const struct sockaddr *)&v4;
@@ -159,31 +261,31 @@ is_code(const MMDB_entry_data_s *data)
 /* registered_country: where the network is registered, for those whose place
  * is unknown. */
 static void
-country_locate(struct base *base, const struct ip *ip,
-    struct smx_client *client)
+country_locate(void *ctx, const struct ip *ip, struct smx_client *client)
 {
-	static const char *const where[] = { "country", "iso_code", NULL };
-	static const char *const registered[] = { "registered_country",
-		"iso_code", NULL };
+	struct base *base = ctx;
 	MMDB_lookup_result_s found;
 	MMDB_entry_data_s data;
 
 	if (!lookup(base, ip, &found) ||
-	    !((value_get(base, &found, where, &data) && is_code(&data)) ||
-		(value_get(base, &found, registered, &data) && is_code(&data))))
+	    !((value_get(base, &found, country_path, &data) &&
+		  is_code(&data)) ||
+		(value_get(base, &found, registered_path, &data) &&
+		    is_code(&data))))
 		return;
 	memcpy(client->country, data.utf8_string, 2);
 	client->country[2] = '\0';
 }
 
 static void
-asn_locate(struct base *base, const struct ip *ip, struct smx_client *client)
+asn_locate(void *ctx, const struct ip *ip, struct smx_client *client)
 {
-	static const char *const path[] = { "autonomous_system_number", NULL };
+	struct base *base = ctx;
 	MMDB_lookup_result_s found;
 	MMDB_entry_data_s data;
 
-	if (!lookup(base, ip, &found) || !value_get(base, &found, path, &data))
+	if (!lookup(base, ip, &found) ||
+	    !value_get(base, &found, asn_path, &data))
 		return;
 	if (data.type == MMDB_DATA_TYPE_UINT32)
 		client->asn = data.uint32;
@@ -191,36 +293,31 @@ asn_locate(struct base *base, const struct ip *ip, struct smx_client *client)
 		client->asn = data.uint16;
 }
 
-static void
-geo_locate(void *ctx, const struct ip *ip, struct smx_client *client)
+static const struct geo_ops country_ops = { country_locate, base_hold,
+	base_close };
+static const struct geo_ops asn_ops = { asn_locate, base_hold, base_close };
+
+int
+geo_mmdb_open(struct source *source, int fd, struct source_trouble *trouble)
 {
-	struct geo_mmdb *geo = ctx;
+	struct base *base = calloc(1, sizeof(*base));
+	int result;
 
-	country_locate(&geo->country, ip, client);
-	asn_locate(&geo->asn, ip, client);
-}
-
-static const struct geo_ops ops = { geo_locate, geo_close };
-
-void
-geo_mmdb_open(struct geo *geo, const struct conf *conf, const struct tree *root,
-    struct problems *problems)
-{
-	struct geo_mmdb *g;
-
-	if (conf->geo_country[0] == '\0' && conf->geo_asn[0] == '\0')
-		return;
-	g = calloc(1, sizeof(*g));
-	if (g == NULL) {
-		problem_node(problems, tree_find(root, "geo"), "geo",
-		    "no memory for the databases", "");
-		return;
+	if (base != NULL)
+		base->path = strdup(source->path);
+	if (base == NULL || base->path == NULL) {
+		free(base);
+		return trouble_set(trouble, SMX_ENOMEM, "no memory", "");
 	}
-	atomic_flag_clear(&g->country.told);
-	atomic_flag_clear(&g->asn.told);
-	geo->ctx = g;
-	geo->ops = &ops;
-	base_open(&g->country, conf->geo_country, "geo.country", root,
-	    problems);
-	base_open(&g->asn, conf->geo_asn, "geo.asn", root, problems);
+	atomic_init(&base->references, 1);
+	atomic_flag_clear(&base->told);
+	result = base_fill(base, source->kind, fd, trouble);
+	if (result != SMX_OK) {
+		base_free(base);
+		return result;
+	}
+	source->geo.ctx = base;
+	source->geo.ops =
+	    source->kind == SOURCE_COUNTRY ? &country_ops : &asn_ops;
+	return SMX_OK;
 }

@@ -2,17 +2,15 @@
 #ifndef IO_GEO_MMDB_H
 #define IO_GEO_MMDB_H
 
-#include "core/frozen.h"
+#include "io/source_file.h"
 
 /*
- * Country and network of an address from MaxMind databases, as geo.country and
- * geo.asn name them.  A geo_open_fn: a file that is missing or damaged is
- * reported, and *geo stays empty when there is none.
- *
- * The files are mapped: a new one must be renamed over the old one, never
- * written into it.  It is used from the next load on.
+ * Country or network of an address from a MaxMind database.  fd: its file, read
+ * to the end; nothing of it is used afterwards.  Checked before it is used: the
+ * search tree, and that it holds what it is there for.  SMX_ECONFIG, SMX_EIO,
+ * SMX_ENOMEM.
  */
-void geo_mmdb_open(struct geo *geo, const struct conf *conf,
-    const struct tree *root, struct problems *problems);
+int geo_mmdb_open(struct source *source, int fd,
+    struct source_trouble *trouble) SMX_MUST_USE;
 
 #endif

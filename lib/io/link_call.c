@@ -5,8 +5,10 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "io/link_client.h"
+#include "io/link_pool.h"
 #include "io/link_send.h"
 
 #define ROUNDS      8  /* full queues, before other calls get their turn */
@@ -22,6 +24,8 @@ call_new(struct client_peer *peer)
 		return NULL;
 	call->peer = peer;
 	call->conn.fd = -1;
+	call->turn_fd = -1;
+	call->state = CALL_CONNECT;
 	buf_init(&call->text, 0);
 	wire_client_init(&call->in);
 	return call;
@@ -33,7 +37,25 @@ call_free(struct smx_call *call)
 	conn_close(&call->conn);
 	buf_free(&call->text);
 	wire_client_free(&call->in);
+	if (call->turn_fd >= 0)
+		close(call->turn_fd);
 	free(call);
+}
+
+void
+call_adopt(struct smx_call *call, struct smx_call *other)
+{
+	struct wire_client in = call->in;
+
+	conn_close(&call->conn);
+	call->conn = other->conn;
+	memset(&other->conn, 0, sizeof(other->conn));
+	other->conn.fd = -1;
+	call->in = other->in;
+	other->in = in;
+	call->hello = other->hello;
+	call->limits = other->limits;
+	call->minor = other->minor;
 }
 
 int
@@ -50,6 +72,9 @@ done(struct smx_call *call, int result)
 {
 	call->result = result;
 	call->state = CALL_DONE;
+	/* A large one must not rest with the connection. */
+	if (call->text.size > KEEP_BYTES)
+		buf_free(&call->text);
 }
 
 static void
@@ -126,6 +151,14 @@ exchange(struct smx_call *call, int64_t now_ms)
 	    (call->shadow->content->size > call->limits.max_content ||
 		call->shadow->envelope_len > call->limits.max_envelope)) {
 		words_set(call, "over the peer's limit", 21);
+		done(call, call->unsure ? SMX_EUNSURE : SMX_EREFUSED);
+		return;
+	}
+	if (call->request != NULL &&
+	    call->minor < wire_request_minor(call->request)) {
+		/* It would take what follows the verb for commands, and
+		 * answer each of them. */
+		words_set(call, "the peer's version is older", 27);
 		done(call, call->unsure ? SMX_EUNSURE : SMX_EREFUSED);
 		return;
 	}
@@ -230,7 +263,8 @@ answer_take(struct smx_call *call)
 			result = SMX_EUNREACHABLE;
 	}
 	if (call->in.code == WIRE_CLOSING || call->in.code == WIRE_SYNTAX ||
-	    call->in.code == WIRE_SEQUENCE || call->in.code == WIRE_LIMIT)
+	    call->in.code == WIRE_SEQUENCE || call->in.code == WIRE_LIMIT ||
+	    call->in.code == WIRE_VERB)
 		call->reusable = 0;
 	if (call->unsure && result != SMX_OK && result != SMX_EGONE)
 		result = SMX_EUNSURE;
@@ -252,7 +286,7 @@ reply_end(struct smx_call *call, int64_t now_ms)
 	} else if (call->state == CALL_HELLO) {
 		if (in->code == WIRE_DONE &&
 		    wire_ehlo_line(in->text, in->len, &call->hello,
-			&call->limits) == SMX_OK) {
+			&call->limits, &call->minor) == SMX_OK) {
 			exchange(call, now_ms);
 			return;
 		}
@@ -324,6 +358,16 @@ receive(struct smx_call *call, int64_t now_ms)
 
 /* ---- the outside ---- */
 
+static void
+start(struct smx_call *call, int64_t now_ms)
+{
+	call->kept = call->conn.fd >= 0;
+	if (call->kept)
+		exchange(call, now_ms);
+	else
+		connection_open(call, now_ms);
+}
+
 int
 call_begin(struct smx_call *call, int64_t deadline_ms, int64_t now_ms)
 {
@@ -341,12 +385,15 @@ call_begin(struct smx_call *call, int64_t deadline_ms, int64_t now_ms)
 		    : wire_put_request(&call->text, call->request);
 	if (error != SMX_OK)
 		return error;
-	call->kept = call->conn.fd >= 0;
-	if (call->kept)
-		exchange(call, now_ms);
-	else
-		connection_open(call, now_ms);
+	if (call->state != CALL_QUEUED)
+		start(call, now_ms);
 	return SMX_OK;
+}
+
+int
+call_fd(const struct smx_call *call)
+{
+	return call->state == CALL_QUEUED ? call->turn_fd : call->conn.fd;
 }
 
 short
@@ -356,6 +403,8 @@ call_events(const struct smx_call *call)
 
 	if (call->state == CALL_DONE)
 		return 0;
+	if (call->state == CALL_QUEUED)
+		return POLLIN;
 	if (call->state == CALL_CONNECT)
 		return POLLOUT;
 	if (call->state == CALL_SEND)
@@ -380,6 +429,11 @@ call_drive(struct smx_call *call, short revents, int64_t now_ms)
 {
 	unsigned tries = call->tries;
 
+	if (call->state == CALL_QUEUED) {
+		if (pool_turn(call))
+			start(call, now_ms);
+		return;
+	}
 	if (call->state == CALL_CONNECT) {
 		if (revents != 0)
 			connect_end(call, now_ms);
@@ -400,7 +454,7 @@ call_drive(struct smx_call *call, short revents, int64_t now_ms)
 int64_t
 call_until(const struct smx_call *call)
 {
-	if (call->state < CALL_SEND &&
+	if (call->state != CALL_QUEUED && call->state < CALL_SEND &&
 	    call->connect_until_ms < call->deadline_ms)
 		return call->connect_until_ms;
 	return call->deadline_ms;
@@ -412,5 +466,8 @@ call_expire(struct smx_call *call, int64_t now_ms)
 	if (call->state == CALL_DONE || now_ms < call_until(call))
 		return;
 	call->kept = 0; /* no time to try again */
-	lost(call, "no answer in time", now_ms);
+	lost(call,
+	    call->state == CALL_QUEUED ? "all connections in use"
+				       : "no answer in time",
+	    now_ms);
 }

@@ -15,13 +15,14 @@ struct client_peer;
 /*
  * A connection to a peer, and the one exchange that runs on it.
  *
- *	CONNECT -> HANDSHAKE -> GREETING -> HELLO -> SEND -> REPLY -> DONE
- *	a kept connection begins here ----------------^
+ *	QUEUED -> CONNECT -> HANDSHAKE -> GREETING -> HELLO -> SEND -> REPLY ->
+ *DONE a kept connection begins here --------------------------^
  *
  * REPLY is entered when the kernel has taken the last byte.  That is the line
  * between "the peer does not have it" and "it may".
  */
 enum call_state {
+	CALL_QUEUED, /* all connections are in use: link_pool.h */
 	CALL_CONNECT,
 	CALL_HANDSHAKE,
 	CALL_GREETING,
@@ -32,7 +33,12 @@ enum call_state {
 };
 
 struct smx_call {
-	struct smx_call *next; /* in the pool */
+	struct smx_call *next; /* in the pool, or in its line */
+	/* Under the pool's lock while in the line. */
+	int place;              /* counts as one of the open connections */
+	int urgent;             /* a request */
+	struct smx_call *given; /* the connection of another that is done */
+	int turn_fd;            /* readable when it is its turn; -1 none */
 	struct client_peer *peer;
 	struct conn conn;
 	enum call_state state;
@@ -61,14 +67,18 @@ struct smx_call {
 	struct wire_client in;
 	struct smx_hello hello;
 	struct wire_limits limits;
+	unsigned minor; /* version that the peer speaks */
 };
 
 struct smx_call *call_new(struct client_peer *peer);
 void call_free(struct smx_call *call);
+/* Go on with the connection of another, which is then without one. */
+void call_adopt(struct smx_call *call, struct smx_call *other);
 
 /* Start the exchange that shadow or request names, as far as it goes without
  * waiting.  Outcomes are in state and result. */
 int call_begin(struct smx_call *call, int64_t deadline_ms, int64_t now_ms);
+int call_fd(const struct smx_call *call);
 short call_events(const struct smx_call *call);
 void call_drive(struct smx_call *call, short revents, int64_t now_ms);
 /* When to call call_expire at the latest. */

@@ -9,12 +9,9 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "io/link_call.h"
+#include "io/link_pool.h"
 
-/* A connection that rested longer is looked at before it is used: a peer that
- * was restarted since must not make a shadow's fate unsure. */
-#define LOOK_AFTER_MS 100
-#define SWEEP_MS      1000
-#define FEW           16
+#define FEW 16
 
 void
 client_complain(struct client_peer *peer, const char *reason, const char *words)
@@ -39,106 +36,20 @@ client_complain(struct client_peer *peer, const char *reason, const char *words)
 	log_end(&l);
 }
 
-/* ---- the pool ---- */
-
-static void
-free_list(struct smx_call *call)
-{
-	while (call != NULL) {
-		struct smx_call *next = call->next;
-
-		call_free(call);
-		call = next;
-	}
-}
-
-/* Cut off what has rested too long; they lie at the bottom.  The peer would
- * close them at idle_ms, and half of that leaves no race. */
-static struct smx_call *
-sweep_locked(struct client_peer *peer, int64_t now_ms)
-{
-	struct smx_call **at = &peer->idle;
-	int64_t oldest = now_ms - peer->client->idle_ms / 2;
-	struct smx_call *old;
-	size_t kept = 0;
-
-	if (now_ms - peer->swept_ms < SWEEP_MS && peer->idle != NULL &&
-	    peer->idle->idle_since_ms > oldest)
-		return NULL;
-	peer->swept_ms = now_ms;
-	for (; *at != NULL && (*at)->idle_since_ms > oldest; at = &(*at)->next)
-		kept++;
-	old = *at;
-	*at = NULL;
-	peer->open -= peer->idle_count - kept;
-	peer->idle_count = kept;
-	return old;
-}
-
-static struct smx_call *
-pop(struct client_peer *peer, int64_t now_ms, int *full)
-{
-	struct smx_call *call, *old;
-
-	pthread_mutex_lock(&peer->lock);
-	old = sweep_locked(peer, now_ms);
-	call = peer->idle;
-	*full = 0;
-	if (call != NULL) {
-		peer->idle = call->next;
-		peer->idle_count--;
-	} else if (peer->open >= 2 * peer->client->pool) {
-		*full = 1;
-	} else {
-		peer->open++;
-	}
-	pthread_mutex_unlock(&peer->lock);
-	free_list(old);
-	return call;
-}
-
-static void
-drop(struct smx_call *call)
-{
-	struct client_peer *peer = call->peer;
-
-	call_free(call);
-	pthread_mutex_lock(&peer->lock);
-	peer->open--;
-	pthread_mutex_unlock(&peer->lock);
-}
-
 static int
-acquire(struct client *client, size_t number, int64_t deadline_ms,
+acquire(struct client *client, size_t number, int request, int64_t deadline_ms,
     int64_t now_ms, struct smx_call **out)
 {
-	struct client_peer *peer;
 	struct smx_call *call;
-	int full;
+	int error;
 
 	if (number >= client->count)
 		return SMX_EINVAL;
 	if (deadline_ms <= now_ms)
 		return SMX_EUNREACHABLE;
-	peer = &client->peers[number];
-	while ((call = pop(peer, now_ms, &full)) != NULL) {
-		if (now_ms - call->idle_since_ms < LOOK_AFTER_MS ||
-		    tcp_silent(call->conn.fd))
-			break;
-		drop(call);
-	}
-	if (full) {
-		client_complain(peer, "too many connections in use", "");
-		return SMX_EUNREACHABLE;
-	}
-	if (call == NULL)
-		call = call_new(peer);
-	if (call == NULL) {
-		pthread_mutex_lock(&peer->lock);
-		peer->open--;
-		pthread_mutex_unlock(&peer->lock);
-		return SMX_ENOMEM;
-	}
+	error = pool_take(&client->peers[number], request, now_ms, &call);
+	if (error != SMX_OK)
+		return error;
 	call->shadow = NULL;
 	call->request = NULL;
 	call->reply = NULL;
@@ -146,37 +57,11 @@ acquire(struct client *client, size_t number, int64_t deadline_ms,
 	return SMX_OK;
 }
 
-static void
-release(struct smx_call *call)
-{
-	struct client_peer *peer = call->peer;
-	struct smx_call *old = NULL;
-
-	call->idle_since_ms = clock_mono_ms();
-	pthread_mutex_lock(&peer->lock);
-	if (call->state == CALL_DONE && call->reusable &&
-	    peer->idle_count < peer->client->pool) {
-		call->next = peer->idle;
-		peer->idle = call;
-		peer->idle_count++;
-		old = sweep_locked(peer, call->idle_since_ms);
-		call = NULL;
-	} else {
-		peer->open--;
-	}
-	pthread_mutex_unlock(&peer->lock);
-	free_list(old);
-	if (call != NULL)
-		call_free(call);
-}
-
 void
 client_close(struct client *client)
 {
-	for (size_t i = 0; i < client->count; i++) {
-		free_list(client->peers[i].idle);
-		client->peers[i].idle = NULL;
-	}
+	for (size_t i = 0; i < client->count; i++)
+		pool_close(&client->peers[i]);
 }
 
 /* ---- calls ---- */
@@ -187,7 +72,7 @@ client_shadow(struct client *client, size_t peer,
 {
 	int64_t now_ms = clock_mono_ms();
 	struct smx_call *call;
-	int error = acquire(client, peer, deadline_ms, now_ms, &call);
+	int error = acquire(client, peer, 0, deadline_ms, now_ms, &call);
 
 	if (error != SMX_OK)
 		return error;
@@ -195,7 +80,7 @@ client_shadow(struct client *client, size_t peer,
 	error = call_begin(call, deadline_ms, now_ms);
 	if (error != SMX_OK) {
 		/* Nothing was said on it. */
-		drop(call);
+		pool_give(call);
 		return error;
 	}
 	*out = call;
@@ -228,7 +113,7 @@ wait_once(struct smx_call *const *calls, struct pollfd *fds, size_t count,
 		}
 		if (call_until(calls[i]) < first_ms)
 			first_ms = call_until(calls[i]);
-		fds[i].fd = calls[i]->conn.fd;
+		fds[i].fd = call_fd(calls[i]);
 		fds[i].events = call_events(calls[i]);
 		fds[i].revents = 0;
 	}
@@ -280,7 +165,7 @@ client_finish(struct smx_call **call, char *text, size_t text_size)
 
 	if (text != NULL && text_size != 0)
 		text_copy(text, text_size, c->words);
-	release(c);
+	pool_give(c);
 	*call = NULL;
 	return result;
 }
@@ -293,16 +178,17 @@ client_request(struct client *client, size_t peer,
 	int64_t now_ms = clock_mono_ms();
 	struct smx_call *call;
 	size_t which;
-	int error = acquire(client, peer, deadline_ms, now_ms, &call);
+	int error = acquire(client, peer, 1, deadline_ms, now_ms, &call);
 
 	if (error != SMX_OK)
 		return error;
 	call->request = request;
 	call->reply = reply;
 	reply->foreign = 0;
+	reply->ago_ms = -1;
 	error = call_begin(call, deadline_ms, now_ms);
 	if (error != SMX_OK) {
-		drop(call);
+		pool_give(call);
 		return error;
 	}
 	(void)client_wait(&call, 1, deadline_ms, &which);

@@ -21,7 +21,9 @@ struct client_peer {
 	pthread_mutex_t lock;  /* for what follows */
 	struct smx_call *idle; /* the last one used is on top */
 	size_t idle_count;
-	size_t open; /* idle and in use */
+	size_t open;           /* idle and in use */
+	struct smx_call *line; /* waiting for one, the first first */
+	struct smx_call *line_last;
 	int64_t swept_ms;
 	struct log_limit limit;
 };

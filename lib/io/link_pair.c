@@ -136,13 +136,15 @@ shadow_pass(const struct smx_link_server *table,
 		.envelope_len = shadow->envelope_len,
 		.recipients = shadow->recipients,
 		.size = shadow->content->size,
-		.digest = shadow->digest };
+		.digest = shadow->digest,
+		.holders = shadow->holders != NULL ? shadow->holders : "" };
 	struct smx_inbound *inbound = NULL;
 	size_t recipients;
 	int error = envelope_check(shadow->envelope, shadow->envelope_len,
 	    WIRE_RECIPIENTS_MAX, &recipients);
 
-	if (error != SMX_OK || recipients != shadow->recipients)
+	if (error != SMX_OK || recipients != shadow->recipients ||
+	    wire_holders_check(announced.holders) != SMX_OK)
 		return SMX_EPROTO;
 	error = table->shadow_begin(table->ctx, 0, &announced, &inbound);
 	if (error != SMX_OK)
@@ -237,6 +239,24 @@ end_finish(void *ctx, struct smx_call **call_at, char *text, size_t text_size)
 
 /* ---- requests ---- */
 
+/* As the reading side of a wire would. */
+static int
+amendments_check(const struct smx_request *request)
+{
+	int error = SMX_OK;
+
+	if (request->kind != SMX_REQ_AMEND)
+		return SMX_OK;
+	for (size_t i = 0; error == SMX_OK && i < request->count; i++) {
+		const struct smx_amendment *m = &request->amendments[i];
+
+		if (m->envelope != NULL)
+			error = wire_amend_check(m->envelope, m->envelope_len,
+			    m->recipients);
+	}
+	return error;
+}
+
 static int
 end_request(void *ctx, size_t peer, const struct smx_request *request,
     struct smx_reply *reply, int64_t deadline_mono_ms)
@@ -247,17 +267,20 @@ end_request(void *ctx, size_t peer, const struct smx_request *request,
 
 	if (peer != 0)
 		return SMX_EINVAL;
-	if (request->count > SMX_REQ_KEYS_MAX ||
-	    request->limit > SMX_REQ_KEYS_MAX)
-		return SMX_ELIMIT;
+	result = wire_request_check(request);
+	if (result != SMX_OK)
+		return result;
 	text_copy(reply->text, sizeof(reply->text), "no connection");
 	if (clock_mono_ms() >= deadline_mono_ms ||
 	    (table = enter(end->other)) == NULL)
 		return SMX_EUNREACHABLE;
 	reply->count = 0;
 	reply->foreign = 0;
+	reply->ago_ms = -1;
 	introduce(end->other, table, &reply->hello);
-	result = table->request(table->ctx, 0, request, reply);
+	result = amendments_check(request);
+	if (result == SMX_OK)
+		result = table->request(table->ctx, 0, request, reply);
 	leave(end->other);
 	code = wire_code(result);
 	text_copy(reply->text, sizeof(reply->text), wire_code_text(code));

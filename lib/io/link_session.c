@@ -106,15 +106,17 @@ on_request(struct session *s)
 	const struct smx_link_server *t = s->server->table;
 	const struct smx_request *request = &s->wire.request;
 	struct smx_reply reply = { 0 };
+	int letters = wire_request_answers(request);
 	int result = SMX_ENOMEM;
 
-	if (request->kind == SMX_REQ_QUERY)
+	if (letters)
 		reply.answers =
 		    calloc(request->count + 1, sizeof(*reply.answers));
 	else if (request->kind == SMX_REQ_LIST)
 		reply.listed =
 		    calloc(request->limit + 1, sizeof(*reply.listed));
-	if ((request->kind != SMX_REQ_QUERY || reply.answers != NULL) &&
+	reply.ago_ms = -1;
+	if ((!letters || reply.answers != NULL) &&
 	    (request->kind != SMX_REQ_LIST || reply.listed != NULL))
 		result = t->request(t->ctx, s->peer, request, &reply);
 	if (result == SMX_OK)

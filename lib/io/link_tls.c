@@ -169,6 +169,12 @@ peer_open(struct link *link, const struct smx_link_peer *from, char *why,
 	link->names[number] = strdup(from->name);
 	if (link->names[number] == NULL)
 		return SMX_ENOMEM;
+	/* Ranked sets are made of these names. */
+	if (wire_node_check(from->name) != SMX_OK) {
+		why_set(why, why_size, "\"%s\" is no name for a node",
+		    from->name);
+		return SMX_EINVAL;
+	}
 	if (tcp_address_parse(&peer->address, from->address) != SMX_OK) {
 		why_set(why, why_size,
 		    "%s: \"%s\" is no address and port like 192.0.2.2:8825 or "

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/master.h"
+#include "io/pfqueue_copy.h"
 
 #define LOG_MS     250  /* how often the log is looked at */
 #define HEALTH_MS  1000 /* and the master process */
@@ -204,6 +205,7 @@ pfqueue_turn(struct pfqueue *q)
 	if (!q->blind)
 		pfqueue_note_strays(q, now_ms);
 	pfqueue_verify_turn(q, now_ms);
+	pfread_turn(q, now_ms);
 }
 
 int
@@ -215,12 +217,15 @@ pfqueue_fd(const struct pfqueue *q)
 int64_t
 pfqueue_wait_ms(struct pfqueue *q)
 {
+	int64_t read_ms = pfread_wait_ms(q);
 	size_t waiting;
 
 	pthread_mutex_lock(&q->lock);
 	waiting = q->pending_count;
 	pthread_mutex_unlock(&q->lock);
-	return waiting != 0 && pfqueue_room(q) > 1 ? 0 : LOG_MS;
+	if (waiting != 0 && pfqueue_room(q) > 1)
+		return 0;
+	return read_ms < LOG_MS ? read_ms : LOG_MS;
 }
 
 /* ---- the port ---- */
@@ -233,6 +238,47 @@ port_verify(void *ctx, const char *const *ids, size_t count, uint64_t token)
 
 	if (result == SMX_OK && eventfd_write(q->wake_fd, 1) != 0)
 		return SMX_EIO;
+	return result;
+}
+
+static int
+port_read(void *ctx, const char *const *ids, size_t count, uint64_t token)
+{
+	struct pfqueue *q = ctx;
+	int result = pfread_ask(q, ids, count, token);
+
+	if (result == SMX_OK && eventfd_write(q->wake_fd, 1) != 0)
+		return SMX_EIO;
+	return result;
+}
+
+static int
+port_open(void *ctx, const char *id, char **envelope, size_t *envelope_len,
+    int *fd, uint64_t *size, int64_t until_mono_ms)
+{
+	struct pfqueue *q = ctx;
+	struct pfcopy copy;
+	int result = pfcopy_start(&copy, &q->tool, q->queue_directory,
+	    q->marker_directory, id, until_mono_ms);
+
+	while (result == SMX_OK && (result = pfcopy_turn(&copy)) == SMX_ETEMP) {
+		struct pollfd p = { .fd = pfcopy_fd(&copy), .events = POLLIN };
+		int64_t left = until_mono_ms - clock_mono_ms();
+		int64_t wait = pfcopy_wait_ms(&copy);
+
+		(void)poll(&p, 1,
+		    (int)(left < wait ? left < 0 ? 0 : left : wait));
+		result = SMX_OK;
+	}
+	if (result == SMX_OK) {
+		*envelope = copy.envelope;
+		*envelope_len = copy.envelope_len;
+		*fd = copy.content_fd;
+		*size = copy.size;
+		copy.envelope = NULL;
+		copy.content_fd = -1;
+	}
+	pfcopy_end(&copy);
 	return result;
 }
 
@@ -283,5 +329,7 @@ port_close(void *ctx)
 	pfqueue_close(&q);
 }
 
-const struct smx_queue_ops pfqueue_ops = { port_verify, port_next, port_state,
-	port_close };
+const struct smx_queue_ops pfqueue_ops = { port_verify, port_read, port_open,
+	port_next, port_state, port_close };
+const struct smx_queue_ops pfqueue_ops_watch = { port_verify, NULL, NULL,
+	port_next, port_state, port_close };

@@ -12,7 +12,9 @@
 #include "core/pfid.h"
 #include "core/pfverify.h"
 #include "io/logtail.h"
+#include "io/pfcat_run.h"
 #include "io/pfqueue_marker.h"
+#include "io/pfqueue_read.h"
 #include "io/pfqueue_table.h"
 
 /*
@@ -23,9 +25,13 @@
  *	pfqueue_watch.c	 inotify: which folders, which event means which file
  *	pfqueue_note.c	 what a file's move says about its message
  *	pfqueue_verify.c readings of the folders, and what qualifies an absence
+ *	pfqueue_file.c	 one committed file, found and opened
+ *	pfqueue_read.c	 envelopes, a batch of files at a time
+ *	pfqueue_copy.c	 one message whole
  *	pfqueue_ring.c	 the two bounded queues, in and out
  *
- * One thread calls everything but verify and state; these two take the lock.
+ * One thread calls everything but verify, read and state, which take the lock,
+ * and open, which uses only what does not change.
  */
 #define PFQUEUE_VERIFY_MAX 65536 /* ids waiting to be looked for */
 #define PFQUEUE_EVENTS_MAX 8192  /* events waiting to be fetched */
@@ -90,6 +96,7 @@ struct pfqueue {
 	size_t watches;
 	int depth[PF_FOLDERS]; /* levels of subfolders seen */
 	int misplaced; /* a file was not where its id says: look everywhere */
+	int growing;   /* what is found now was put there just now */
 
 	int broken;    /* the watch lost events or folders: begin anew */
 	int blind;     /* it could not: every answer is UNKNOWN */
@@ -119,8 +126,13 @@ struct pfqueue {
 
 	struct pfmarker marker;
 
+	struct pfcat_tool tool;
+	int64_t tool_ms; /* when to look for it again */
+	struct pfread read;
+
 	struct smx_queue_event *ring;
 	size_t ring_first, ring_count;
+	size_t ring_text; /* bytes of texts in it */
 
 	pthread_mutex_t lock; /* below */
 	struct pfpending *pending;
@@ -129,17 +141,21 @@ struct pfqueue {
 	int state_known;
 };
 
-/* As smx_queue_open_postfix; boot and the two times are for tests. */
+/* As smx_queue_open_postfix; the other members are for tests. */
 struct pfqueue_options {
 	struct smx_queue_postfix_options postfix;
-	const char *boot;  /* NULL: the kernel's */
-	int64_t settle_ms; /* 0: 2 s */
-	int64_t stray_ms;  /* 0: 2 s */
+	const char *boot;    /* NULL: the kernel's */
+	int64_t settle_ms;   /* 0: 2 s */
+	int64_t stray_ms;    /* 0: 2 s */
+	const char *postcat; /* NULL: Postfix's */
 };
 int pfqueue_open(struct pfqueue **out, const struct pfqueue_options *options,
     char *why, size_t why_size) SMX_MUST_USE;
 void pfqueue_close(struct pfqueue **q);
-/* The port's functions, for struct smx_queue; ctx is a struct pfqueue. */
+/* The port's functions, for struct smx_queue; ctx is a struct pfqueue.  The
+ * others have neither read nor open: for a queue whose configuration is not
+ * known. */
+extern const struct smx_queue_ops pfqueue_ops_watch;
 extern const struct smx_queue_ops pfqueue_ops;
 
 /* For an own poll loop: readable when a turn has work.  Without it a turn is
@@ -148,7 +164,7 @@ int pfqueue_fd(const struct pfqueue *q);
 int64_t pfqueue_wait_ms(struct pfqueue *q);
 /* Take in what happened and answer a batch; never waits. */
 void pfqueue_turn(struct pfqueue *q);
-/* Fetch events that turns have made. */
+/* Fetch events that turns have made; their texts are the caller's. */
 size_t pfqueue_take(struct pfqueue *q, struct smx_queue_event *events,
     size_t max);
 
@@ -191,7 +207,11 @@ void pfqueue_emit(struct pfqueue *q, enum smx_queue_event_kind kind,
     const char *id, const char *other);
 void pfqueue_answer(struct pfqueue *q, const struct pfpending *asked,
     enum smx_presence presence, const char *other);
+/* text is taken; NULL: could not be read */
+void pfqueue_answer_read(struct pfqueue *q, const char *id, uint64_t token,
+    int held, char *text);
 size_t pfqueue_room(const struct pfqueue *q);
+void pfqueue_ring_clear(struct pfqueue *q);
 int pfqueue_ask(struct pfqueue *q, const char *const *ids, size_t count,
     uint64_t token);
 /* Another one asks and reads from here on: what was asked and what waits is

@@ -24,6 +24,8 @@
  *							or a stray (none does)
  *	incoming -> active (-> deferred -> active ...)	executable for certain
  *	incoming -> hold, then CLOSE_WRITE		quarantined, committed
+ *	active -> deferred				delivery was tried
+ *	any -> hold, hold -> any			and back: the operator
  *	any -> maildrop					requeued: pickup makes a
  *							new file, deletes this
  *	active -> corrupt				set aside
@@ -164,6 +166,31 @@ requeued(struct pfqueue *q, const char *id)
 	e->flags |= FACT_REQUEUED;
 }
 
+/*
+ * What is said of its envelope or of its place may be another now.  Of a file
+ * that cleanup puts on hold the commit is still to come, and tells enough.
+ * Where it came from is not always known: then once too often.
+ */
+static void
+put_aside(struct pfqueue *q, const struct pfnote *n, enum pf_folder from)
+{
+	const struct pfentry *e = pftable_find(&q->seen, n->name);
+	int open = e == NULL || (e->flags & SEEN_BEGUN) == 0 ||
+		   (e->flags & SEEN_COMMITTED) != 0;
+	int told = 0;
+
+	if (from == n->folder && !q->growing)
+		return; /* found at the beginning; a RESET says it all */
+	if (n->folder == PF_HOLD)
+		told = open;
+	else if (n->folder == PF_DEFERRED)
+		told = from != PF_INCOMING;
+	else if (n->folder == PF_ACTIVE || n->folder == PF_INCOMING)
+		told = from == PF_HOLD && open;
+	if (told)
+		pfqueue_emit(q, SMX_QUEUE_MOVED, n->name, "");
+}
+
 /* from PF_FOLDERS: it has just been made */
 static void
 arrived(struct pfqueue *q, const struct pfnote *n, enum pf_folder from)
@@ -192,6 +219,7 @@ arrived(struct pfqueue *q, const struct pfnote *n, enum pf_folder from)
 	default:
 		break;
 	}
+	put_aside(q, n, from);
 }
 
 static void

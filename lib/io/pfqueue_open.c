@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "io/master.h"
 
 #define SETTLE_MS 2000
@@ -37,6 +38,32 @@ copy_options(struct pfqueue *q, const struct pfqueue_options *o)
 		       q->marker_directory != NULL
 		   ? SMX_OK
 		   : SMX_ENOMEM;
+}
+
+/* Without postcat the queue can be watched all the same. */
+static void
+find_tool(struct pfqueue *q, const struct pfqueue_options *o)
+{
+	const char *folder = o->postfix.config_directory;
+	struct log_line l;
+	char why[512] = "too long";
+
+	if (folder == NULL || folder[0] == '\0')
+		return;
+	if (o->postcat != NULL) {
+		text_copy(q->tool.program, sizeof(q->tool.program), o->postcat);
+		text_copy(q->tool.config_directory,
+		    sizeof(q->tool.config_directory), folder);
+		return;
+	}
+	if (!text_copy(q->tool.config_directory,
+		sizeof(q->tool.config_directory), folder) &&
+	    pfcat_tool_find(&q->tool, why, sizeof(why)) == SMX_OK)
+		return;
+	log_begin(&l, SMX_LOG_ERR, NULL, "queue-files-unreadable");
+	log_str(&l, "cause", why);
+	log_str(&l, "result", "what the MTA changed stays unknown to holders");
+	log_end(&l);
 }
 
 static int
@@ -79,6 +106,7 @@ pfqueue_open(struct pfqueue **out, const struct pfqueue_options *options,
 		return SMX_ENOMEM;
 	q->epoll_fd = q->wake_fd = q->queue_fd = q->inotify_fd = -1;
 	q->marker.dir_fd = -1;
+	pfread_init(&q->read);
 	q->grew_ms = INT64_MIN / 2; /* long ago */
 	pthread_mutex_init(&q->lock, NULL);
 	result = copy_options(q, options);
@@ -90,6 +118,8 @@ pfqueue_open(struct pfqueue **out, const struct pfqueue_options *options,
 		snprintf(why, why_size, "%s", smx_strerror(result));
 	else
 		result = pfqueue_start(q, why, why_size);
+	if (result == SMX_OK)
+		find_tool(q, options);
 	if (result != SMX_OK) {
 		pfqueue_close(&q);
 		return result;
@@ -117,6 +147,9 @@ pfqueue_close(struct pfqueue **queue)
 	pfmarker_close(&q->marker,
 	    q->queue_fd >= 0 && master_health(q->queue_fd) == SMX_MTA_DOWN);
 	pfqueue_watch_stop(q);
+	pfread_forget(q);
+	if (q->ring != NULL)
+		pfqueue_ring_clear(q);
 	close_fd(q->epoll_fd);
 	close_fd(q->wake_fd);
 	logtail_close(&q->log);
@@ -146,7 +179,8 @@ smx_queue_open_postfix(struct smx_queue *out,
 	if (result != SMX_OK)
 		return result;
 	out->ctx = q;
-	out->ops = &pfqueue_ops;
+	out->ops =
+	    q->tool.program[0] == '\0' ? &pfqueue_ops_watch : &pfqueue_ops;
 	return SMX_OK;
 }
 

@@ -2,10 +2,20 @@
 #include "config.h"
 #include "io/pfqueue.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/log.h"
+
+void
+pfqueue_ring_clear(struct pfqueue *q)
+{
+	for (size_t i = 0; i < q->ring_count; i++)
+		free(q->ring[(q->ring_first + i) % PFQUEUE_EVENTS_MAX].text);
+	q->ring_count = 0;
+	q->ring_text = 0;
+}
 
 /* When nobody fetches events all of them give way to one RESET: it makes its
  * reader ask again about everything, answers that were dropped included. */
@@ -17,7 +27,7 @@ ring_next(struct pfqueue *q)
 	if (q->ring_count == PFQUEUE_EVENTS_MAX) {
 		log_event(SMX_LOG_WARNING, "queue-events-dropped", "count=%d",
 		    PFQUEUE_EVENTS_MAX);
-		q->ring_count = 0;
+		pfqueue_ring_clear(q);
 		e = ring_next(q);
 		e->kind = SMX_QUEUE_RESET;
 	}
@@ -57,6 +67,20 @@ pfqueue_answer(struct pfqueue *q, const struct pfpending *asked,
 	text_copy(e->other, sizeof(e->other), other);
 }
 
+void
+pfqueue_answer_read(struct pfqueue *q, const char *id, uint64_t token, int held,
+    char *text)
+{
+	struct smx_queue_event *e = ring_next(q);
+
+	e->kind = SMX_QUEUE_READ;
+	e->token = token;
+	e->held = held;
+	e->text = text;
+	text_copy(e->id, sizeof(e->id), id);
+	q->ring_text += text == NULL ? 0 : strlen(text);
+}
+
 size_t
 pfqueue_take(struct pfqueue *q, struct smx_queue_event *events, size_t max)
 {
@@ -64,6 +88,8 @@ pfqueue_take(struct pfqueue *q, struct smx_queue_event *events, size_t max)
 
 	for (; n < max && q->ring_count != 0; n++) {
 		events[n] = q->ring[q->ring_first];
+		if (events[n].text != NULL)
+			q->ring_text -= strlen(events[n].text);
 		q->ring_first = (q->ring_first + 1) % PFQUEUE_EVENTS_MAX;
 		q->ring_count--;
 	}
@@ -101,7 +127,8 @@ pfqueue_new_reader(struct pfqueue *q)
 	pthread_mutex_lock(&q->lock);
 	q->pending_count = 0;
 	pthread_mutex_unlock(&q->lock);
-	q->ring_count = 0;
+	pfread_forget(q);
+	pfqueue_ring_clear(q);
 }
 
 size_t

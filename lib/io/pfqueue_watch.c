@@ -293,9 +293,11 @@ event_in(struct pfqueue *q, const struct inotify_event *e)
 		text_copy(path, sizeof(path), w->path);
 		if (is_level(e->name))
 			q->grew_ms = clock_mono_ms();
+		q->growing = 1;
 		if (is_level(e->name) &&
 		    scan_entry(q, note.folder, path, e->name) != SMX_OK)
 			lose(q, "new folder cannot be watched", path);
+		q->growing = 0;
 	}
 }
 

@@ -24,6 +24,10 @@ int spill_new(struct spill **out, const char *folder,
     size_t memory_limit) SMX_MUST_USE;
 /* SMX_EFULL: disk or quota full; SMX_EIO, SMX_ENOMEM. */
 int spill_add(struct spill *spill, const void *data, size_t len) SMX_MUST_USE;
+/* All that fd gives to its end, each LF as CRLF.  SMX_EIO also when that is not
+ * size bytes; SMX_ETIMEOUT.  The descriptor stays open. */
+int spill_take(struct spill *spill, int fd, uint64_t size,
+    int64_t until_mono_ms) SMX_MUST_USE;
 /* Nothing more will come; digest is the SHA-256 of all of it. */
 int spill_end(struct spill *spill,
     uint8_t digest[SMX_DIGEST_BYTES]) SMX_MUST_USE;

@@ -21,6 +21,8 @@ draft_row(struct smx_row *row, const struct smx_shadow_head *head)
 	row->recipients = head->recipients;
 	row->stored_ms = head->now_ms;
 	row->state_ms = head->now_ms;
+	text_copy(row->holders, sizeof(row->holders),
+	    head->holders != NULL ? head->holders : "");
 }
 
 static int
@@ -122,6 +124,13 @@ draft_write(struct smx_draft *draft, const void *data, size_t len)
 }
 
 int
+draft_seal(struct smx_draft *draft)
+{
+	return rules_seal(&draft->row, draft->origin, draft->envelope,
+	    draft->envelope_len, draft->seal);
+}
+
+int
 draft_finish(struct smx_draft *draft)
 {
 	if (draft->error == SMX_OK && draft->received != draft->row.size)
@@ -133,8 +142,7 @@ draft_finish(struct smx_draft *draft)
 		sizeof(draft->row.digest)) != 0)
 		draft->error = SMX_ECORRUPT;
 	if (draft->error == SMX_OK)
-		draft->error = rules_seal(&draft->row, draft->envelope,
-		    draft->envelope_len, draft->seal);
+		draft->error = draft_seal(draft);
 	return draft->error;
 }
 
@@ -151,8 +159,6 @@ draft_usage(const struct smx_draft *draft, struct usage_row *row)
 void
 draft_settle(struct smx_draft *draft)
 {
-	if (draft->taken != 0)
-		usage_give_back(draft->usage, draft->peer, draft->taken);
 	draft->taken = 0;
 }
 
@@ -161,7 +167,9 @@ draft_free(struct smx_draft **draft)
 {
 	if (*draft == NULL)
 		return;
-	draft_settle(*draft);
+	if ((*draft)->taken != 0)
+		usage_give_back((*draft)->usage, (*draft)->peer,
+		    (*draft)->taken);
 	fs_close(&(*draft)->fd);
 	if ((*draft)->bodies != NULL && !(*draft)->kept)
 		body_remove((*draft)->bodies, (*draft)->file);

@@ -31,6 +31,7 @@ struct smx_draft {
 	int kept;    /* a row may name the file: it must stay */
 	int replace; /* what is stored under this key is damaged */
 	uint8_t seal[SMX_DIGEST_BYTES];
+	char origin[SMX_NAME_MAX + 1]; /* inherited with a replaced row */
 	uint64_t received;
 	struct usage *usage;
 	size_t peer;
@@ -49,7 +50,8 @@ int draft_write(struct smx_draft *draft, const void *data,
 int draft_finish(struct smx_draft *draft) SMX_MUST_USE;
 /* What it takes once it is stored. */
 void draft_usage(const struct smx_draft *draft, struct usage_row *row);
-/* It is stored and counted as a row: its own count ends. */
+int draft_seal(struct smx_draft *draft) SMX_MUST_USE;
+/* It is stored and counted as a row: its own count has ended. */
 void draft_settle(struct smx_draft *draft);
 /* Gives its room back and removes the file unless that is kept. */
 void draft_free(struct smx_draft **draft);

@@ -24,8 +24,17 @@ effects_add(struct effects *effects, int removed, const struct usage_row *row,
 	effect = &effects->effect[effects->count++];
 	effect->row = *row;
 	effect->removed = removed;
+	effect->draft_peer = row->peer;
+	effect->taken = 0;
 	text_copy(effect->file, sizeof(effect->file), file);
 	return SMX_OK;
+}
+
+void
+effects_taken(struct effects *effects, size_t draft_peer, uint64_t taken)
+{
+	effects->effect[effects->count - 1].draft_peer = draft_peer;
+	effects->effect[effects->count - 1].taken = taken;
 }
 
 void
@@ -37,7 +46,8 @@ effects_count(const struct effects *effects, struct usage *usage)
 		if (effect->removed)
 			usage_remove(usage, &effect->row);
 		else
-			usage_add(usage, &effect->row);
+			usage_settle(usage, &effect->row, effect->draft_peer,
+			    effect->taken);
 	}
 }
 

@@ -15,6 +15,8 @@
 struct effect {
 	struct usage_row row;
 	int removed;
+	size_t draft_peer; /* a draft took so much for it */
+	uint64_t taken;
 	char file[BODY_NAME_MAX]; /* to be removed as well, "" none */
 };
 
@@ -25,6 +27,8 @@ struct effects {
 
 int effects_add(struct effects *effects, int removed,
     const struct usage_row *row, const char *file) SMX_MUST_USE;
+/* The last one added is a draft's, which took so much. */
+void effects_taken(struct effects *effects, size_t draft_peer, uint64_t taken);
 void effects_count(const struct effects *effects, struct usage *usage);
 /* Removes the files and forgets all. */
 void effects_clean(struct effects *effects, struct bodies *bodies);

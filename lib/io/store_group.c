@@ -9,98 +9,18 @@
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/log.h"
+#include "io/store_apply.h"
 #include "io/store_rules.h"
 
 #ifdef MUTANT_TELL_BEFORE_COMMIT
 #include <unistd.h>
 #endif
 
+/* What still gets through on a full disk. */
+#define SMALL_BYTES 65536
+
 /* A work that takes part in the transaction; any result code is final. */
 #define OPEN 1
-
-static int
-effect_found(struct group *group, int removed, const struct row_found *found,
-    const char *file)
-{
-	struct usage_row row = {
-		.state = found->row.state,
-		.rows = 1,
-		.size = found->row.size,
-		.cost = found->row.size + found->envelope_len,
-	};
-	int result = usage_peer(group->usage, found->row.primary, &row.peer);
-
-	if (result == SMX_OK)
-		result = effects_add(&group->effects, removed, &row, file);
-	return result;
-}
-
-static int
-insert(struct group *group, struct smx_draft *draft)
-{
-	struct usage_row row;
-	int result = rows_insert(group->rows, draft);
-
-	if (result != SMX_OK)
-		return result;
-	draft_usage(draft, &row);
-	draft->kept = 1;
-	return effects_add(&group->effects, 0, &row, "");
-}
-
-static void
-inherit(struct smx_row *row, const struct smx_row *old)
-{
-	row->state = old->state;
-	row->stored_ms = old->stored_ms;
-	row->state_ms = old->state_ms;
-	row->next_try_ms = old->next_try_ms;
-	row->attempts = old->attempts;
-	text_copy(row->handed_id, sizeof(row->handed_id), old->handed_id);
-	text_copy(row->reason, sizeof(row->reason), old->reason);
-}
-
-/* The same content again for a row whose own has gone bad: the row keeps what
- * has become of it, its content is the new one. */
-static int
-replace(struct group *group, struct smx_draft *draft, struct row_found *found)
-{
-	int result = rows_delete(group->rows, found);
-
-	if (result == SMX_OK)
-		result = effect_found(group, 1, found, found->file);
-	if (result != SMX_OK)
-		return result;
-	if (!found->damaged)
-		inherit(&draft->row, &found->row);
-	return insert(group, draft);
-}
-
-static int
-apply_commit(struct group *group, struct work *work)
-{
-	struct smx_draft *draft = work->draft;
-	const struct smx_row *row = &draft->row;
-	struct row_found found;
-	int result = rows_find(group->rows, &row->key, &found);
-
-	if (result == SMX_ENOTFOUND) {
-		if (tombs_has(group->tombs, row->primary, &row->key)) {
-			work->outcome = SMX_EGONE;
-			return SMX_OK;
-		}
-		return insert(group, draft);
-	}
-	if (result != SMX_OK)
-		return result;
-	if (found.damaged && strcmp(found.row.primary, row->primary) == 0)
-		return replace(group, draft, &found);
-	work->outcome = rules_repeat(&found.row, row->primary, row->digest);
-	if (work->outcome != SMX_EEXIST || !draft->replace)
-		return SMX_OK;
-	work->outcome = SMX_OK;
-	return replace(group, draft, &found);
-}
 
 static int
 drop_one(struct group *group, struct work *work, const struct smx_key *key)
@@ -114,10 +34,10 @@ drop_one(struct group *group, struct work *work, const struct smx_key *key)
 			work->foreign++;
 			return SMX_OK;
 		}
-		owner = found.row.primary;
+		owner = rules_creator(&found.row, found.origin);
 		result = rows_delete(group->rows, &found);
 		if (result == SMX_OK)
-			result = effect_found(group, 1, &found, found.file);
+			result = group_effect(group, 1, &found, found.file);
 	} else if (result == SMX_ENOTFOUND) {
 		result = SMX_OK;
 	}
@@ -150,7 +70,7 @@ apply_mark(struct group *group, struct work *work)
 	}
 	if (result != SMX_OK)
 		return result;
-	result = effect_found(group, 1, &found, "");
+	result = group_effect(group, 1, &found, "");
 	if (result != SMX_OK)
 		return result;
 	work->outcome = rules_apply(&found.row, &work->change);
@@ -163,7 +83,7 @@ apply_mark(struct group *group, struct work *work)
 	}
 	result = rows_change(group->rows, &found.row, work->rcpt_states);
 	if (result == SMX_OK)
-		result = effect_found(group, 0, &found, "");
+		result = group_effect(group, 0, &found, "");
 	return result;
 }
 
@@ -173,11 +93,13 @@ apply(struct group *group, struct work *work)
 	work->outcome = SMX_OK;
 	switch (work->kind) {
 	case WORK_COMMIT:
-		return apply_commit(group, work);
+		return accept_apply(group, work);
 	case WORK_DROP:
 		return apply_drop(group, work);
 	case WORK_MARK:
 		return apply_mark(group, work);
+	case WORK_AMEND:
+		return amend_apply(group, work);
 	case WORK_META:
 		return rows_meta_set(group->rows, work->name, work->value);
 	}
@@ -248,8 +170,10 @@ settle(struct group *group, struct work *list)
 	for (struct work *work = list; work != NULL; work = work->next) {
 		if (work->result != OPEN || work->kind != WORK_COMMIT)
 			continue;
+		if (work->outcome != SMX_OK)
+			continue;
 		draft_settle(work->draft);
-		group->committed += work->outcome == SMX_OK;
+		group->committed++;
 	}
 	effects_count(&group->effects, group->usage);
 }
@@ -282,6 +206,7 @@ attempt(struct group *group, struct work *list)
 	int unsure = 0, result = SMX_OK;
 
 	group->effects.count = 0;
+	group->grown = 0;
 	if (has_open_file(list))
 		result = bodies_sync(group->bodies);
 	if (result == SMX_OK)
@@ -312,15 +237,18 @@ make_room(struct group *group)
 	return result;
 }
 
-/* On a full disk new shadows are refused; what makes room or is small gets
- * every chance. */
+/* On a full disk new shadows and large envelopes are refused; what makes room
+ * or is small gets every chance. */
 static int
 attempt_full(struct group *group, struct work *list)
 {
 	int open = 0, result;
 
 	for (struct work *work = list; work != NULL; work = work->next) {
-		if (work->result == OPEN && work->kind == WORK_COMMIT)
+		if (work->result == OPEN &&
+		    (work->kind == WORK_COMMIT ||
+			(work->kind == WORK_AMEND &&
+			    work->text_bytes > SMALL_BYTES)))
 			work->result = SMX_EFULL;
 		open |= work->result == OPEN;
 	}

@@ -20,7 +20,7 @@
  *
  *	1 every body file was synced by its session
  *	2 the folder of the bodies is synced, once for all of them
- *	3 rows, drops, marks and tombstones go into one transaction
+ *	3 rows, drops, marks, amendments and tombstones go into one transaction
  *	4 COMMIT, which syncs the log
  *	5 everybody is told
  *	6 body files of dropped rows are removed
@@ -35,6 +35,7 @@ struct group {
 	struct usage *usage;
 	struct bodies *bodies;
 	struct workq *queue;
+	uint64_t grown;         /* by amendments, in the transaction */
 	struct effects effects; /* of the transaction, once it is durable */
 	_Atomic uint64_t commits, committed;
 	atomic_int

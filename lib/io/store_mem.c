@@ -16,14 +16,14 @@
  */
 #define MEM_BYTES_MAX ((uint64_t)256 << 20)
 
-static void
+void
 mem_usage(struct mem *mem, const struct mem_row *row, struct usage_row *out)
 {
 	out->state = row->row.state;
 	out->rows = 1;
 	out->size = row->row.size;
 	out->cost = row->row.size + row->envelope_len;
-	/* Known since its draft was begun. */
+	/* Known since its draft was begun, or since it was yielded. */
 	(void)!usage_peer(mem->usage, row->row.primary, &out->peer);
 }
 
@@ -33,14 +33,11 @@ static int
 standing_locked(struct mem *mem, const char *primary, const struct smx_key *key,
     const uint8_t *digest)
 {
-	const struct mem_row *row = table_find(&mem->table, key);
+	const struct mem_row *row = table_row(&mem->table, key);
 
 	if (row == NULL)
 		return tombs_has(mem->tombs, primary, key) ? SMX_EGONE : SMX_OK;
-	if (strcmp(row->row.primary, primary) != 0)
-		return SMX_ECONFLICT;
-	return digest == NULL ? SMX_OK
-			      : rules_repeat(&row->row, primary, digest);
+	return rules_repeat(&row->row, row->origin, primary, digest);
 }
 
 static int
@@ -75,8 +72,8 @@ insert_locked(struct mem *mem, struct smx_draft *draft)
 		return result;
 	mem->commits++;
 	mem_usage(mem, row, &usage);
+	usage_settle(mem->usage, &usage, draft->peer, draft->taken);
 	draft_settle(draft);
-	usage_add(mem->usage, &usage);
 	return SMX_OK;
 }
 
@@ -121,7 +118,7 @@ static int
 drop_locked(struct mem *mem, const char *primary, const struct smx_key *key,
     size_t *foreign)
 {
-	struct mem_row *row = table_find(&mem->table, key);
+	struct mem_row *row = table_row(&mem->table, key);
 	const char *owner = primary != NULL ? primary : "";
 	int result;
 
@@ -130,7 +127,7 @@ drop_locked(struct mem *mem, const char *primary, const struct smx_key *key,
 		return SMX_OK;
 	}
 	if (row != NULL)
-		owner = row->row.primary;
+		owner = rules_creator(&row->row, row->origin);
 	result = tombs_add(mem->tombs, owner, key, clock_wall_ms());
 	if (result == SMX_OK && row != NULL)
 		remove_locked(mem, row, key);
@@ -200,7 +197,7 @@ mem_mark(void *ctx, const struct smx_key *key,
 	if (result != SMX_OK)
 		return result;
 	pthread_mutex_lock(&mem->lock);
-	row = table_find(&mem->table, key);
+	row = table_row(&mem->table, key);
 	result = row == NULL ? SMX_ENOTFOUND : mark_locked(mem, row, change);
 	pthread_mutex_unlock(&mem->lock);
 	return result;
@@ -276,6 +273,7 @@ static const struct smx_store_ops mem_ops = {
 	.abort = mem_abort,
 	.drop = mem_drop,
 	.mark = mem_mark,
+	.amend = mem_amend,
 	.scan = mem_scan,
 	.get = mem_get,
 	.envelope = mem_envelope,

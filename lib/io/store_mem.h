@@ -22,7 +22,13 @@ struct mem {
 	uint64_t commits;
 };
 
+/* What a row takes; the lock is held. */
+void mem_usage(struct mem *mem, const struct mem_row *row,
+    struct usage_row *out);
+
 /* As in struct smx_store_ops. */
+int mem_amend(void *ctx, const char *primary,
+    const struct smx_row_amendment *list, size_t count, size_t *foreign);
 int mem_scan(void *ctx, const struct smx_store_filter *filter, smx_row_fn each,
     void *each_ctx);
 int mem_get(void *ctx, const struct smx_key *key, struct smx_row *row);

@@ -56,7 +56,7 @@ mem_get(void *ctx, const struct smx_key *key, struct smx_row *row)
 	const struct mem_row *found;
 
 	pthread_mutex_lock(&mem->lock);
-	found = table_find(&mem->table, key);
+	found = table_row(&mem->table, key);
 	if (found != NULL)
 		*row = found->row;
 	pthread_mutex_unlock(&mem->lock);
@@ -95,7 +95,7 @@ mem_envelope(void *ctx, const struct smx_key *key, char **text, size_t *len,
 	int result;
 
 	pthread_mutex_lock(&mem->lock);
-	result = envelope_locked(table_find(&mem->table, key), text, len,
+	result = envelope_locked(table_row(&mem->table, key), text, len,
 	    rcpt_states);
 	pthread_mutex_unlock(&mem->lock);
 	return result;
@@ -145,7 +145,7 @@ mem_open(void *ctx, const struct smx_key *key, struct smx_content *content)
 	int result;
 
 	pthread_mutex_lock(&mem->lock);
-	row = table_find(&mem->table, key);
+	row = table_row(&mem->table, key);
 	if (row != NULL) {
 		body = row->body;
 		body->refs++;

@@ -42,7 +42,7 @@ table_place(const struct mem_table *table, const struct smx_key *key)
 }
 
 struct mem_row *
-table_find(const struct mem_table *table, const struct smx_key *key)
+table_row(const struct mem_table *table, const struct smx_key *key)
 {
 	size_t at = table_place(table, key);
 

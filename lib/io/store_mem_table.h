@@ -10,7 +10,7 @@
 #include "io/store_draft.h"
 
 /* The memory store's rows in key order.  All under the store's lock. */
-#define MEM_ROWS_MAX ((size_t)1 << 20)
+#define MEM_ROWS_MAX ((size_t)1 << 17) /* of about 2 KiB, and the content */
 
 /* Outlives its row while somebody reads it. */
 struct mem_body {
@@ -24,6 +24,7 @@ struct mem_row {
 	char *envelope;
 	size_t envelope_len;
 	char *rcpt_states;
+	char origin[SMX_NAME_MAX + 1]; /* rules_creator */
 	struct mem_body *body;
 };
 
@@ -34,7 +35,7 @@ struct mem_table {
 
 /* The place of the first row at or above key. */
 size_t table_place(const struct mem_table *table, const struct smx_key *key);
-struct mem_row *table_find(const struct mem_table *table,
+struct mem_row *table_row(const struct mem_table *table,
     const struct smx_key *key);
 /* Takes envelope and body out of the draft.  SMX_EFULL over MEM_ROWS_MAX. */
 int table_insert(struct mem_table *table, struct smx_draft *draft,

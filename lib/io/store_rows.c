@@ -15,6 +15,9 @@ enum {
 	SHADOW_DROP,
 	CONTENT_DROP,
 	CHANGE,
+	ENVELOPE,
+	ENVELOPE_SET,
+	AMEND,
 	META_SET,
 	STATEMENTS
 };
@@ -24,13 +27,23 @@ static const char *const statements[STATEMENTS] = {
 	[CONTENT_ADD] = "INSERT INTO content(envelope, body) VALUES(?1, ?2)",
 	[SHADOW_ADD] = "INSERT INTO shadow(" ROW_COLUMNS ", seal) VALUES("
 		       "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
-		       "?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+		       "?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, "
+		       "?23, ?24, ?25)",
 	[SHADOW_DROP] = "DELETE FROM shadow WHERE key = ?1",
 	[CONTENT_DROP] = "DELETE FROM content WHERE id = ?1",
 	[CHANGE] = "UPDATE shadow SET state = ?2, state_ms = ?3, "
 		   "next_try_ms = ?4, attempts = ?5, handed_id = ?6, "
 		   "reason = ?7, rcpt_states = coalesce(?8, rcpt_states) "
 		   "WHERE key = ?1",
+	[ENVELOPE] = "SELECT envelope, seal FROM shadow "
+		     "JOIN content ON id = content WHERE key = ?1",
+	[ENVELOPE_SET] = "UPDATE content SET envelope = ?2 WHERE id = ?1",
+	[AMEND] = "UPDATE shadow SET primary_name = ?2, epoch_id = ?3, "
+		  "epoch_counter = ?4, recipients = ?5, envelope_len = ?6, "
+		  "holders = ?7, version = ?8, held = ?9, amended = ?10, "
+		  "yielded = ?11, origin = ?12, seal = ?13, rcpt_states = "
+		  "CASE WHEN ?14 THEN NULL ELSE rcpt_states END "
+		  "WHERE key = ?1",
 	[META_SET] = "REPLACE INTO meta(name, value) VALUES(?1, ?2)",
 };
 
@@ -136,6 +149,14 @@ row_read(struct db_stmt *stmt, struct row_found *found)
 	found->content = db_int(stmt, 16);
 	found->damaged |=
 	    text_copy(found->file, sizeof(found->file), db_text(stmt, 17));
+	found->damaged |=
+	    text_copy(row->holders, sizeof(row->holders), db_text(stmt, 18));
+	row->version = (uint64_t)db_int(stmt, 19);
+	row->held = db_int(stmt, 20) != 0;
+	row->amended = db_int(stmt, 21) != 0;
+	row->yielded = db_int(stmt, 22) != 0;
+	found->damaged |=
+	    text_copy(found->origin, sizeof(found->origin), db_text(stmt, 23));
 	if (row->state == 0 || found->damaged) {
 		found->damaged = 1;
 		row->state = SMX_ROW_QUARANTINED;
@@ -205,7 +226,13 @@ rows_insert(struct rows *rows, const struct smx_draft *draft)
 		db_bind_text(stmt, 18, draft->file);
 	else
 		db_bind_null(stmt, 18);
-	db_bind_blob(stmt, 19, draft->seal, sizeof(draft->seal));
+	db_bind_text(stmt, 19, row->holders);
+	db_bind_int(stmt, 20, (int64_t)row->version);
+	db_bind_int(stmt, 21, row->held);
+	db_bind_int(stmt, 22, row->amended);
+	db_bind_int(stmt, 23, row->yielded);
+	db_bind_text(stmt, 24, draft->origin);
+	db_bind_blob(stmt, 25, draft->seal, sizeof(draft->seal));
 	return db_run(stmt);
 }
 
@@ -243,6 +270,96 @@ rows_change(struct rows *rows, const struct smx_row *row,
 		db_bind_text(stmt, 8, rcpt_states);
 	else
 		db_bind_null(stmt, 8);
+	return db_run(stmt);
+}
+
+int
+row_seal_check(struct db_stmt *stmt, int column, const struct row_found *found,
+    const char *envelope, size_t len)
+{
+	uint8_t seal[SMX_DIGEST_BYTES], stored[SMX_DIGEST_BYTES];
+	int result =
+	    rules_seal(&found->row, found->origin, envelope, len, seal);
+
+	if (result != SMX_OK)
+		return result;
+	if (found->damaged || row_bytes(stmt, column, stored, sizeof(stored)) ||
+	    memcmp(stored, seal, sizeof(seal)) != 0)
+		return SMX_ECORRUPT;
+	return SMX_OK;
+}
+
+int
+rows_envelope(struct rows *rows, const struct row_found *found, char **envelope,
+    size_t *len)
+{
+	struct db_stmt *stmt = rows->stmt[ENVELOPE];
+	uint8_t key[ROW_KEY_BYTES];
+	char *copy = NULL;
+	int result;
+
+	row_key(&found->row.key, key);
+	db_bind_blob(stmt, 1, key, sizeof(key));
+	result = db_step(stmt);
+	if (result == SMX_OK) {
+		const void *text = db_blob(stmt, 0, len);
+
+		copy = malloc(*len + 1);
+		if (copy == NULL) {
+			result = SMX_ENOMEM;
+		} else {
+			memcpy(copy, text, *len);
+			copy[*len] = '\0';
+			result = row_seal_check(stmt, 1, found, copy, *len);
+		}
+	}
+	db_reset(stmt);
+	if (result == SMX_OK)
+		*envelope = copy;
+	else
+		free(copy);
+	return result == SMX_ENOTFOUND ? SMX_ECORRUPT : result;
+}
+
+static int
+envelope_set(struct rows *rows, int64_t content, const char *envelope,
+    size_t len)
+{
+	struct db_stmt *stmt = rows->stmt[ENVELOPE_SET];
+
+	db_bind_int(stmt, 1, content);
+	db_bind_blob(stmt, 2, envelope, len);
+	return db_run(stmt);
+}
+
+int
+rows_amend(struct rows *rows, const struct row_found *found,
+    const char *envelope, size_t len, int changed)
+{
+	struct db_stmt *stmt = rows->stmt[AMEND];
+	const struct smx_row *row = &found->row;
+	uint8_t key[ROW_KEY_BYTES], seal[SMX_DIGEST_BYTES];
+	int result = rules_seal(row, found->origin, envelope, len, seal);
+
+	if (result == SMX_OK && changed)
+		result = envelope_set(rows, found->content, envelope, len);
+	if (result != SMX_OK)
+		return result;
+	row_key(&row->key, key);
+	db_bind_blob(stmt, 1, key, sizeof(key));
+	db_bind_text(stmt, 2, row->primary);
+	db_bind_blob(stmt, 3, row->epoch.id, sizeof(row->epoch.id));
+	db_bind_int(stmt, 4, (int64_t)row->epoch.counter);
+	db_bind_int(stmt, 5, (int64_t)row->recipients);
+	db_bind_int(stmt, 6, (int64_t)len);
+	db_bind_text(stmt, 7, row->holders);
+	db_bind_int(stmt, 8, (int64_t)row->version);
+	db_bind_int(stmt, 9, row->held);
+	db_bind_int(stmt, 10, row->amended);
+	db_bind_int(stmt, 11, row->yielded);
+	db_bind_text(stmt, 12, found->origin);
+	db_bind_blob(stmt, 13, seal, sizeof(seal));
+	db_bind_int(stmt, 14, changed);
 	return db_run(stmt);
 }
 

@@ -54,6 +54,9 @@ rules_head(const struct smx_shadow_head *head)
 		return SMX_EINVAL;
 	if (head->envelope == NULL && head->envelope_len != 0)
 		return SMX_EINVAL;
+	if (head->holders != NULL &&
+	    strnlen(head->holders, SMX_HOLDERS_MAX + 1) > SMX_HOLDERS_MAX)
+		return SMX_EINVAL;
 	if (head->envelope_len > STORE_ENVELOPE_MAX ||
 	    head->size > STORE_CONTENT_MAX ||
 	    head->recipients > STORE_RECIPIENTS_MAX)
@@ -93,12 +96,58 @@ rules_meta(const char *name, const char *value)
 	return strlen(value) > STORE_META_VALUE_MAX ? SMX_ELIMIT : SMX_OK;
 }
 
+static int
+name_is_bad(const char *name)
+{
+	return name[0] == '\0' ||
+	       strnlen(name, SMX_NAME_MAX + 1) > SMX_NAME_MAX;
+}
+
 int
-rules_repeat(const struct smx_row *row, const char *primary,
+rules_amendments(const char *primary, const struct smx_row_amendment *list,
+    size_t count)
+{
+	size_t bytes = 0;
+
+	if (primary != NULL && name_is_bad(primary))
+		return SMX_EINVAL;
+	if (count > STORE_AMEND_MAX)
+		return SMX_ELIMIT;
+	for (size_t i = 0; i < count; i++) {
+		const struct smx_row_amendment *m = &list[i];
+
+		if ((m->primary != NULL && name_is_bad(m->primary)) ||
+		    m->held < -1 || m->held > 1 ||
+		    (m->holders != NULL &&
+			strnlen(m->holders, SMX_HOLDERS_MAX + 1) >
+			    SMX_HOLDERS_MAX))
+			return SMX_EINVAL;
+		if (m->envelope == NULL)
+			continue;
+		if (m->envelope_len > STORE_ENVELOPE_MAX ||
+		    m->recipients > STORE_RECIPIENTS_MAX ||
+		    m->envelope_len > STORE_AMEND_BYTES_MAX - bytes)
+			return SMX_ELIMIT;
+		bytes += m->envelope_len;
+	}
+	return SMX_OK;
+}
+
+const char *
+rules_creator(const struct smx_row *row, const char *origin)
+{
+	return origin[0] != '\0' ? origin : row->primary;
+}
+
+int
+rules_repeat(const struct smx_row *row, const char *origin, const char *primary,
     const uint8_t *digest)
 {
-	if (strcmp(row->primary, primary) == 0 &&
-	    memcmp(row->digest, digest, sizeof(row->digest)) == 0)
+	if (strcmp(rules_creator(row, origin), primary) != 0)
+		return SMX_ECONFLICT;
+	if (digest == NULL)
+		return SMX_OK;
+	if (memcmp(row->digest, digest, sizeof(row->digest)) == 0)
 		return SMX_EEXIST;
 	return SMX_ECONFLICT;
 }
@@ -128,6 +177,46 @@ rules_apply(struct smx_row *row, const struct smx_row_change *change)
 	return SMX_OK;
 }
 
+/* Versions are the primary's clock: another primary begins anew. */
+static void
+yield(struct smx_row *row, char origin[SMX_NAME_MAX + 1],
+    const struct smx_row_amendment *amendment)
+{
+	row->epoch = amendment->epoch;
+	if (strcmp(row->primary, amendment->primary) == 0)
+		return;
+	if (origin[0] == '\0')
+		text_copy(origin, SMX_NAME_MAX + 1, row->primary);
+	text_copy(row->primary, sizeof(row->primary), amendment->primary);
+	row->version = 0;
+	row->yielded = strcmp(origin, row->primary) != 0;
+	if (!row->yielded)
+		origin[0] = '\0';
+}
+
+int
+rules_amend(struct smx_row *row, char origin[SMX_NAME_MAX + 1],
+    const struct smx_row_amendment *amendment)
+{
+	if (row->state != SMX_ROW_SHADOW ||
+	    (amendment->version != 0 && amendment->version <= row->version))
+		return 0;
+	if (amendment->version != 0)
+		row->version = amendment->version;
+	if (amendment->holders != NULL)
+		text_copy(row->holders, sizeof(row->holders),
+		    amendment->holders);
+	if (amendment->held >= 0)
+		row->held = amendment->held;
+	if (amendment->envelope != NULL) {
+		row->recipients = amendment->recipients;
+		row->amended = 1;
+	}
+	if (amendment->primary != NULL)
+		yield(row, origin, amendment);
+	return 1;
+}
+
 static void
 seal_number(struct digest *digest, uint64_t number)
 {
@@ -145,9 +234,26 @@ seal_text(struct digest *digest, const char *text)
 	digest_add(digest, text, strlen(text) + 1);
 }
 
+/* Nothing for a row as the first version of the store had it, so that its seal
+ * still holds. */
+static void
+seal_amended(struct digest *digest, const struct smx_row *row,
+    const char *origin)
+{
+	if (row->version == 0 && !row->held && !row->amended && !row->yielded &&
+	    row->holders[0] == '\0' && origin[0] == '\0')
+		return;
+	seal_text(digest, row->holders);
+	seal_text(digest, origin);
+	seal_number(digest, row->version);
+	seal_number(digest, (uint64_t)(row->held != 0) << 2 |
+				(uint64_t)(row->amended != 0) << 1 |
+				(uint64_t)(row->yielded != 0));
+}
+
 int
-rules_seal(const struct smx_row *row, const char *envelope, size_t envelope_len,
-    uint8_t seal[SMX_DIGEST_BYTES])
+rules_seal(const struct smx_row *row, const char *origin, const char *envelope,
+    size_t envelope_len, uint8_t seal[SMX_DIGEST_BYTES])
 {
 	struct digest *digest = NULL;
 	int result = digest_new(&digest);
@@ -164,6 +270,7 @@ rules_seal(const struct smx_row *row, const char *envelope, size_t envelope_len,
 	seal_number(digest, row->recipients);
 	digest_add(digest, row->digest, sizeof(row->digest));
 	digest_add(digest, envelope, envelope_len);
+	seal_amended(digest, row, origin);
 	result = digest_end(digest, seal);
 	digest_free(&digest);
 	return result;

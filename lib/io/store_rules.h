@@ -14,6 +14,8 @@
 #define STORE_RECIPIENTS_MAX  ((size_t)1 << 20)
 #define STORE_META_VALUE_MAX  ((size_t)64 * 1024)
 #define STORE_DROP_KEYS_MAX   ((size_t)100000)
+#define STORE_AMEND_MAX       ((size_t)1000)
+#define STORE_AMEND_BYTES_MAX ((size_t)64 << 20) /* of texts in one */
 #define STORE_TOMB_RANGES_MAX ((size_t)4096)
 
 /* 0 for a word that no state has. */
@@ -25,9 +27,19 @@ int rules_change(const struct smx_row_change *change) SMX_MUST_USE;
 int rules_rcpt_states(const char *states, size_t recipients) SMX_MUST_USE;
 int rules_meta(const char *name, const char *value) SMX_MUST_USE;
 
-/* A copy has come for a key that has a row: SMX_EEXIST or SMX_ECONFLICT. */
-int rules_repeat(const struct smx_row *row, const char *primary,
-    const uint8_t *digest);
+int rules_amendments(const char *primary, const struct smx_row_amendment *list,
+    size_t count) SMX_MUST_USE;
+
+/*
+ * Who gave the key out, and whose tombstone it gets: origin when the row was
+ * yielded since, else ("") its primary.
+ */
+const char *rules_creator(const struct smx_row *row, const char *origin);
+
+/* A copy has come for a key that has a row: SMX_EEXIST or SMX_ECONFLICT.
+ * digest NULL: not known yet, SMX_OK when it may be the same. */
+int rules_repeat(const struct smx_row *row, const char *origin,
+    const char *primary, const uint8_t *digest);
 
 /* May this primary (NULL: this host) finish that row? */
 int rules_may_drop(const struct smx_row *row, const char *primary);
@@ -37,10 +49,16 @@ int rules_may_drop(const struct smx_row *row, const char *primary);
 int rules_apply(struct smx_row *row,
     const struct smx_row_change *change) SMX_MUST_USE;
 
-/* A checksum of what must never change in a row: key, owner, envelope, what the
- * content is.  The content has its own. */
-int rules_seal(const struct smx_row *row, const char *envelope,
-    size_t envelope_len, uint8_t seal[SMX_DIGEST_BYTES]) SMX_MUST_USE;
+/* Non-zero when the amendment changes the row; the envelope is the caller's to
+ * store.  May it at all: rules_may_drop. */
+int rules_amend(struct smx_row *row, char origin[SMX_NAME_MAX + 1],
+    const struct smx_row_amendment *amendment);
+
+/* A checksum of what only an amendment changes in a row: key, owner, holders,
+ * envelope, what the content is.  The content has its own. */
+int rules_seal(const struct smx_row *row, const char *origin,
+    const char *envelope, size_t envelope_len,
+    uint8_t seal[SMX_DIGEST_BYTES]) SMX_MUST_USE;
 
 /*
  * Scan in pages: fetch fills at most max rows that pass the filter and lie

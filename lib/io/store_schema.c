@@ -2,9 +2,10 @@
 #include "config.h"
 #include "io/store_schema.h"
 
+#include "base/crash.h"
 #include "io/store_rules.h"
 
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
 
 /*
  * Rows are small and lie in key order, which is nearly the order of arrival;
@@ -22,7 +23,11 @@ static const char schema[] =
     " attempts INTEGER NOT NULL DEFAULT 0,"
     " handed_id TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '',"
     " envelope_len INTEGER NOT NULL, content INTEGER NOT NULL,"
-    " file TEXT, rcpt_states TEXT, seal BLOB NOT NULL) WITHOUT ROWID;"
+    " file TEXT, rcpt_states TEXT, seal BLOB NOT NULL,"
+    " holders TEXT NOT NULL DEFAULT '', version INTEGER NOT NULL DEFAULT 0,"
+    " held INTEGER NOT NULL DEFAULT 0, amended INTEGER NOT NULL DEFAULT 0,"
+    " yielded INTEGER NOT NULL DEFAULT 0, origin TEXT NOT NULL DEFAULT '')"
+    " WITHOUT ROWID;"
     "CREATE INDEX shadow_primary ON shadow(primary_name, key);"
     "CREATE INDEX shadow_state ON shadow(state, key, next_try_ms)"
     " WHERE state <> 'shadow';"
@@ -37,7 +42,21 @@ static const char schema[] =
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL)"
     " WITHOUT ROWID;"
     "PRAGMA application_id=1397577777;"
-    "PRAGMA user_version=1;";
+    "PRAGMA user_version=2;";
+
+/* What each version had not yet; the rows themselves are not touched. */
+static const char *const later[FORMAT_VERSION] = {
+	[1] = "ALTER TABLE shadow ADD COLUMN holders TEXT NOT NULL DEFAULT '';"
+	      "ALTER TABLE shadow ADD COLUMN version INTEGER NOT NULL DEFAULT "
+	      "0;"
+	      "ALTER TABLE shadow ADD COLUMN held INTEGER NOT NULL DEFAULT 0;"
+	      "ALTER TABLE shadow ADD COLUMN amended INTEGER NOT NULL DEFAULT "
+	      "0;"
+	      "ALTER TABLE shadow ADD COLUMN yielded INTEGER NOT NULL DEFAULT "
+	      "0;"
+	      "ALTER TABLE shadow ADD COLUMN origin TEXT NOT NULL DEFAULT '';"
+	      "PRAGMA user_version=2;",
+};
 
 static int
 schema_version(struct db *db, int64_t *version)
@@ -62,13 +81,18 @@ schema_make(struct db *db)
 
 	if (result != SMX_OK || version == FORMAT_VERSION)
 		return result;
-	if (version != 0)
+	if (version < 0 || version > FORMAT_VERSION)
 		return SMX_ECONFIG;
 	result = db_begin(db);
-	if (result == SMX_OK)
+	if (result == SMX_OK && version == 0)
 		result = db_exec(db, schema);
+	for (; result == SMX_OK && version != 0 && version < FORMAT_VERSION;
+	     version++)
+		result = db_exec(db, later[version]);
+	crash_point("before the tables' COMMIT");
 	if (result == SMX_OK)
 		result = db_commit(db);
+	crash_point("after the tables' COMMIT");
 	if (result != SMX_OK)
 		db_rollback(db);
 	return result;

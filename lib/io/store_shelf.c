@@ -125,6 +125,8 @@ shelf_start(struct shelf *shelf, const struct smx_store_options *options)
 		result = db_open_writer(&group->db, shelf->dir.database);
 	if (result == SMX_OK)
 		result = schema_make(group->db);
+	if (result == SMX_EFULL && reserve_spend(group->bodies))
+		result = schema_make(group->db);
 	if (result == SMX_OK)
 		result = rows_open(&group->rows, group->db);
 	if (result == SMX_OK)

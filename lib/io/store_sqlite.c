@@ -41,8 +41,9 @@ repeat(struct shelf *shelf, const struct smx_shadow_head *head, int *replace)
 			   : SMX_OK;
 	if (result != SMX_OK)
 		return looked(result);
-	if (strcmp(found.row.primary, head->primary) != 0)
-		return SMX_ECONFLICT;
+	result = rules_repeat(&found.row, found.origin, head->primary, NULL);
+	if (result != SMX_OK)
+		return result;
 	result =
 	    stored_open(shelf->view, &shelf->dir.bodies, &head->key, &content);
 	*replace = result == SMX_ECORRUPT;
@@ -51,7 +52,8 @@ repeat(struct shelf *shelf, const struct smx_shadow_head *head, int *replace)
 	stored_close(&content);
 	if (head->digest == NULL)
 		return SMX_OK;
-	return rules_repeat(&found.row, head->primary, head->digest);
+	return rules_repeat(&found.row, found.origin, head->primary,
+	    head->digest);
 }
 
 static int
@@ -179,6 +181,20 @@ op_mark(void *ctx, const struct smx_key *key,
 }
 
 static int
+op_amend(void *ctx, const char *primary, const struct smx_row_amendment *list,
+    size_t count, size_t *foreign)
+{
+	int result = rules_amendments(primary, list, count);
+	size_t ignored;
+
+	if (result != SMX_OK)
+		return result;
+	return shelf_down(ctx) ? SMX_EIO
+			       : ask(ctx, work_amend(primary, list, count),
+				     foreign != NULL ? foreign : &ignored);
+}
+
+static int
 op_meta_set(void *ctx, const char *name, const char *value)
 {
 	int result = rules_meta(name, value);
@@ -294,6 +310,7 @@ static const struct smx_store_ops sqlite_ops = {
 	.abort = op_abort,
 	.drop = op_drop,
 	.mark = op_mark,
+	.amend = op_amend,
 	.scan = op_scan,
 	.get = op_get,
 	.envelope = op_envelope,

@@ -138,14 +138,31 @@ usage_give_back(struct usage *usage, size_t peer, uint64_t bytes)
 	pthread_mutex_unlock(&usage->lock);
 }
 
-void
-usage_add(struct usage *usage, const struct usage_row *row)
+static void
+add_locked(struct usage *usage, const struct usage_row *row)
 {
-	pthread_mutex_lock(&usage->lock);
 	usage->rows[row->state] += row->rows;
 	usage->content += row->size;
 	usage->bytes += row->cost;
 	usage->peer[row->peer].bytes += row->cost;
+}
+
+void
+usage_add(struct usage *usage, const struct usage_row *row)
+{
+	pthread_mutex_lock(&usage->lock);
+	add_locked(usage, row);
+	pthread_mutex_unlock(&usage->lock);
+}
+
+void
+usage_settle(struct usage *usage, const struct usage_row *row,
+    size_t draft_peer, uint64_t taken)
+{
+	pthread_mutex_lock(&usage->lock);
+	add_locked(usage, row);
+	usage->bytes -= taken;
+	usage->peer[draft_peer].bytes -= taken;
 	pthread_mutex_unlock(&usage->lock);
 }
 

@@ -39,6 +39,10 @@ struct usage_row {
 	uint64_t cost; /* content and envelope */
 };
 void usage_add(struct usage *usage, const struct usage_row *row);
+/* A draft has become a row: what it took is given back in the same moment, so
+ * that nobody else gets in between, over the quota. */
+void usage_settle(struct usage *usage, const struct usage_row *row,
+    size_t draft_peer, uint64_t taken);
 void usage_remove(struct usage *usage, const struct usage_row *row);
 
 /* rows, bytes and quota_bytes. */

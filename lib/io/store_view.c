@@ -212,19 +212,12 @@ static int
 seal_check(struct db_stmt *stmt, const struct smx_key *key,
     const struct row_found *found)
 {
-	uint8_t seal[SMX_DIGEST_BYTES];
-	size_t len, stored_len;
+	size_t len;
 	const void *text = db_blob(stmt, COLUMN_ENVELOPE, &len);
-	const void *stored = db_blob(stmt, COLUMN_SEAL, &stored_len);
-	int result = rules_seal(&found->row, text, len, seal);
 
-	if (result != SMX_OK)
-		return result;
-	if (found->damaged || smx_key_compare(key, &found->row.key) != 0 ||
-	    stored_len != sizeof(seal) ||
-	    memcmp(stored, seal, sizeof(seal)) != 0)
+	if (smx_key_compare(key, &found->row.key) != 0)
 		return SMX_ECORRUPT;
-	return SMX_OK;
+	return row_seal_check(stmt, COLUMN_SEAL, found, text, len);
 }
 
 static int

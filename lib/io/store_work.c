@@ -43,6 +43,8 @@ work_free(struct work *work)
 	draft_free(&work->draft);
 	free(work->owner);
 	free(work->keys);
+	free(work->amendments);
+	free(work->texts);
 	free(work->handed_id);
 	free(work->rcpt_states);
 	free(work->reason);
@@ -127,6 +129,75 @@ work_mark(const struct smx_key *key, const struct smx_row_change *change)
 	work->change.handed_id = work->handed_id;
 	work->change.rcpt_states = work->rcpt_states;
 	work->change.reason = work->reason;
+	return work;
+}
+
+static size_t
+text_room(const char *text, size_t len)
+{
+	return text != NULL ? len + 1 : 0;
+}
+
+static size_t
+name_length(const char *name)
+{
+	return name != NULL ? strlen(name) : 0;
+}
+
+static const char *
+text_keep(char **at, const char *text, size_t len)
+{
+	char *copy = *at;
+
+	if (text == NULL)
+		return NULL;
+	if (len != 0)
+		memcpy(copy, text, len);
+	copy[len] = '\0';
+	*at += len + 1;
+	return copy;
+}
+
+static int
+copy_amendments(struct work *work, const struct smx_row_amendment *list,
+    size_t count)
+{
+	char *at;
+
+	for (size_t i = 0; i < count; i++)
+		work->text_bytes +=
+		    text_room(list[i].holders, name_length(list[i].holders)) +
+		    text_room(list[i].primary, name_length(list[i].primary)) +
+		    text_room(list[i].envelope, list[i].envelope_len);
+	work->amendments = calloc(count + 1, sizeof(*work->amendments));
+	work->texts = at = malloc(work->text_bytes + 1);
+	if (work->amendments == NULL || work->texts == NULL)
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		struct smx_row_amendment *m = &work->amendments[i];
+
+		*m = list[i];
+		m->holders =
+		    text_keep(&at, m->holders, name_length(m->holders));
+		m->primary =
+		    text_keep(&at, m->primary, name_length(m->primary));
+		m->envelope = text_keep(&at, m->envelope, m->envelope_len);
+	}
+	work->count = count;
+	return 1;
+}
+
+struct work *
+work_amend(const char *owner, const struct smx_row_amendment *amendments,
+    size_t count)
+{
+	struct work *work = work_new(WORK_AMEND);
+
+	if (work != NULL && (!copy_text(&work->owner, owner) ||
+				!copy_amendments(work, amendments, count))) {
+		work_free(work);
+		return NULL;
+	}
 	return work;
 }
 
@@ -229,7 +300,7 @@ workq_ask(struct workq *queue, struct work *work, int64_t wait_ms,
 static size_t
 work_bytes(const struct work *work)
 {
-	return work->draft != NULL ? work->draft->body.len : 0;
+	return work->draft != NULL ? work->draft->body.len : work->text_bytes;
 }
 
 static struct work *

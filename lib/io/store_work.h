@@ -25,7 +25,7 @@
  */
 #define WORK_WAITING_MAX 4096
 
-enum work_kind { WORK_COMMIT = 1, WORK_DROP, WORK_MARK, WORK_META };
+enum work_kind { WORK_COMMIT = 1, WORK_DROP, WORK_MARK, WORK_META, WORK_AMEND };
 
 struct work {
 	enum work_kind kind;
@@ -33,11 +33,15 @@ struct work {
 	int outcome; /* what it will be once the group is durable */
 	/* WORK_COMMIT */
 	struct smx_draft *draft;
-	/* WORK_DROP; owner NULL: this host */
+	/* WORK_DROP, WORK_AMEND; owner NULL: this host */
 	char *owner;
 	struct smx_key *keys;
 	size_t count;
 	size_t foreign;
+	/* WORK_AMEND: count of these; their texts are own copies */
+	struct smx_row_amendment *amendments;
+	char *texts;
+	size_t text_bytes;
 	/* WORK_MARK: keys[0]; the change's texts are own copies */
 	struct smx_row_change change;
 	char *handed_id, *rcpt_states, *reason;
@@ -56,6 +60,8 @@ struct work *work_drop(const char *owner, const struct smx_key *keys,
     size_t count);
 struct work *work_mark(const struct smx_key *key,
     const struct smx_row_change *change);
+struct work *work_amend(const char *owner,
+    const struct smx_row_amendment *amendments, size_t count);
 struct work *work_meta(const char *name, const char *value);
 
 struct workq;
@@ -64,7 +70,8 @@ int workq_new(struct workq **out) SMX_MUST_USE;
 void workq_free(struct workq **queue); /* empty, and nobody waits */
 
 /* Session: wait until told, at most wait_ms.  The work is gone afterwards.
- * *foreign is filled in for a WORK_DROP that succeeded. */
+ * *foreign is filled in for a WORK_DROP or
+ * WORK_AMEND that succeeded. */
 int workq_ask(struct workq *queue, struct work *work, int64_t wait_ms,
     size_t *foreign) SMX_MUST_USE;
 

@@ -57,14 +57,33 @@ leave(struct talk *t)
 	smtp_client_close(&t->client);
 }
 
+/* What was on hold must not be delivered, so it has one way only; that its
+ * addresses may be mapped once more is for the person to see who releases it.
+ */
+static const struct smtp_target *
+way_in(const struct talk *t)
+{
+	if (t->job->held)
+		return t->smtp->held;
+	if (t->job->amended && t->smtp->amended != NULL)
+		return t->smtp->amended;
+	return t->smtp->target;
+}
+
 static int
 talk_run(struct talk *t)
 {
-	int rc = talk_measure(t);
+	const struct smtp_target *target = way_in(t);
+	int rc;
 
+	if (target == NULL)
+		return talk_tell(t, SMX_EREFUSED, "submit",
+		    "it was on hold at its primary, and mta.submit_held is not "
+		    "set");
+	rc = talk_measure(t);
 	if (rc != SMX_OK)
 		return rc;
-	rc = smtp_client_open(&t->client, t->smtp->target, t->smtp->step_ms,
+	rc = smtp_client_open(&t->client, target, t->smtp->step_ms,
 	    t->job->deadline_mono_ms);
 	if (rc != SMX_OK)
 		return talk_tell_failure(t, rc, SMX_EUNREACHABLE, "connect");
@@ -112,6 +131,8 @@ close_smtp(void *ctx)
 	struct submit_smtp *smtp = ctx;
 
 	smtp_target_free(&smtp->target);
+	smtp_target_free(&smtp->amended);
+	smtp_target_free(&smtp->held);
 	free(smtp->helo);
 	free(smtp);
 }
@@ -132,12 +153,34 @@ helo_is_fit(const char *helo)
 	return 1;
 }
 
+static int
+target_open(struct smtp_target **out, const char *text, char *why,
+    size_t why_size)
+{
+	int rc = smtp_target_new(out, text);
+
+	if (rc != SMX_OK)
+		(void)snprintf(why, why_size, "%s: %s", text,
+		    rc == SMX_EINVAL ? "not ADDRESS:PORT or unix:/path"
+				     : smx_strerror(rc));
+	return rc;
+}
+
+static int
+target_maybe(struct smtp_target **out, const char *text, char *why,
+    size_t why_size)
+{
+	if (text == NULL || text[0] == '\0')
+		return SMX_OK;
+	return target_open(out, text, why, why_size);
+}
+
 int
 smx_submit_open_smtp(struct smx_submit *out,
     const struct smx_submit_smtp_options *options, char *why, size_t why_size)
 {
 	struct submit_smtp *smtp;
-	int rc = SMX_ENOMEM;
+	int rc;
 
 	if (!helo_is_fit(options->helo)) {
 		(void)snprintf(why, why_size, "not a host name for EHLO");
@@ -145,21 +188,25 @@ smx_submit_open_smtp(struct smx_submit *out,
 	}
 	smtp = calloc(1, sizeof(*smtp));
 	if (smtp == NULL)
-		return rc;
+		return SMX_ENOMEM;
 	smtp->step_ms = options->step_ms > 0 ? options->step_ms : STEP_MS;
 	smtp->helo = strdup(options->helo);
-	if (smtp->helo != NULL)
-		rc = smtp_target_new(&smtp->target, options->target);
-	if (rc == SMX_OK) {
-		out->ctx = smtp;
-		out->ops = &ops;
-		return SMX_OK;
+	rc = smtp->helo == NULL
+		 ? SMX_ENOMEM
+		 : target_open(&smtp->target, options->target, why, why_size);
+	if (rc == SMX_OK)
+		rc = target_maybe(&smtp->amended, options->target_amended, why,
+		    why_size);
+	if (rc == SMX_OK)
+		rc = target_maybe(&smtp->held, options->target_held, why,
+		    why_size);
+	if (rc != SMX_OK) {
+		close_smtp(smtp);
+		return rc;
 	}
-	(void)snprintf(why, why_size, "%s: %s", options->target,
-	    rc == SMX_EINVAL ? "not ADDRESS:PORT or unix:/path"
-			     : smx_strerror(rc));
-	close_smtp(smtp);
-	return rc;
+	out->ctx = smtp;
+	out->ops = &ops;
+	return SMX_OK;
 }
 
 void

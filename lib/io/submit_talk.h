@@ -21,6 +21,8 @@
  */
 struct submit_smtp {
 	struct smtp_target *target;
+	struct smtp_target *amended; /* NULL: target */
+	struct smtp_target *held;    /* NULL: there is no way */
 	char *helo;
 	int64_t step_ms;
 };

@@ -12,6 +12,7 @@ set -u
 max=${1:-1000}
 stride=${2:-8}
 programs=${STORE_CRASH:-./test/crash}
+data=${srcdir:-$(dirname "$0")/../..}/test/data
 work=$(mktemp -d "${TMPDIR:-/tmp}/store_crash.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 # The leak check of a sanitized build cannot run under strace.
@@ -81,7 +82,7 @@ order()
 		else if (what ~ /bodies>/) { if (body) dir = 1 }
 		else if (what ~ /bodies\//) body = 1
 	}
-	/ write\(1</ && /"(TRY|DROP|MARK|SET) / {
+	/ write\(1</ && /"(TRY|DROP|MARK|SET|AMEND|YIELD) / {
 		wal = body = dir = large = 0
 		if ($0 ~ /"TRY/) { split($0, w, /"|\\n/); split(w[2], p, " "); large = p[3] > 4096 }
 	}
@@ -90,7 +91,7 @@ order()
 		else if ($0 ~ /= 0$/) synced($0)
 	}
 	/(fsync|fdatasync) resumed/ { if ($0 ~ /= 0$/) synced(pending[$1]) }
-	/ write\(1</ && /"(OK|DROPPED|MARKED|WAS_SET) / {
+	/ write\(1</ && /"(OK|DROPPED|MARKED|WAS_SET|AMENDED|YIELDED) / {
 		n++
 		if (!wal) { lies++; print "promised without a sync: " $0 }
 	}
@@ -137,6 +138,32 @@ inject()
 	echo "$2 at $1: up to call $k of each thread"
 }
 
+# upgrades: a store of the first version, stopped at step 1, 2, 3 ... of its
+# opening, has everything the next time
+upgrades()
+{
+	at=1
+	while [ "$at" -le "$max" ]; do
+		fresh
+		"$programs/store_crash" old "$work/box/store" "$data/store-1.sql" \
+		    2>"$work/log" || { bad "old store: not made"; return; }
+		SMX_CRASH_AT=$at "$programs/store_crash" upgrade \
+		    "$work/box/store" >"$work/verdict" 2>"$work/log"
+		status=$?
+		case $status in
+		0) ok; return ;;
+		100) if "$programs/store_crash" upgrade "$work/box/store" \
+			>"$work/verdict" 2>"$work/log"; then
+			ok
+		     else
+			bad "upgrade stopped at $at: $(head -1 "$work/verdict")"
+		     fi ;;
+		*) bad "upgrade, stop $at: exit status $status"; return ;;
+		esac
+		at=$((at + 1))
+	done
+}
+
 # caught WHAT COMMAND: the checks must fail for a planted fault
 caught()
 {
@@ -156,6 +183,8 @@ caught()
 
 stops store_crash
 echo "stopped at $((at - 1)) steps"
+upgrades
+echo "upgrade stopped at $((at - 1)) steps"
 caught "told before COMMIT" stops store_crash_tell
 if command -v strace >/dev/null; then
 	order store_crash

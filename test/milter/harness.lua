@@ -10,13 +10,46 @@ local h = {}
 
 io.stdout:setvbuf("no")
 
+-- A script that compares nothing must not pass, and no reply may be taken for
+-- that to a step which was never answered: miltertest keeps the last one.
+local compared, replies = 0, 0
+local answered = {}
+
+local function watch(step)
+	local plain = mt[step]
+
+	mt[step] = function(conn, ...)
+		local err = plain(conn, ...)
+		answered[conn] = err == nil
+		return err
+	end
+end
+
+for _, step in ipairs({ "conninfo", "helo", "mailfrom", "rcptto", "data",
+    "header", "eoh", "bodystring", "bodyfile", "bodyrandom", "eom",
+    "unknown" }) do
+	watch(step)
+end
+
+local getreply = mt.getreply
+
+function mt.getreply(conn)
+	if not answered[conn] then
+		error("this reply is not to the last step", 2)
+	end
+	replies = replies + 1
+	return getreply(conn)
+end
+
 -- miltertest can drop the text of a failure that happens inside a function.
+-- run.sh wants the last line of a script that came to its end.
 function h.run(main)
 	local good, why = xpcall(main, debug.traceback)
 	if not good then
 		io.stderr:write(name, ": ", tostring(why), "\n")
 		error(why)
 	end
+	print(name .. ": compared " .. compared .. ", replies " .. replies)
 end
 
 -- mt.* calls answer nil when all is well and a string when it is not.
@@ -27,6 +60,7 @@ function h.ok(err, step)
 end
 
 function h.same(got, want, what)
+	compared = compared + 1
 	if got ~= want then
 		error(string.format("%s: got %q, want %q", what,
 		    tostring(got), tostring(want)), 2)
@@ -35,6 +69,8 @@ end
 
 function h.expect(conn, want, step)
 	local got = mt.getreply(conn)
+
+	compared = compared + 1
 	if got ~= want then
 		error(string.format("%s: got '%s', want '%s'", step,
 		    string.char(got), string.char(want)), 2)
@@ -127,8 +163,9 @@ function h.answer(conn)
 	local progress = string.byte("p")
 	for _ = 1, 100 do
 		h.ok(mt.unknown(conn, "X"), "reading the answer")
-		if mt.getreply(conn) ~= progress then
-			return mt.getreply(conn)
+		local got = mt.getreply(conn)
+		if got ~= progress then
+			return got
 		end
 	end
 	error("no answer", 2)
@@ -288,6 +325,12 @@ function h.sending(id)
 		mt.sleep(0.05)
 	end
 	error("no shadow of " .. id .. " is on its way", 2)
+end
+
+-- Whom the shadow sent to a peer (0, 1) names as holders.
+function h.holders(id, peer, names)
+	h.same(slurp(dump .. "/" .. id .. "." .. peer .. ".holders"), names,
+	    "holders told to peer " .. peer)
 end
 
 -- How long a log line says that the message was held.

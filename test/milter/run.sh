@@ -55,12 +55,20 @@ verdict() {
 	fi
 }
 
+# miltertest is content with a script that does nothing, and with one that ends
+# before it has looked at anything; the harness counts.
 run_script() {
 	host "$1"
 	timeout 60 miltertest -D "name=$1" -D "srcdir=$here" -D "dump=$dir" \
 	    -D "sock=unix:$dir/milter.sock" -D "pid=$pid" \
-	    -s "$here/$1.lua" >"$dir/out" 2>&1
-	echo $? >"$dir/status"
+	    -s "${2:-$here}/$1.lua" >"$dir/out" 2>&1
+	status=$?
+	grep -q "^$1: compared [1-9][0-9]*, replies [1-9]" "$dir/out" || {
+		[ $status -ne 0 ] || echo "it ended without having tested anything" \
+		    >>"$dir/out"
+		status=1
+	}
+	echo $status >"$dir/status"
 	kill -TERM "$pid" 2>/dev/null
 }
 
@@ -157,7 +165,19 @@ foreign() {
 	verdict foreign $status
 }
 
+# trapped NAME: a script that must not pass, since it tests nothing.
+trapped() {
+	run_script "$1" "$here/traps"
+	wait "$pid"
+	[ "$(cat "$work/$1/status")" != 0 ]
+	verdict "found_out_$1" $?
+}
+
 if [ $# -eq 0 ]; then
+	for s in "$here"/traps/*.lua; do
+		s=${s##*/}
+		trapped "${s%.lua}"
+	done
 	# The bursts first: a milter that has just started has the fewest
 	# threads.
 	host raw

@@ -90,6 +90,22 @@ script(const char *word, size_t peer, struct smx_call *call)
 }
 
 static void
+write_holders(const struct scripted *s, size_t peer,
+    const struct smx_shadow *shadow)
+{
+	char path[700];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s.%zu.holders", s->folder,
+	    shadow->queue_id, peer);
+	f = fopen(path, "w");
+	if (f == NULL)
+		return;
+	fputs(shadow->holders, f);
+	fclose(f);
+}
+
+static void
 write_shadow(const struct scripted *s, size_t peer,
     const struct smx_shadow *shadow)
 {
@@ -98,6 +114,7 @@ write_shadow(const struct scripted *s, size_t peer,
 
 	if (s->folder[0] == '\0')
 		return;
+	write_holders(s, peer, shadow);
 	snprintf(path, sizeof(path), "%s/%s.%zu", s->folder,
 	    shadow->queue_id[0] == '\0' ? "none" : shadow->queue_id, peer);
 	f = fopen(path, "w");
@@ -180,22 +197,37 @@ link_finish(void *ctx, struct smx_call **call, char *text, size_t text_size)
 }
 
 static void
+write_item(FILE *f, size_t peer, const struct smx_request *r, size_t i)
+{
+	const struct smx_amendment *a = NULL;
+	char key[SMX_KEY_TEXT];
+
+	if (r->kind == SMX_REQ_AMEND)
+		a = &r->amendments[i];
+	smx_key_format(a != NULL ? &a->key : &r->keys[i], key);
+	if (a != NULL)
+		fprintf(f, "amend %s %zu %s\n", key, peer,
+		    a->holders == NULL ? "-" : a->holders);
+	else
+		fprintf(f, "%s %s %zu\n",
+		    r->kind == SMX_REQ_ABORT ? "abort" : "discard", key, peer);
+}
+
+static void
 write_request(struct scripted *s, size_t peer, const struct smx_request *r)
 {
-	char path[700], key[SMX_KEY_TEXT];
+	char path[700];
 	FILE *f;
 
 	if (s->folder[0] == '\0' ||
-	    (r->kind != SMX_REQ_ABORT && r->kind != SMX_REQ_DISCARD))
+	    (r->kind != SMX_REQ_ABORT && r->kind != SMX_REQ_DISCARD &&
+		r->kind != SMX_REQ_AMEND))
 		return;
 	snprintf(path, sizeof(path), "%s/requests", s->folder);
 	pthread_mutex_lock(&s->lock);
 	f = fopen(path, "a");
-	for (size_t i = 0; f != NULL && i < r->count; i++) {
-		smx_key_format(&r->keys[i], key);
-		fprintf(f, "%s %s %zu\n",
-		    r->kind == SMX_REQ_ABORT ? "abort" : "discard", key, peer);
-	}
+	for (size_t i = 0; f != NULL && i < r->count; i++)
+		write_item(f, peer, r, i);
 	if (f != NULL)
 		fclose(f);
 	pthread_mutex_unlock(&s->lock);
@@ -217,9 +249,13 @@ link_request(void *ctx, size_t peer, const struct smx_request *request,
 	reply->beat.leaving_ms = 0;
 	reply->count = 0;
 	reply->foreign = 0;
+	reply->ago_ms = -1;
 	if (request->kind == SMX_REQ_QUERY)
 		for (size_t i = 0; i < request->count; i++)
 			answers[i] = SMX_ANSWER_UNKNOWN;
+	if (request->kind == SMX_REQ_ASK || request->kind == SMX_REQ_CLAIM)
+		for (size_t i = 0; i < request->count; i++)
+			answers[i] = SMX_ANSWER_NONE;
 	return SMX_OK;
 }
 

@@ -21,8 +21,9 @@
  * A word for peer 0 and one for the others may be joined, as "refuse.ok".
  * Anything else is like ok; "+" and what follows it is ignored.  Every request
  * is answered.  With a folder, each shadow is written there as the file
- * <queue id>.<peer>, envelope text then content, and each ABORT and DISCARD as
- * a line of the file requests.
+ * <queue id>.<peer>, envelope text then content, with the holders that it names
+ * in <queue id>.<peer>.holders, and each ABORT, DISCARD and AMEND as a line of
+ * the file requests.
  */
 int scripted_link_open(struct smx_link *out, const char *folder);
 void scripted_link_close(struct smx_link *link);

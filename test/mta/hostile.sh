@@ -7,8 +7,8 @@
 # answer within the deadline, a line in the log, nothing lost, no growth, and
 # the workers are the same processes from beginning to end.
 #
-#	hostile.sh [PART...]	handshake verbs shadows keys stall flood milter
-#				takeover control config rogue
+#	hostile.sh [PART...]	handshake verbs shadows keys amends stall flood
+#				milter takeover control config rogue
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
 
@@ -77,7 +77,7 @@ if why=$(lab_skip); then
 fi
 pf_private_net sh "$0" "$@"
 [ $# -gt 0 ] ||
-    set -- stall handshake verbs shadows keys takeover milter control \
+    set -- stall handshake verbs shadows keys amends takeover milter control \
 	config rogue flood
 
 lab_begin hostile

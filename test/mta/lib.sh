@@ -9,7 +9,9 @@
 #	sink_start		a next hop; its folder is $SINK, its port $SINK_PORT
 #	sink_control LINE...	what it does from now on (test/tool/sink.py)
 #	host_make NAME...	make hosts that are each other's peers
-#	host_conf NAME [TEXT]	write the configuration again, TEXT in its defaults
+#	host_conf NAME [TEXT [MORE]]	write the configuration again, TEXT in its
+#				defaults, MORE at its end; "site" in the host's
+#				folder is its site label
 #	host_start NAME		Postfix, then shadowmxd
 #	host_kill NAME		SIGKILL to both at once
 #	host_lose NAME		the same, and its queue and store are gone for ever
@@ -20,6 +22,11 @@
 #	rows NAME [STATE]	how many shadows it holds for others
 #	port_of NAME		where it takes mail
 #	mail_send NAME ARGS...	test/tool/mailgen.py to it; folder $LAB/sent.NAME
+#	post NAME TAG FROM "RCPT..." [HEADER...]	one message, found again by its
+#				TAG; prints "CODE text" of the last answer
+#	served TAG		the recipients that the next hop has got for it,
+#				one a line and sorted, once for each time
+#	served_from TAG		the senders it came from
 #	ledger ARGS...		test/tool/ledger.py over all that was sent
 #	worker_pid NAME		of the process that serves
 #	wait_for SECONDS CMD...	repeat until it succeeds, else say so and fail
@@ -145,7 +152,7 @@ host_make() {
 host_postfix() {
 	lab_dir=$LAB/$1
 	mkdir -p "$lab_dir" || return 1
-	for lab_file in port port.submit port.peer; do
+	for lab_file in port port.submit port.amended port.held port.peer; do
 		pf_port >"$lab_dir/$lab_file" || return 1
 	done
 	pf_make "$lab_dir" "$1" "$(port_of "$1")" \
@@ -158,10 +165,11 @@ host_postfix() {
 	grep -v '^enable_long_queue_ids' "$TOP/examples/postfix-main.cf" \
 	    >>"$lab_dir/etc/main.cf" || return 1
 	sed -e "s/^127.0.0.1:10026 /127.0.0.1:$(submit_port_of "$1") /" \
+	    -e "s/^127.0.0.1:10027 /127.0.0.1:$(cat "$lab_dir/port.amended") /" \
+	    -e "s/^127.0.0.1:10028 /127.0.0.1:$(cat "$lab_dir/port.held") /" \
+	    -e '/syslog_name=/a\    -o smtpd_recipient_restrictions=$resubmit_recipient_restrictions' \
 	    -e '/^127/s/ y / n /' "$TOP/examples/postfix-master.cf" \
 	    >>"$lab_dir/etc/master.cf" || return 1
-	pf_master "$lab_dir" \
-	    '    -o smtpd_recipient_restrictions=$resubmit_recipient_restrictions'
 	"$SHADOWMXCTL" key generate "$lab_dir/node.key" >/dev/null || return 1
 	chown "$WORKER_USER" "$lab_dir/node.key"
 	"$SHADOWMXCTL" key show "$lab_dir/node.key" >"$lab_dir/pin"
@@ -172,21 +180,26 @@ host_members() {
 		[ "$lab_peer" = "$1" ] && continue
 		printf '    { name = "%s.test.invalid"; address = "127.0.0.1:%s";' \
 		    "$lab_peer" "$(peer_port_of "$lab_peer")"
-		printf ' pin = "%s"; },\n' \
-		    "$(grep -o 'sha256/[^ ]*' "$LAB/$lab_peer/pin" | head -n 1)"
+		printf ' pin = "%s"; site = "%s"; },\n' \
+		    "$(grep -o 'sha256/[^ ]*' "$LAB/$lab_peer/pin" | head -n 1)" \
+		    "$(site_of "$lab_peer")"
 	done | sed '$ s/,$//'
 }
 
+site_of() { cat "$LAB/$1/site" 2>/dev/null; }
+
 host_conf() {
 	cat >"$(conf_of "$1")" <<-END
-	node = "$1.test.invalid";
+	node = "$1.test.invalid"; site = "$(site_of "$1")";
 	user = "$WORKER_USER";
 	run_directory = "$LAB/$1/run";
 	milter = { listen = "unix:$LAB/$1/spool/shadowmx/milter.sock";
 	    group = "postfix"; spill = "$SPILL"; };
 	mta = { kind = "postfix"; config_directory = "$LAB/$1/etc";
 	    queue_directory = "$LAB/$1/spool"; log = "$LAB/$1/mail.log";
-	    submit = "127.0.0.1:$(submit_port_of "$1")"; };
+	    submit = "127.0.0.1:$(submit_port_of "$1")";
+	    submit_amended = "127.0.0.1:$(cat "$LAB/$1/port.amended")";
+	    submit_held = "127.0.0.1:$(cat "$LAB/$1/port.held")"; };
 	store = { driver = "sqlite"; path = "$LAB/$1/store"; quota = "1G"; };
 	peers = { listen = "127.0.0.1:$(peer_port_of "$1")";
 	    key = "$LAB/$1/node.key"; heartbeat = "$HEARTBEAT";
@@ -196,9 +209,10 @@ host_conf() {
 	    ); };
 	takeover = { retry = "$RETRY"; retry_max = "5s"; };
 	log = { to = "stderr"; level = "info"; };
-	defaults = { acknowledge = { when = ( "shadowed" ); copies = 1;
+	defaults = { acknowledge = { when = ( "shadowed" );
 	    max_delay = "$MAX_DELAY"; when_unprotected = "$UNPROTECTED"; ${2:-}
 	    }; };
+	${3:-}
 	END
 }
 
@@ -333,6 +347,52 @@ mail_send() {
 	    --port "$(port_of "$lab_host")" --prefix "$lab_host-" --quiet "$@"
 }
 
+post() {
+	lab_host=$1
+	shift
+	$PYTHON -c '
+import smtplib, sys
+port, tag, sender, rcpts, headers = (int(sys.argv[1]), sys.argv[2],
+    sys.argv[3], sys.argv[4].split(), sys.argv[5:])
+body = "".join(h + "\r\n" for h in headers) + (
+    "Subject: tag-%s.\r\nFrom: <%s>\r\nMessage-ID: <%s@post>\r\n\r\nhello\r\n"
+    % (tag, sender, tag))
+s = smtplib.SMTP("127.0.0.1", port, local_hostname="client.test.invalid",
+    timeout=60)
+s.ehlo()
+last = s.mail(sender)
+for r in rcpts:
+    last = s.rcpt(r)
+    if last[0] >= 400:
+        print("rcpt", r, last[0], last[1].decode("ascii", "replace"))
+try:
+    last = s.data(body)
+except smtplib.SMTPDataError as e:
+    last = (e.smtp_code, e.smtp_error)
+print(last[0], last[1].decode("ascii", "replace").replace("\n", " "))
+try:
+    s.quit()
+except smtplib.SMTPException:
+    pass' "$(port_of "$lab_host")" "$@"
+}
+
+# sink_of TAG FIELD: what the next hop wrote down
+sink_of() {
+	$PYTHON -c '
+import glob, json, sys
+for name in glob.glob(sys.argv[1] + "/*.json"):
+    with open(name[:-4] + "eml", "rb") as f:
+        if b"\nSubject: tag-%s.\r" % sys.argv[2].encode() not in f.read():
+            continue
+    with open(name) as f:
+        value = json.load(f)[sys.argv[3]]
+    for v in value if isinstance(value, list) else [value]:
+        print((v["rcpt"] if isinstance(v, dict) else v).strip("<>"))' "$SINK" "$1" "$2" | sort
+}
+
+served() { sink_of "$1" rcpts; }
+served_from() { sink_of "$1" mail; }
+
 sent_folders() {
 	find "$LAB" -maxdepth 1 -name 'sent.*'
 }
@@ -383,6 +443,28 @@ lab_run() (
 	exit 0
 )
 
+# One of them, with its output when it fails.
+lab_one() {
+	out=$(mktemp) || exit 1
+	began=$(date +%s)
+	lab_run "$1" "$2" >"$out" 2>&1
+	result=$?
+	took=$(($(date +%s) - began))
+	case $result in
+	0) say "  ok    $2 ($took s)" ;;
+	77) say "  skip  $2: $(tail -n 1 "$out")" ;;
+	*)
+		printf '  FAIL  %s (%s s)\n%s\n' "$2" "$took" \
+		    "$(sed 's/^/     /' "$out")"
+		;;
+	esac
+	rm -f "$out"
+}
+
+lab_count() { grep -c "^  $1  *[a-z0-9_]* *[(:]" "$2"; }
+
+# They mostly wait, so $LAB_JOBS of them run at a time, each in a network
+# namespace of its own where that can be had.
 lab_main() {
 	lab_prefix=$1
 	shift
@@ -394,29 +476,21 @@ lab_main() {
 		say "SKIP: $why"
 		exit 77
 	fi
-	pf_private_net sh "$0" "$@"
 	# shellcheck disable=SC2046
 	[ $# -gt 0 ] || set -- $(lab_scenarios "$lab_prefix")
-	passed=0 failed=0 skipped=0
-	out=$(mktemp) || exit 1
-	for name; do
-		began=$(date +%s)
-		lab_run "$lab_prefix" "$name" >"$out" 2>&1
-		result=$?
-		took=$(($(date +%s) - began))
-		if [ $result = 0 ]; then
-			passed=$((passed + 1))
-			say "  ok    $name ($took s)"
-		elif [ $result = 77 ]; then
-			skipped=$((skipped + 1))
-			say "  skip  $name: $(tail -n 1 "$out")"
-		else
-			failed=$((failed + 1))
-			say "  FAIL  $name ($took s)"
-			sed 's/^/     /' "$out"
-		fi
-	done
-	rm -f "$out"
+	if [ -n "${LAB_ONE:-}" ]; then
+		pf_private_net sh "$0" "$@"
+		lab_one "$lab_prefix" "$1"
+		exit 0
+	fi
+	results=$(mktemp) || exit 1
+	unshare -n true 2>/dev/null || LAB_JOBS=1
+	printf '%s\n' "$@" |
+	    LAB_ONE=1 xargs -n 1 -P "${LAB_JOBS:-3}" sh "$0" | tee "$results"
+	passed=$(lab_count ok "$results")
+	skipped=$(lab_count skip "$results")
+	rm -f "$results"
+	failed=$(($# - passed - skipped))
 	say "$passed passed, $failed failed, $skipped skipped"
 	[ $failed = 0 ]
 }

@@ -141,14 +141,15 @@ odd_operator() {
 	need "JSON at the primary" all_json a
 	need "JSON at the holder" all_json b
 	need "a row shown" ctl b queue show "$operator_key"
-	for operator_words in "queue show x" "queue list bogus" "takeover" \
+	for operator_words in "queue show x/y" "queue list bogus" "takeover" \
 	    "status now" "nonsense" "queue"; do
 		# shellcheck disable=SC2086
 		need "64" exits 64 ctl a $operator_words
 	done
 	need "70" exits 70 ctl a takeover nobody.test.invalid
 	need "70" exits 70 ctl a queue cat "$operator_key"
-	need "69" exits 69 "$SHADOWMXCTL" -s "$LAB/none" status
+	need "69" exits 69 "$SHADOWMXCTL" -s "$LAB/none" peer list
+	need "3 of status" exits 3 "$SHADOWMXCTL" -s "$LAB/none" status
 	need "73 for a folder that is not there" exits 73 ctl a key generate \
 	    "$LAB/none/node.key"
 	need "73 for a key that is" exits 73 ctl a key generate
@@ -177,7 +178,7 @@ odd_reload_under_load() {
 	wait $reload_mail
 	need "nothing refused" is "$(acknowledged)" 400
 	need "the last one in use" eval 'ctl a -s "$LAB/a/run/control.sock" \
-	    config show | grep -q "max_delay  *15s"'
+	    config show | grep -q "max_delay = .15s"'
 	need "delivery" ledger --wait 60 --least 400
 	need "nothing left at the holder" wait_for 20 no_rows b
 }

@@ -4,11 +4,13 @@
  * Watch a Postfix queue through the public interface and say what it says, a
  * line for each event, for the scripts beside this file:
  *
- *	queue_probe USER QUEUE_DIRECTORY LOG
+ *	queue_probe USER QUEUE_DIRECTORY LOG [CONFIG_DIRECTORY]
  *
  * Lines on standard input:	verify ID	ask for proof
  *				follow ID	ask again until it is absent
  *				state		epoch, links, master
+ *				read ID...	their open recipients
+ *				open ID FILE	FILE.envelope, FILE.content
  */
 #include "config.h"
 
@@ -26,7 +28,7 @@
 #define FOLLOW_MAX 4096
 
 static const char *const kinds[] = { "?", "committed", "gone", "stray",
-	"requeued", "linked", "corrupt", "verified", "reset" };
+	"requeued", "linked", "corrupt", "verified", "moved", "read", "reset" };
 static const char *const presences[] = { "UNKNOWN", "THERE", "UNCOMMITTED",
 	"STRAY", "CORRUPT", "ABSENT", "LINKED" };
 static const char *const healths[] = { "unknown", "up", "down" };
@@ -49,6 +51,90 @@ verify(const char *id, uint64_t token)
 {
 	if (queue.ops->verify(queue.ctx, &id, 1, token) != SMX_OK)
 		printf("refused %s\n", id);
+}
+
+/* Ids in one line, all in one call. */
+static void
+read_files(char *list)
+{
+	const char *ids[SMX_QUEUE_READ_MAX];
+	char *rest = NULL;
+	size_t n = 0;
+
+	for (char *id = strtok_r(list, " ", &rest);
+	     id != NULL && n < SMX_QUEUE_READ_MAX;
+	     id = strtok_r(NULL, " ", &rest))
+		ids[n++] = id;
+	if (queue.ops->read(queue.ctx, ids, n, 3) != SMX_OK)
+		printf("refused %s\n", ids[0]);
+}
+
+static void
+heard_file(struct smx_queue_event *e)
+{
+	char *rest = NULL;
+
+	if (e->text == NULL) {
+		printf("unread %s -\n", e->id);
+		return;
+	}
+	for (char *line = strtok_r(e->text, "\r\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\r\n", &rest))
+		printf("line %s %s\n", e->id, line);
+	printf("read %s held=%d\n", e->id, e->held);
+	free(e->text);
+}
+
+static int
+save(const char *name, const char *ending, const char *data, size_t len)
+{
+	char path[512];
+	FILE *f;
+	int bad;
+
+	snprintf(path, sizeof(path), "%s.%s", name, ending);
+	f = fopen(path, "w");
+	if (f == NULL)
+		return 1;
+	bad = fwrite(data, 1, len, f) != len;
+	return fclose(f) != 0 || bad;
+}
+
+static int
+save_content(const char *name, int fd, uint64_t size)
+{
+	char *data = malloc((size_t)size + 1);
+	size_t len = 0;
+	ssize_t n;
+	int bad;
+
+	while (data != NULL && len <= size &&
+	       (n = read(fd, data + len, (size_t)size + 1 - len)) > 0)
+		len += (size_t)n;
+	bad = data == NULL || len != size || save(name, "content", data, len);
+	free(data);
+	return bad;
+}
+
+static void
+open_file(const char *id, const char *name)
+{
+	char *envelope;
+	size_t len;
+	uint64_t size;
+	int fd, bad,
+	    result = queue.ops->open(queue.ctx, id, &envelope, &len, &fd, &size,
+		now_ms() + 20000);
+
+	if (result != SMX_OK) {
+		printf("unopened %s %s\n", id, smx_errname(result));
+		return;
+	}
+	bad = save(name, "envelope", envelope, len) ||
+	      save_content(name, fd, size);
+	free(envelope);
+	close(fd);
+	printf("opened %s %s\n", id, bad ? "badly" : "well");
 }
 
 static void
@@ -92,8 +178,12 @@ ask_followed(void)
 }
 
 static void
-hear(const struct smx_queue_event *e)
+hear(struct smx_queue_event *e)
 {
+	if (e->kind == SMX_QUEUE_READ) {
+		heard_file(e);
+		return;
+	}
 	if (e->kind == SMX_QUEUE_VERIFIED && e->token == 2) {
 		followed_answer(e);
 		return;
@@ -116,6 +206,17 @@ say_state(void)
 	smx_epoch_format(&s.epoch, epoch);
 	printf("state %s unclean=%d links=%d mta=%s\n", epoch, s.unclean != 0,
 	    s.links_known, healths[s.mta]);
+}
+
+static void
+order_open(char *words)
+{
+	char *space = strchr(words, ' ');
+
+	if (space == NULL)
+		return;
+	*space = '\0';
+	open_file(words, space + 1);
 }
 
 /* Non-zero at the end of the input. */
@@ -143,6 +244,10 @@ obey(void)
 			follow(line + 7);
 		else if (strcmp(line, "state") == 0)
 			say_state();
+		else if (strncmp(line, "read ", 5) == 0)
+			read_files(line + 5);
+		else if (strncmp(line, "open ", 5) == 0)
+			order_open(line + 5);
 	}
 	len -= (size_t)(line - text);
 	memmove(text, line, len);
@@ -166,13 +271,14 @@ main(int argc, char **argv)
 	char why[256];
 	size_t n;
 
-	if (argc != 4 || !become(argv[1])) {
-		fprintf(stderr, "usage: queue_probe USER QUEUE LOG\n");
+	if (argc < 4 || argc > 5 || !become(argv[1])) {
+		fprintf(stderr, "usage: queue_probe USER QUEUE LOG [CONFIG]\n");
 		return 64;
 	}
 	options.queue_directory = argv[2];
 	options.log_file = argv[3];
 	options.marker_directory = "";
+	options.config_directory = argc == 5 ? argv[4] : "";
 	if (smx_queue_open_postfix(&queue, &options, why, sizeof(why)) !=
 	    SMX_OK) {
 		fprintf(stderr, "%s\n", why);

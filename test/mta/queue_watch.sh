@@ -9,6 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd) || exit 1
 . "$here/lib-postfix.sh"
 
 probe=${QUEUE_PROBE:-$here/queue_probe}
+. "$here/queue_read.sh"
 if pf_missing || [ ! -x "$probe" ]; then
 	echo "SKIP: needs root, postfix and $probe"
 	exit 77
@@ -29,6 +30,7 @@ id=
 finish() {
 	probe_stop
 	sink_stop
+	hop_stop
 	pf_stop "$a"
 	rm -rf "$top"
 }
@@ -61,7 +63,7 @@ check() {
 probe_start() {
 	: >"$said"
 	mkfifo "$top/ask"
-	"$probe" postfix "$a/spool" "$1" <"$top/ask" >"$said" 2>&1 &
+	"$probe" postfix "$a/spool" "$1" "$a/etc" <"$top/ask" >"$said" 2>&1 &
 	probe_pid=$!
 	exec 3>"$top/ask"
 	rm -f "$top/ask"
@@ -90,6 +92,11 @@ sink_stop() {
 
 told() {
 	pf_wait 5 grep -q "^$1 $2 " "$said"
+}
+
+# told_again KIND ID TIMES
+told_again() {
+	pf_wait 5 sh -c "[ \$(grep -c '^$1 $2 ' '$said') -ge $3 ]"
 }
 
 never_told() {
@@ -162,10 +169,13 @@ deferred_life() {
 	id=$(send deferred)
 	check "a deferred message is committed" told committed "$id"
 	pf_wait 10 grep -q "$id: to=.*status=deferred" "$a/mail.log"
+	check "what delivery put aside is told" told moved "$id"
 	check "a deferred message is there" is "$id" "THERE "
 	super -h "$id"
+	check "a message on hold is told" told moved "$id"
 	check "a message on hold is there" is "$id" "THERE "
 	super -H "$id"
+	check "a release is told" told_again moved "$id" 2
 	check "a released message is there" is "$id" "THERE "
 	super -d "$id"
 	check "a deleted message goes" told gone "$id"
@@ -364,6 +374,7 @@ dead_cleanup
 requeue_with_log
 requeue_without_log
 restarts
+read_cases
 pf_cf "$a" "enable_long_queue_ids = no"
 normal_life "short ids"
 pf_cf "$a" "enable_long_queue_ids = yes"

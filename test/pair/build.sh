@@ -12,11 +12,14 @@ trap 'rm -rf "$conf"' EXIT
 printf '#define _GNU_SOURCE 1\n#define PACKAGE_VERSION "test"\n' >"$conf/config.h"
 
 set -- "$@" -I"$conf" -I"$top/include" -I"$top/lib" -I"$here"
-for name in idmap own notice peer engine report evidence hint talk sweep \
-	successor hold holder claim takeover handed; do
+for name in addr amend amends choice claim copies engine envelope \
+	envelope_text evidence gate handed hearing heirs hint hold holder \
+	holder_amend holder_ask idmap ip notice outcome over own passed \
+	passer peer reading reads report successor sweep takeover talk \
+	trouble witness xtext; do
 	set -- "$@" "$top/lib/core/$name.c"
 done
-for name in log key err crash; do
+for name in buf log key err crash; do
 	set -- "$@" "$top/lib/base/$name.c"
 done
 for source in "$here"/*.c; do

@@ -34,9 +34,14 @@ report(const struct figures *f)
 	       "unprotected %llu, duplicates %llu\n",
 	    (unsigned long long)f->delivered, (unsigned long long)f->kept,
 	    (unsigned long long)f->excused, (unsigned long long)f->duplicates);
-	printf("faults %llu, hosts lost %llu, shadows claimed %llu\n",
+	printf("faults %llu, hosts lost %llu, shadows claimed %llu, yielded "
+	       "%llu, delivered by others %llu\n",
 	    (unsigned long long)f->faults, (unsigned long long)f->lost_hosts,
-	    (unsigned long long)f->claimed);
+	    (unsigned long long)f->claimed, (unsigned long long)f->yielded,
+	    (unsigned long long)f->taken);
+	printf("with several holders %llu, amended %llu, passed by %llu\n",
+	    (unsigned long long)f->several, (unsigned long long)f->amended,
+	    (unsigned long long)f->passed);
 }
 
 static int

@@ -2,7 +2,11 @@
 #include "config.h"
 #include "world.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "core/amend.h"
 
 /* Clients that try again until they have read a 250, and the milter's part: one
  * end of message, from the first look at it to its verdict. */
@@ -88,11 +92,23 @@ client_broken(struct world *w, int host, int mta)
 		if (mta) {
 			a->answered = 1;
 			again(w, a);
-		} else if (a->registered && !a->over) {
+		} else if (a->registered && !a->over && !a->passed) {
 			a->over = 1;
 			refuse(w, a);
 		}
 	}
+}
+
+static void
+plan_text(const struct host *h, const size_t *peers, size_t count,
+    char names[NAMES_SIZE])
+{
+	size_t len = 0;
+
+	names[0] = '\0';
+	for (size_t i = 0; i < count; i++)
+		len += (size_t)snprintf(names + len, NAMES_SIZE - len, "%s%s",
+		    i == 0 ? "" : " ", h->names[peers[i]]);
 }
 
 /* ---- after the verdict ---- */
@@ -148,28 +164,77 @@ session_end(struct world *w, struct event *e)
 	host_pump(w, h);
 }
 
+/* Who has it, and was each told so that has it or may have it? */
+static void
+rank(struct world *w, struct attempt *a, struct engine_ranks *ranks)
+{
+	const struct host *h = &w->host[a->host];
+	size_t peers[OWN_RANKS_MAX];
+	unsigned who = a->may;
+	char names[NAMES_SIZE];
+
+	memset(ranks, 0, sizeof(*ranks));
+	a->has = 1u << a->host;
+	ranks->count = hold_plan(&a->hold, w->now, peers, OWN_RANKS_MAX);
+	plan_text(h, peers, ranks->count, names);
+	for (size_t i = 0; i < ranks->count; i++) {
+		ranks->peer[i] = (uint8_t)peers[i];
+		a->has |= 1u << host_of(h, peers[i]);
+	}
+	who |= a->has;
+	ranks->told = 1;
+	for (int i = 0; i < w->hosts; i++)
+		if (i != a->host && (who >> i & 1) != 0 &&
+		    strcmp(a->told[i], names) != 0)
+			ranks->told = 0;
+}
+
+/* What was passed by has its copies, or not. */
+static void
+copied(struct world *w, struct host *h, struct attempt *a,
+    const struct engine_ranks *ranks)
+{
+	say(w, "%s: attempt %d, passed by, has %zu copies", host_name(h->index),
+	    (int)(a - w->attempt), ranks->count);
+	engine_copy_result(h->engine, &a->key,
+	    ranks->count != 0 ? SMX_OK : SMX_EUNREACHABLE, ranks, w->now);
+}
+
 static void
 verdict(struct world *w, int attempt)
 {
 	struct attempt *a = &w->attempt[attempt];
 	struct host *h = &w->host[a->host];
 	enum engine_verdict v = ENGINE_REFUSED;
+	struct engine_ranks ranks;
 	struct event *e;
 
 	for (int i = 0; i < w->hosts; i++) {
 		if (!a->calling[i])
 			continue;
 		a->calling[i] = 0;
-		engine_sent(h->engine, &a->key, (size_t)i, SMX_EUNSURE, w->now);
-		hold_answer(&a->hold, (size_t)i, SMX_EUNSURE, w->now);
+		a->may |= 1u << i;
+		engine_sent(h->engine, &a->key, peer_of(h, i), SMX_EUNSURE,
+		    w->now);
+		hold_answer(&a->hold, peer_of(h, i), SMX_EUNSURE, w->now);
 	}
-	if (a->hold.state == HOLD_GRANTED)
+	if (a->hold.state == HOLD_GRANTED || a->hold.state == HOLD_SHORT)
 		v = ENGINE_PROTECTED;
 	else if (a->hold.state == HOLD_UNPROTECTED)
 		v = ENGINE_UNPROTECTED;
 	a->over = 1;
-	a->unprotected = v == ENGINE_UNPROTECTED;
-	engine_verdict(h->engine, &a->key, v, w->now);
+	if (a->hold.state == HOLD_GRANTED)
+		a->promised = (unsigned)w->copies;
+	else if (a->hold.state == HOLD_SHORT)
+		a->promised = (unsigned)w->min_copies;
+	rank(w, a, &ranks);
+	a->unprotected = ranks.count == 0;
+	w->sum.several += ranks.count > 1;
+	if (a->passed) {
+		copied(w, h, a, &ranks);
+		return;
+	}
+	engine_verdict(h->engine, &a->key, v, &ranks, w->now);
 	say(w, "%s: verdict %d for attempt %d", host_name(h->index), (int)v,
 	    attempt);
 	e = later(w, rnd_in(w, 0, 3000), session_end, h->index, attempt, 0);
@@ -181,6 +246,19 @@ verdict(struct world *w, int attempt)
 }
 
 /* ---- the hold ---- */
+
+static void
+ask(struct world *w, const struct host *h, struct attempt *a,
+    const struct hold_step *step)
+{
+	size_t plan[OWN_RANKS_MAX];
+	size_t n = hold_plan(&a->hold, w->now, plan, OWN_RANKS_MAX);
+	int to = host_of(h, step->peer);
+
+	plan_text(h, plan, n, a->told[to]);
+	a->calling[to] = 1;
+	net_shadow(w, a->host, to, (int)(a - w->attempt), step->until_ms);
+}
 
 static void
 timer(struct world *w, struct event *e)
@@ -211,8 +289,7 @@ client_step(struct world *w, int attempt)
 			e->life = h->life;
 			break;
 		}
-		a->calling[step.peer] = 1;
-		net_shadow(w, a->host, (int)step.peer, attempt, step.until_ms);
+		ask(w, h, a, &step);
 	}
 	host_pump(w, h);
 }
@@ -226,9 +303,29 @@ client_sent(struct world *w, int attempt, int peer, int result)
 	if (!a->calling[peer])
 		return;
 	a->calling[peer] = 0;
-	engine_sent(h->engine, &a->key, (size_t)peer, result, w->now);
-	hold_answer(&a->hold, (size_t)peer, result, w->now);
+	if (result == SMX_EUNSURE)
+		a->may |= 1u << peer;
+	engine_sent(h->engine, &a->key, peer_of(h, peer), result, w->now);
+	hold_answer(&a->hold, peer_of(h, peer), result, w->now);
 	client_step(w, attempt);
+}
+
+static void
+hold_run(struct world *w, struct host *h, struct attempt *a)
+{
+	struct smx_ack ack = { .policy = "p",
+		.when = SMX_WHEN_SHADOWED,
+		.copies = (unsigned)w->copies,
+		.min_copies = (unsigned)w->min_copies,
+		.max_delay_ms = 2000,
+		.when_unprotected = w->accept ? SMX_UNPROTECTED_ACCEPT
+					      : SMX_UNPROTECTED_TEMPFAIL,
+		.holders = UINT64_MAX };
+	size_t peers[HOSTS];
+	size_t n = engine_candidates(h->engine, &ack, w->now, peers, HOSTS);
+
+	hold_begin(&a->hold, &ack, peers, n, w->now);
+	client_step(w, (int)(a - w->attempt));
 }
 
 static void
@@ -236,30 +333,88 @@ hold_start(struct world *w, struct event *e)
 {
 	struct attempt *a = &w->attempt[e->a];
 	struct host *h = &w->host[a->host];
+	char *text = disk_text(e->a, 0);
 	struct engine_message m = { .queue_id = a->id,
 		.size = 1000,
-		.recipients = 1 };
-	struct smx_ack ack = { .policy = "p",
-		.when = SMX_WHEN_SHADOWED,
-		.copies = 1,
-		.max_delay_ms = 2000,
-		.when_unprotected = w->accept ? SMX_UNPROTECTED_ACCEPT
-					      : SMX_UNPROTECTED_TEMPFAIL };
-	size_t peers[HOSTS];
-	size_t n, k = 0;
+		.recipients = 1,
+		.copies = (unsigned)w->copies,
+		.envelope_sum = amend_sum(text, strlen(text)) };
 
+	free(text);
 	if (engine_begin(h->engine, &m, w->now, &a->key) != SMX_OK) {
 		a->over = 1;
 		refuse(w, a);
 		return;
 	}
 	judge_key(w, &a->key, e->a);
-	n = engine_candidates(h->engine, w->now, peers, HOSTS);
-	for (size_t i = 0; i < n; i++)
-		if ((int)peers[i] != h->index)
-			peers[k++] = peers[i];
-	hold_begin(&a->hold, &ack, peers, k, w->now);
-	client_step(w, e->a);
+	hold_run(w, h, a);
+}
+
+/* ---- what passes us by ---- */
+
+static void
+aborted(struct world *w, struct event *e)
+{
+	struct host *h = &w->host[e->host];
+
+	engine_passed(h->engine, w->attempt[e->a].id, w->now);
+	host_pump(w, h);
+}
+
+/* An earlier filter puts it on hold: we see no more of it than an ABORT. */
+static void
+pass_by(struct world *w, struct attempt *a)
+{
+	struct host *h = &w->host[a->host];
+	struct file *f = own_file(w, a);
+	int attempt = (int)(a - w->attempt);
+	struct event *e;
+
+	a->passed = a->over = a->registered = 1;
+	a->unprotected = 1;
+	a->has = 1u << a->host;
+	f->held = !w->quiet;
+	mta_rename(h, f);
+	memcpy(a->id, f->id, ID_SIZE);
+	mta_commit(w, h, f);
+	w->sum.passed++;
+	later(w, rnd_in(w, 0, 3), acknowledged, -1, attempt, 0);
+	e = later(w, rnd_in(w, 0, 3000), aborted, h->index, attempt, 0);
+	e->life = h->life;
+}
+
+static struct attempt *
+with_file(struct world *w, struct host *h, const char *id)
+{
+	struct file *f = mta_find(h, id);
+
+	return f == NULL ? NULL : &w->attempt[f->attempt];
+}
+
+void
+client_copy(struct world *w, struct host *h)
+{
+	struct smx_key key;
+	int64_t wake;
+	char id[64];
+
+	while (engine_copy_next(h->engine, w->now, &key, id, &wake) == SMX_OK) {
+		struct attempt *a = with_file(w, h, id);
+
+		if (a == NULL || !a->passed || a->host != h->index) {
+			engine_copy_result(h->engine, &key, SMX_ENOTFOUND, NULL,
+			    w->now);
+			continue;
+		}
+		a->key = key;
+		a->life = h->life;
+		a->over = 0;
+		a->may = 0;
+		a->wait_ms = 0;
+		memset(a->told, 0, sizeof(a->told));
+		memset(a->calling, 0, sizeof(a->calling));
+		hold_run(w, h, a);
+	}
 }
 
 static void
@@ -271,6 +426,10 @@ attempt_eom(struct world *w, struct event *e)
 
 	if (own_file(w, a) == NULL)
 		return;
+	if (chance(w, 50)) {
+		pass_by(w, a);
+		return;
+	}
 	a->registered = 1;
 	if (!h->up) {
 		a->over = 1;

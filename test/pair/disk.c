@@ -2,6 +2,7 @@
 #include "config.h"
 #include "world.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +74,21 @@ insert(struct disk *d, const struct stored *s)
 	d->rows++;
 }
 
+/* What was to be delivered, in the form of the envelope's text. */
+char *
+disk_text(int attempt, int variant)
+{
+	char text[200];
+	int n = snprintf(text, sizeof(text),
+	    "CLIENT\r\nMAIL <a@x.example>\r\nRCPT <m%d@x.example>\r\n",
+	    attempt);
+
+	for (int i = 1; i <= variant; i++)
+		n += snprintf(text + n, sizeof(text) - (size_t)n,
+		    "RCPT <v%d@x.example>\r\n", i);
+	return copy(text, (size_t)n + 1);
+}
+
 int
 disk_commit(struct host *h, const struct smx_shadow_announced *a, int primary,
     int attempt, int64_t wall_ms)
@@ -94,6 +110,7 @@ disk_commit(struct host *h, const struct smx_shadow_announced *a, int primary,
 	s.row.state = SMX_ROW_SHADOW;
 	s.row.recipients = 1;
 	s.row.stored_ms = wall_ms;
+	memcpy(s.row.holders, a->holders, strlen(a->holders) + 1);
 	s.attempt = attempt;
 	s.rcpt[0] = SMX_RCPT_OPEN;
 	insert(&h->disk, &s);
@@ -145,7 +162,68 @@ op_mark(void *ctx, const struct smx_key *key, const struct smx_row_change *c)
 		memcpy(s->row.handed_id, c->handed_id,
 		    strlen(c->handed_id) + 1);
 	if (c->rcpt_states != NULL)
-		s->rcpt[0] = c->rcpt_states[0];
+		memcpy(s->rcpt, c->rcpt_states, strlen(c->rcpt_states) + 1);
+	return SMX_OK;
+}
+
+/* An envelope that is not this message's, or older than the one before. */
+static void
+check_text(struct host *h, struct stored *s, const struct smx_row_amendment *a)
+{
+	int variant = (int)a->recipients - 1;
+	char *want = disk_text(s->attempt, variant);
+
+	if (strlen(want) != a->envelope_len ||
+	    memcmp(want, a->envelope, a->envelope_len) != 0)
+		fail(h->disk.w, "attempt %d was amended with another envelope",
+		    s->attempt);
+	if (variant < s->variant)
+		fail(h->disk.w, "attempt %d was amended back to %d", s->attempt,
+		    variant);
+	free(want);
+	s->variant = variant;
+	s->row.amended = 1;
+	s->row.recipients = a->recipients;
+	memset(s->rcpt, SMX_RCPT_OPEN, a->recipients);
+	s->rcpt[a->recipients] = '\0';
+	h->disk.w->sum.amended++;
+}
+
+static void
+amend_one(struct host *h, struct stored *s, const struct smx_row_amendment *a)
+{
+	if (s->row.state != SMX_ROW_SHADOW ||
+	    (a->version != 0 && a->version <= s->row.version))
+		return;
+	if (a->version != 0)
+		s->row.version = a->version;
+	if (a->holders != NULL)
+		memcpy(s->row.holders, a->holders, strlen(a->holders) + 1);
+	if (a->held >= 0)
+		s->row.held = a->held;
+	if (a->envelope != NULL)
+		check_text(h, s, a);
+	if (a->primary == NULL)
+		return;
+	memcpy(s->row.primary, a->primary, strlen(a->primary) + 1);
+	s->row.epoch = a->epoch;
+	s->row.yielded = 1;
+	h->disk.w->sum.yielded++;
+}
+
+static int
+op_amend(void *ctx, const char *primary, const struct smx_row_amendment *list,
+    size_t count, size_t *foreign)
+{
+	*foreign = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct stored *s = disk_find(ctx, &list[i].key);
+
+		if (s != NULL && strcmp(s->row.primary, primary) == 0)
+			amend_one(ctx, s, &list[i]);
+		else
+			*foreign += s != NULL;
+	}
 	return SMX_OK;
 }
 
@@ -194,10 +272,10 @@ op_envelope(void *ctx, const struct smx_key *key, char **text, size_t *len,
 
 	if (s == NULL)
 		return SMX_ENOTFOUND;
-	*text = copy("", 1);
-	*len = 0;
+	*text = disk_text(s->attempt, s->variant);
+	*len = strlen(*text);
 	if (rcpt_states != NULL)
-		*rcpt_states = copy(s->rcpt, 2);
+		*rcpt_states = copy(s->rcpt, sizeof(s->rcpt));
 	return SMX_OK;
 }
 
@@ -223,6 +301,7 @@ op_meta_set(void *ctx, const char *name, const char *value)
 
 static const struct smx_store_ops ops = { .drop = op_drop,
 	.mark = op_mark,
+	.amend = op_amend,
 	.scan = op_scan,
 	.get = op_get,
 	.envelope = op_envelope,

@@ -6,24 +6,6 @@
 
 /* What goes wrong, and how it ends. */
 
-enum kind {
-	WORKER_CRASH,
-	MTA_CRASH,
-	POWER_CUT,
-	FREEZE,
-	PARTITION,
-	ONE_WAY,
-	DISK_FULL,
-	HOP_DOWN,
-	REQUEUE,
-	CLOCK_JUMP,
-	BAD_LINK,
-	WATCH_RESET,
-	HOST_LOST,
-	DAMAGE,
-	KINDS
-};
-
 static struct host *
 some_host(struct world *w)
 {
@@ -81,16 +63,17 @@ come_back_empty(struct world *w, struct event *e)
 static void
 lose(struct world *w, struct host *h)
 {
-	if (w->disaster)
+	if (w->disasters >= w->most || h->lost)
 		return;
-	w->disaster = 1;
+	w->disasters++;
+	w->wiped_ms[h->index] = w->now + 1;
 	say(w, "%s is lost with its disk", host_name(h->index));
 	host_stop(w, h);
 	client_broken(w, h->index, 1);
 	mta_crash(w, h);
 	h->lost = 1;
 	w->sum.lost_hosts++;
-	fault_note(w, DRAIN_MS);
+	fault_note(w, HOST_LOST, 1u << h->index, DRAIN_MS);
 	if (chance(w, 600))
 		later(w, rnd_in(w, 500, 12000), come_back_empty, -1, h->index,
 		    0);
@@ -138,6 +121,7 @@ between(struct world *w, int kind, int64_t ms)
 	int a = some_host(w)->index;
 	int b = (a + 1 + (int)(rnd(w) % (uint64_t)(w->hosts - 1))) % w->hosts;
 
+	fault_note(w, kind, 1u << a | 1u << b, ms);
 	cut(w, a, b, ms);
 	if (kind == PARTITION)
 		cut(w, b, a, ms);
@@ -180,9 +164,9 @@ strike_host(struct world *w, int kind, struct host *h, int64_t ms)
 		lose(w, h);
 		break;
 	case DAMAGE:
-		if (!w->disaster)
+		if (w->disasters == 0)
 			mta_corrupt(w, h);
-		w->disaster = 1;
+		w->disasters = w->most;
 		break;
 	default:
 		break;
@@ -195,9 +179,19 @@ strike(struct world *w, struct event *e)
 	struct host *h = some_host(w);
 	int64_t ms = rnd_in(w, 500, 14000);
 
+	if (e->b != 0)
+		ms = e->b;
 	w->sum.faults++;
-	fault_note(w, ms);
+	if (e->a != PARTITION && e->a != ONE_WAY)
+		fault_note(w, e->a, e->a == BAD_LINK ? ~0u : 1u << h->index,
+		    ms);
 	switch (e->a) {
+	case CHANGE:
+	case HOLD:
+		w->sum.faults--;
+		w->faults--;
+		mta_change(w, h, e->a == HOLD);
+		break;
 	case PARTITION:
 	case ONE_WAY:
 		between(w, e->a, ms);
@@ -219,19 +213,45 @@ strike(struct world *w, struct event *e)
 	}
 }
 
+/*
+ * One kind of fault and nothing else, long enough for a takeover, while mail
+ * waits for its next hop: here it is known exactly who may take over what.
+ */
+static void
+plain_plan(struct world *w)
+{
+	int kind = chance(w, 500)   ? HOST_LOST
+		   : chance(w, 700) ? PARTITION
+				    : ONE_WAY;
+
+	later(w, rnd_in(w, 1000, 8000), strike, -1, HOP_DOWN,
+	    chance(w, 700) ? 30000 : 0);
+	later(w, rnd_in(w, 4000, 10000), strike, -1, kind,
+	    (int)rnd_in(w, 15000, 25000));
+}
+
 void
 fault_plan(struct world *w)
 {
 	int n = chance(w, 100) ? 0 : (int)rnd_in(w, 1, 6);
 
+	for (int i = (int)rnd_in(w, 0, 20); i > 0; i--)
+		later(w, rnd_in(w, 500, FAULTS_MS - 1000), strike, -1,
+		    chance(w, 700) ? CHANGE : HOLD, 0);
+	if (chance(w, 250)) {
+		plain_plan(w);
+		return;
+	}
 	for (int i = 0; i < n; i++)
 		later(w, rnd_in(w, 500, FAULTS_MS - 1000), strike, -1,
-		    (int)(rnd(w) % HOST_LOST), 0);
+		    (int)(rnd(w) % CHANGE), 0);
 	if (n == 0)
 		return;
 	/* Most runs lose something for ever while mail is still moving. */
 	if (chance(w, 700))
-		later(w, rnd_in(w, 1000, TRAFFIC_MS), strike, -1, HOST_LOST, 0);
+		for (int i = 0; i < w->most; i++)
+			later(w, rnd_in(w, 1000, TRAFFIC_MS), strike, -1,
+			    HOST_LOST, 0);
 	else if (chance(w, 200))
 		later(w, rnd_in(w, 1000, TRAFFIC_MS), strike, -1, DAMAGE, 0);
 	/* A slow next hop keeps many messages open. */
@@ -249,6 +269,7 @@ fault_heal(struct world *w)
 	for (int i = 0; i < w->hosts; i++) {
 		w->host[i].disk.full = 0;
 		w->host[i].frozen = 0;
+		mta_release(w, &w->host[i]);
 		mta_start(w, &w->host[i]);
 		host_start(w, &w->host[i]);
 	}

@@ -7,7 +7,18 @@
 
 /* A worker: pulls work out of the real core and hands outcomes back. */
 
-/* Peers are numbered by host; a host's own number is one that nobody has. */
+int
+host_of(const struct host *h, size_t peer)
+{
+	return (int)peer + ((int)peer >= h->index);
+}
+
+size_t
+peer_of(const struct host *h, int host)
+{
+	return (size_t)(host - (host > h->index));
+}
+
 int64_t
 host_wall(struct world *w, const struct host *h)
 {
@@ -17,7 +28,10 @@ host_wall(struct world *w, const struct host *h)
 void
 host_start(struct world *w, struct host *h)
 {
-	struct engine_options o = { .peers = (size_t)w->hosts,
+	struct engine_options o = { .peers = (size_t)w->hosts - 1,
+		.names = h->names,
+		.wall_ms = host_wall(w, h),
+		.amend_ms = 2000,
 		.heartbeat_ms = HEARTBEAT_MS,
 		.takeover_after_ms = TAKEOVER_MS,
 		.probes = 3,
@@ -30,10 +44,14 @@ host_start(struct world *w, struct host *h)
 		.retry_max_ms = 5000,
 		.max_crashes = 1000,
 		.parallel = 3,
-		.page = 4 };
+		.page = 4,
+		.world = { host_name(h->index), h->names,
+		    (size_t)w->hosts - 1 } };
 
 	if (h->up || h->lost)
 		return;
+	for (size_t i = 0; i < o.peers; i++)
+		h->names[i] = host_name(host_of(h, i));
 	for (int i = 0; i < 16; i++)
 		o.incarnation[i] = (uint8_t)rnd(w);
 	o.epoch = h->mta.epoch;
@@ -42,6 +60,7 @@ host_start(struct world *w, struct host *h)
 		abort();
 	h->up = 1;
 	h->life++;
+	keeper_start(w, h);
 	h->state_ms = h->old_ms = 0;
 	memset(h->asked, 0, sizeof(h->asked));
 	memset(h->heard, 0, sizeof(h->heard));
@@ -59,6 +78,7 @@ host_stop(struct world *w, struct host *h)
 	h->frozen = 0;
 	engine_free(&h->engine);
 	takeover_free(&h->takeover);
+	keeper_stop(h);
 	client_broken(w, h->index, 0);
 }
 
@@ -86,8 +106,8 @@ talk(struct world *w, struct host *h)
 
 		if (i == h->index || a->open)
 			continue;
-		if (engine_peer_next(h->engine, (size_t)i, w->now, &a->request,
-			&wake) != SMX_OK)
+		if (engine_peer_next(h->engine, peer_of(h, i), w->now,
+			&a->request, &wake) != SMX_OK)
 			continue;
 		a->open = 1;
 		a->serial++;
@@ -107,6 +127,9 @@ verify(struct world *w, struct host *h)
 	n = takeover_verify_next(h->takeover, w->now, ids, 50, &token);
 	for (size_t i = 0; i < n; i++)
 		mta_verify(w, h, ids[i], token, 1);
+	n = engine_read_next(h->engine, w->now, ids, 50, &token);
+	for (size_t i = 0; i < n; i++)
+		mta_read(w, h, ids[i], token);
 }
 
 static void
@@ -127,49 +150,33 @@ keep(struct world *w, struct host *h)
 			say(w, "%s learns that attempt %d is finished",
 			    host_name(h->index), s == NULL ? -1 : s->attempt);
 		}
-		(void)holder_drop(&h->store, host_name((int)peer), &r, &reply);
+		(void)holder_drop(&h->store, h->names[peer], &r, &reply);
 	}
 	if (w->now < h->old_ms)
 		return;
 	h->old_ms = w->now + HEARTBEAT_MS;
-	for (int i = 0; i < w->hosts; i++) {
-		int got = holder_old(&h->store, host_name(i), host_wall(w, h),
+	for (size_t i = 0; i + 1 < (size_t)w->hosts; i++) {
+		int got = holder_old(&h->store, h->names[i], host_wall(w, h),
 		    2 * HEARTBEAT_MS, &h->old_after[i], keys, 20);
 
 		if (got < 20)
 			memset(&h->old_after[i], 0, sizeof(h->old_after[i]));
-		if (got > 0 && i != h->index)
-			engine_ask(h->engine, (size_t)i, keys, (size_t)got);
+		if (got > 0)
+			engine_ask(h->engine, i, keys, (size_t)got);
 	}
 }
 
 static void
-take_over(struct world *w, struct host *h)
+resubmit(struct world *w, struct host *h)
 {
-	struct engine_takeover why;
 	struct takeover_job job;
 	int64_t wake;
 
-	/* A host is no peer of itself. */
-	while (engine_takeover_next(h->engine, w->now, &why, &wake)) {
-		int n = 0;
-
-		if ((int)why.peer != h->index)
-			n = takeover_claim(h->takeover,
-			    host_name((int)why.peer), &why, host_wall(w, h));
-		if (n > 0) {
-			say(w, "%s claims %d of %s (%s)", host_name(h->index),
-			    n, host_name((int)why.peer),
-			    engine_cause_name(why.cause));
-			break; /* the rest at the next turn; we may crash */
-		}
-		engine_takeover_done(h->engine, &why);
-	}
 	while (takeover_next(h->takeover, host_wall(w, h), &job, &wake) ==
 	       SMX_OK) {
 		struct stored *s = disk_find(h, &job.row.key);
 		struct event *e = later(w, rnd_in(w, 1, 300), mta_taken,
-		    h->index, s->attempt, 0);
+		    h->index, s->attempt, s->variant);
 
 		free(job.envelope);
 		free(job.rcpt_states);
@@ -188,5 +195,7 @@ host_pump(struct world *w, struct host *h)
 	talk(w, h);
 	verify(w, h);
 	keep(w, h);
-	take_over(w, h);
+	keeper_turn(w, h);
+	resubmit(w, h);
+	client_copy(w, h);
 }

@@ -7,17 +7,30 @@
 /* What must hold when all is over, and what must hold always. */
 
 struct shown {
+	struct world *w;
 	const struct smx_key *key;
 	int doubtful;
 	size_t others; /* open, and not said to be doubtful or damaged */
 };
+
+/* Who took it over waits for a host that never comes back, or is that host. */
+static int
+waits_for_the_dead(const struct shown *s, const struct engine_open *open)
+{
+	int dead = 0;
+
+	for (int i = 0; i < s->w->hosts; i++)
+		dead |= s->w->host[i].lost;
+	return dead && strcmp(open->state, "lost") == 0;
+}
 
 static int
 look_at(void *ctx, const struct engine_open *open)
 {
 	struct shown *s = ctx;
 	int special = strcmp(open->state, "doubtful") == 0 ||
-		      strcmp(open->state, "corrupt") == 0;
+		      strcmp(open->state, "corrupt") == 0 ||
+		      waits_for_the_dead(s, open);
 
 	if (s->key != NULL && smx_key_compare(&open->key, s->key) == 0)
 		s->doubtful = special;
@@ -29,7 +42,7 @@ look_at(void *ctx, const struct engine_open *open)
 static int
 shown_as_doubtful(struct world *w, const struct smx_row *row)
 {
-	struct shown s = { .key = &row->key };
+	struct shown s = { .w = w, .key = &row->key };
 
 	for (int i = 0; i < w->hosts; i++)
 		if (strcmp(row->primary, host_name(i)) == 0 && w->host[i].up)
@@ -38,16 +51,30 @@ shown_as_doubtful(struct world *w, const struct smx_row *row)
 	return s.doubtful;
 }
 
+/* A person sees it. */
+static int
+row_is_shown(struct world *w, const struct smx_row *row)
+{
+	return row->state == SMX_ROW_QUARANTINED || shown_as_doubtful(w, row);
+}
+
+/* Or it is over, but for a member that cannot say that it lets go. */
 static int
 row_is_settled(struct world *w, const struct smx_row *row)
 {
-	return row->state == SMX_ROW_QUARANTINED || shown_as_doubtful(w, row);
+	int dead = 0;
+
+	for (int i = 0; i < w->hosts; i++)
+		dead |= w->host[i].lost;
+	return row_is_shown(w, row) ||
+	       (dead && row->state == SMX_ROW_HANDED &&
+		   strcmp(row->handed_id, HOLDER_OVER_ID) == 0);
 }
 
 static int
 host_settled(struct world *w, struct host *h)
 {
-	struct shown s = { 0 };
+	struct shown s = { .w = w };
 
 	for (size_t i = 0; i < FILES; i++) {
 		enum file_state f = h->mta.file[i].state;
@@ -96,7 +123,7 @@ is_kept(struct world *w, int m)
 			continue;
 		for (size_t k = 0; k < h->disk.rows; k++)
 			if (w->attempt[h->disk.row[k].attempt].message == m &&
-			    row_is_settled(w, &h->disk.row[k].row))
+			    row_is_shown(w, &h->disk.row[k].row))
 				return 1;
 		for (size_t k = 0; k < FILES; k++)
 			if (h->mta.file[k].state == FILE_CORRUPT &&
@@ -104,6 +131,20 @@ is_kept(struct world *w, int m)
 				return 1;
 	}
 	return 0;
+}
+
+/* Every host that said it had a copy has lost its disk since then. */
+static int
+all_wiped(const struct world *w, const struct attempt *a)
+{
+	unsigned copies = 0;
+
+	for (int i = 0; i < w->hosts; i++) {
+		copies += a->has >> i & 1;
+		if ((a->has >> i & 1) != 0 && w->wiped_ms[i] <= a->began_ms)
+			return 0;
+	}
+	return copies > a->promised;
 }
 
 static void
@@ -123,7 +164,7 @@ judge_message(struct world *w, int m)
 		w->sum.delivered++;
 	else if (is_kept(w, m))
 		w->sum.kept++;
-	else if (a->unprotected && w->sum.lost_hosts != 0)
+	else if (all_wiped(w, a))
 		w->sum.excused++;
 	else
 		fail(w, "m%d was acknowledged (attempt %d) and is lost", m,
@@ -137,9 +178,60 @@ met_a_fault(const struct world *w, const struct attempt *a)
 {
 	for (size_t i = 0; i < w->faults; i++)
 		if (w->fault[i].from <= a->delivered_ms &&
-		    w->fault[i].to + 2 * TAKEOVER_MS >= a->began_ms)
+		    w->fault[i].to + 6 * TAKEOVER_MS >= a->began_ms)
 			return 1;
 	return 0;
+}
+
+/*
+ * Nothing but this was wrong in the whole run: the primary itself was struck,
+ * or its ways.  The others reach each other, so that only one of them takes it
+ * over, and none while one of them hears the primary.
+ */
+static int
+only_primary_struck(const struct world *w, const struct attempt *a)
+{
+	for (size_t i = 0; i < w->faults; i++)
+		if (w->fault[i].kind != HOP_DOWN &&
+		    (w->fault[i].hosts >> a->host & 1) == 0)
+			return 0;
+	return w->hosts == 3 && a->may == 0;
+}
+
+static int
+one_way_was_cut(const struct world *w)
+{
+	unsigned hosts = 0;
+
+	for (size_t i = 0; i < w->faults; i++) {
+		const struct fault *f = &w->fault[i];
+
+		if (f->kind == HOP_DOWN)
+			continue;
+		if ((f->kind != PARTITION && f->kind != ONE_WAY) ||
+		    (hosts != 0 && hosts != f->hosts))
+			return 0;
+		hosts = f->hosts;
+	}
+	return w->hosts == 3;
+}
+
+static void
+judge_takers(struct world *w, int i)
+{
+	const struct attempt *a = &w->attempt[i];
+
+	w->sum.taken += a->takers != 0;
+	if (only_primary_struck(w, a) && (a->takers & (a->takers - 1)) != 0)
+		fail(w,
+		    "attempt %d was taken over by two that reach each "
+		    "other",
+		    i);
+	if (one_way_was_cut(w) && a->takers != 0)
+		fail(w,
+		    "attempt %d was taken over while another host heard "
+		    "%s",
+		    i, host_name(a->host));
 }
 
 static void
@@ -198,7 +290,9 @@ judge(struct world *w)
 {
 	for (int m = 0; m < w->messages; m++)
 		judge_message(w, m);
-	for (size_t i = 0; i < w->attempts; i++)
+	for (size_t i = 0; i < w->attempts; i++) {
+		judge_takers(w, (int)i);
 		judge_attempt(w, (int)i);
+	}
 	judge_rest(w);
 }

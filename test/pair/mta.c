@@ -3,6 +3,7 @@
 #include "world.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -32,6 +33,15 @@ new_id(struct world *w, struct host *h, struct file *f, size_t slot)
 		snprintf(f->id, sizeof(f->id), "S%zu", slot);
 }
 
+/* An id that a message without a session of ours takes is not used again here:
+ * nobody tells the worker of it. */
+void
+mta_rename(struct host *h, struct file *f)
+{
+	snprintf(f->id, sizeof(f->id), "U%d.%llu", h->index,
+	    (unsigned long long)++h->mta.serial);
+}
+
 static struct file *
 new_file(struct world *w, struct host *h, int attempt, enum file_state state)
 {
@@ -44,6 +54,8 @@ new_file(struct world *w, struct host *h, int attempt, enum file_state state)
 		new_id(w, h, f, i);
 		f->attempt = attempt;
 		f->state = state;
+		if (h->mta.first[i] == 0)
+			h->mta.first[i] = attempt + 1;
 		return f;
 	}
 	return NULL;
@@ -57,15 +69,36 @@ mta_open(struct world *w, struct host *h, int attempt)
 
 /* ---- the watch ---- */
 
+/* Whose file it was, and what of it, stand in other until it is told. */
+static char *
+read_text(const struct smx_queue_event *q)
+{
+	uint64_t n = 0;
+	char *text, *cut;
+
+	for (const char *p = q->other; *p != '\0'; p++)
+		n = n * 10 + (uint64_t)(*p - '0');
+	text = disk_text((int)(n / VARIANTS), (int)(n % VARIANTS));
+	cut = strstr(text, "MAIL");
+	memmove(text, cut, strlen(cut) + 1);
+	return text;
+}
+
 static void
 tell(struct world *w, struct event *e)
 {
 	struct host *h = &w->host[e->host];
 	struct smx_queue_event *q = e->p;
 
+	if (q->kind == SMX_QUEUE_READ && q->other[0] != '\0')
+		q->text = read_text(q);
 	if (e->a == 0)
 		engine_queue_event(h->engine, q, w->now);
-	if (e->a == 1 || q->kind != SMX_QUEUE_VERIFIED)
+	free(q->text);
+	q->text = NULL;
+	if (q->kind == SMX_QUEUE_READ || q->kind == SMX_QUEUE_MOVED)
+		host_pump(w, h);
+	else if (e->a == 1 || q->kind != SMX_QUEUE_VERIFIED)
 		takeover_queue_event(h->takeover, q, host_wall(w, h));
 	host_pump(w, h);
 }
@@ -92,7 +125,12 @@ mta_hint(struct world *w, struct host *h, enum smx_queue_event_kind kind,
 	memset(&q, 0, sizeof(q));
 	q.kind = kind;
 	memcpy(q.id, id, strlen(id) + 1);
-	send_event(w, h, &q, 0, rnd_in(w, 0, chance(w, 30) ? 3000 : 20));
+	/* It is told before the answer to any look that follows it. */
+	if (kind == SMX_QUEUE_REQUEUED)
+		send_event(w, h, &q, 0, 0);
+	else
+		send_event(w, h, &q, 0,
+		    rnd_in(w, 0, chance(w, 30) ? 3000 : 20));
 	if (chance(w, 10))
 		send_event(w, h, &q, 0, rnd_in(w, 0, 5000));
 }
@@ -155,6 +193,52 @@ mta_verify(struct world *w, struct host *h, const char *id, uint64_t token,
 	e->p = copy(&q, sizeof(q));
 }
 
+/*
+ * Short ids are used again here all the time, which the looks have to cope
+ * with.  With Postfix they carry the microsecond, so that a file of another
+ * message, of which no session ever told, does not come to be read in place of
+ * the one that is meant; such reads fail.
+ */
+static int
+is_its_own(const struct world *w, const struct host *h, const struct file *f)
+{
+	return w->long_ids || f->id[0] == 'U' ||
+	       (!f->requeued &&
+		   h->mta.first[f - h->mta.file] == f->attempt + 1);
+}
+
+static void
+look_into(struct world *w, struct event *e)
+{
+	struct host *h = &w->host[e->host];
+	struct smx_queue_event *q = e->p;
+	struct file *f = mta_find(h, q->id);
+
+	if (f != NULL && f->state == FILE_THERE && is_its_own(w, h, f) &&
+	    !chance(w, 50)) {
+		q->held = f->held;
+		snprintf(q->other, sizeof(q->other), "%d",
+		    f->attempt * VARIANTS + f->variant);
+	}
+	if (!chance(w, 20))
+		send_event(w, h, q, 0, rnd_in(w, 0, 300));
+}
+
+void
+mta_read(struct world *w, struct host *h, const char *id, uint64_t token)
+{
+	struct smx_queue_event q;
+	struct event *e;
+
+	memset(&q, 0, sizeof(q));
+	q.kind = SMX_QUEUE_READ;
+	q.token = token;
+	memcpy(q.id, id, strlen(id) + 1);
+	e = later(w, rnd_in(w, 0, 100), look_into, h->index, 0, 0);
+	e->life = h->life;
+	e->p = copy(&q, sizeof(q));
+}
+
 /* ---- delivery ---- */
 
 static void deliver(struct world *w, struct event *e);
@@ -204,17 +288,20 @@ deliver(struct world *w, struct event *e)
 	struct file *f = still(w, e, &h);
 	struct attempt *a;
 
-	if (f == NULL || f->delivering)
+	if (f == NULL || f->delivering || f->held)
 		return;
 	if (w->now < w->hop_down || (!w->quiet && chance(w, 200))) {
 		/* Moves between folders look like an end for a moment. */
 		if (chance(w, 400))
 			mta_hint(w, h, SMX_QUEUE_GONE, f->id);
+		mta_hint(w, h, SMX_QUEUE_MOVED, f->id);
 		try_later(w, h, f, rnd_in(w, 500, 4000));
 		return;
 	}
 	a = &w->attempt[f->attempt];
 	a->delivered++;
+	if (h->index != a->host)
+		a->takers |= 1u << h->index;
 	a->delivered_ms = w->now;
 	w->message[a->message].delivered++;
 	say(w, "%s delivers m%d (attempt %d, %s)", host_name(h->index),
@@ -227,6 +314,9 @@ void
 mta_commit(struct world *w, struct host *h, struct file *f)
 {
 	f->state = FILE_THERE;
+	/* Other filters, aliases, automatic copies. */
+	if (w->attempt[f->attempt].host == h->index && f->variant == 0)
+		f->variant = chance(w, 250);
 	mta_hint(w, h, SMX_QUEUE_COMMITTED, f->id);
 	try_later(w, h, f, rnd_in(w, 1, 3000));
 }
@@ -239,11 +329,13 @@ mta_taken(struct world *w, struct event *e)
 	struct takeover_job *job = e->p;
 	struct stored *s = disk_find(h, &job->row.key);
 	struct smx_submit_result r;
-	char states[2] = { SMX_RCPT_HANDED, '\0' };
+	char states[VARIANTS + 1];
 	int result = SMX_OK;
 	struct file *f = NULL;
 
 	memset(&r, 0, sizeof(r));
+	memset(states, SMX_RCPT_HANDED, (size_t)e->b + 1);
+	states[e->b + 1] = '\0';
 	r.rcpt_states = states;
 	if (!h->mta.up)
 		result = SMX_EUNREACHABLE;
@@ -253,6 +345,9 @@ mta_taken(struct world *w, struct event *e)
 		f = new_file(w, h, e->a, FILE_OPEN);
 	(void)s;
 	if (f != NULL) {
+		mta_rename(h, f);
+		f->variant = e->b;
+		f->held = takeover_job_is_held(job) && !w->quiet;
 		memcpy(r.queue_id, f->id, sizeof(r.queue_id));
 		mta_commit(w, h, f);
 		if (!w->quiet && chance(w, 30))
@@ -283,6 +378,9 @@ picked_up(struct world *w, struct event *e)
 	n = new_file(w, h, f->attempt, FILE_OPEN);
 	if (n == NULL)
 		return;
+	n->requeued = 1;
+	n->variant = f->variant;
+	n->held = f->held;
 	memcpy(l->old, f->id, ID_SIZE);
 	memcpy(l->new, n->id, ID_SIZE);
 	h->mta.links++;
@@ -321,6 +419,43 @@ mta_corrupt(struct world *w, struct host *h)
 		f->state = FILE_CORRUPT;
 		mta_hint(w, h, SMX_QUEUE_CORRUPT, f->id);
 		return;
+	}
+}
+
+void
+mta_change(struct world *w, struct host *h, int hold)
+{
+	size_t from = (size_t)(rnd(w) % FILES);
+
+	for (size_t k = 0; k < FILES; k++) {
+		struct file *f = &h->mta.file[(from + k) % FILES];
+
+		if (f->state != FILE_THERE || f->delivering ||
+		    w->attempt[f->attempt].host != h->index)
+			continue;
+		if (hold)
+			f->held = 1;
+		else if (f->variant + 1 < VARIANTS)
+			f->variant++;
+		say(w, "%s: %s is %s", host_name(h->index), f->id,
+		    hold ? "put on hold" : "changed");
+		mta_hint(w, h, SMX_QUEUE_MOVED, f->id);
+		return;
+	}
+}
+
+void
+mta_release(struct world *w, struct host *h)
+{
+	for (size_t i = 0; i < FILES; i++) {
+		struct file *f = &h->mta.file[i];
+
+		if (!f->held)
+			continue;
+		f->held = 0;
+		mta_hint(w, h, SMX_QUEUE_MOVED, f->id);
+		if (f->state == FILE_THERE)
+			try_later(w, h, f, rnd_in(w, 1, 2000));
 	}
 }
 

@@ -10,7 +10,8 @@
  * overtake, and each direction fails by itself.  Who asked and hears nothing
  * until its deadline cannot know.
  */
-#define KEYS 500 /* no more are ever open here */
+#define KEYS       500 /* no more are ever open here */
+#define AMENDMENTS 100
 
 struct flight {
 	int from, to;
@@ -20,7 +21,11 @@ struct flight {
 	struct smx_hello hello;
 	struct smx_shadow_announced shadow;
 	char queue_id[ID_SIZE];
+	char holders[NAMES_SIZE];
 	struct smx_request request;
+	struct smx_amendment amendments[AMENDMENTS];
+	char amended[AMENDMENTS][200];
+	char ranked[AMENDMENTS][NAMES_SIZE];
 	struct smx_key keys[KEYS];
 	int result;
 	struct smx_reply reply;
@@ -60,8 +65,8 @@ back(struct world *w, struct event *e)
 	asked->open = 0;
 	f->reply.answers = f->answers;
 	f->reply.listed = f->listed;
-	engine_peer_result(h->engine, (size_t)f->to, &asked->request, f->result,
-	    &f->reply, w->now);
+	engine_peer_result(h->engine, peer_of(h, f->to), &asked->request,
+	    f->result, &f->reply, w->now);
 	host_pump(w, h);
 }
 
@@ -86,6 +91,7 @@ commit(struct world *w, struct event *e)
 	struct host *h = &w->host[f->to];
 
 	f->shadow.queue_id = f->queue_id;
+	f->shadow.holders = f->holders;
 	f->result =
 	    disk_commit(h, &f->shadow, f->from, f->attempt, host_wall(w, h));
 	say(w, "%s stores attempt %d: %s", host_name(f->to), f->attempt,
@@ -95,10 +101,25 @@ commit(struct world *w, struct event *e)
 	send_back(w, f);
 }
 
+/* What an amendment points to has flown with it. */
+static void
+point(struct flight *f)
+{
+	f->request.amendments = f->amendments;
+	for (size_t i = 0; i < f->request.count; i++) {
+		struct smx_amendment *a = &f->amendments[i];
+
+		if (a->envelope != NULL)
+			a->envelope = f->amended[i];
+		if (a->holders != NULL)
+			a->holders = f->ranked[i];
+	}
+}
+
 static void
 answer(struct world *w, struct host *h, struct flight *f)
 {
-	size_t from = (size_t)f->from;
+	size_t from = peer_of(h, f->from);
 
 	f->request.keys = f->keys;
 	f->reply.answers = f->answers;
@@ -116,6 +137,11 @@ answer(struct world *w, struct host *h, struct flight *f)
 			    s == NULL ? -1 : s->attempt, host_name(f->from));
 		}
 		f->result = holder_drop(&h->store, host_name(f->from),
+		    &f->request, &f->reply);
+		break;
+	case SMX_REQ_AMEND:
+		point(f);
+		f->result = holder_amend(&h->store, host_name(f->from),
 		    &f->request, &f->reply);
 		break;
 	case SMX_REQ_LIST:
@@ -142,10 +168,10 @@ arrive(struct world *w, struct event *e)
 	if (!h->up)
 		return;
 	if (h->heard[f->from] != f->from_life)
-		engine_hello(h->engine, (size_t)f->from, &f->hello, &ours,
+		engine_hello(h->engine, peer_of(h, f->from), &f->hello, &ours,
 		    w->now);
 	else
-		engine_heard(h->engine, (size_t)f->from, w->now);
+		engine_heard(h->engine, peer_of(h, f->from), w->now);
 	h->heard[f->from] = f->from_life;
 	if (f->attempt >= 0) {
 		struct event *n = later(w,
@@ -198,7 +224,8 @@ flight(struct world *w, int from, int to)
 	f->to = to;
 	f->from_life = w->host[from].life;
 	f->attempt = -1;
-	engine_hello(w->host[from].engine, (size_t)to, NULL, &f->hello, w->now);
+	engine_hello(w->host[from].engine, peer_of(&w->host[from], to), NULL,
+	    &f->hello, w->now);
 	return f;
 }
 
@@ -212,8 +239,27 @@ net_shadow(struct world *w, int from, int to, int attempt, int64_t deadline)
 	f->shadow.key = a->key;
 	f->shadow.epoch = w->host[from].mta.epoch;
 	memcpy(f->queue_id, a->id, ID_SIZE);
+	memcpy(f->holders, a->told[to], NAMES_SIZE);
 	send_out(w, f, deadline);
 	free(f);
+}
+
+static void
+pack(struct flight *f, const struct smx_amendment *list)
+{
+	if (f->request.count > AMENDMENTS)
+		abort();
+	for (size_t i = 0; i < f->request.count; i++) {
+		f->amendments[i] = list[i];
+		if (list[i].envelope_len > sizeof(f->amended[i]))
+			abort();
+		if (list[i].envelope != NULL)
+			memcpy(f->amended[i], list[i].envelope,
+			    list[i].envelope_len);
+		if (list[i].holders != NULL)
+			memcpy(f->ranked[i], list[i].holders,
+			    strlen(list[i].holders) + 1);
+	}
 }
 
 void
@@ -226,7 +272,9 @@ net_request(struct world *w, int from, int to)
 	f->request = asked->request;
 	if (f->request.count > KEYS)
 		abort();
-	if (f->request.count != 0)
+	if (f->request.kind == SMX_REQ_AMEND)
+		pack(f, asked->request.amendments);
+	else if (f->request.count != 0)
 		memcpy(f->keys, asked->request.keys,
 		    f->request.count * sizeof(f->keys[0]));
 	send_out(w, f, w->now + REQUEST_MS);

@@ -78,11 +78,11 @@ fail(struct world *w, const char *fmt, ...)
 }
 
 void
-fault_note(struct world *w, int64_t for_ms)
+fault_note(struct world *w, int kind, unsigned hosts, int64_t for_ms)
 {
 	if (w->faults < sizeof(w->fault) / sizeof(w->fault[0]))
 		w->fault[w->faults++] =
-		    (struct fault){ w->now, w->now + for_ms };
+		    (struct fault){ w->now, w->now + for_ms, kind, hosts };
 }
 
 /* ---- events in the order of time, then of birth ---- */
@@ -192,7 +192,10 @@ heal(struct world *w, struct event *e)
 static void
 build(struct world *w)
 {
-	w->hosts = chance(w, 600) ? 2 : 3;
+	w->hosts = chance(w, 350) ? 2 : 3;
+	w->copies = w->hosts == 3 && chance(w, 700) ? 2 : 1;
+	w->min_copies = w->copies == 2 && chance(w, 300) ? 2 : 1;
+	w->most = w->copies == 2 && chance(w, 400) ? 2 : 1;
 	w->messages = (int)rnd_in(w, 5, MESSAGES);
 	w->accept = chance(w, 300);
 	w->long_ids = chance(w, 400);
@@ -220,6 +223,7 @@ tear_down(struct world *w)
 	for (int i = 0; i < w->hosts; i++) {
 		engine_free(&w->host[i].engine);
 		takeover_free(&w->host[i].takeover);
+		keeper_stop(&w->host[i]);
 		free(w->host[i].disk.tomb);
 	}
 }

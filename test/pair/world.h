@@ -10,6 +10,8 @@
 #include <shadowmx/store.h>
 
 #include "core/engine.h"
+#include "core/gate.h"
+#include "core/heirs.h"
 #include "core/holder.h"
 #include "core/hold.h"
 #include "core/takeover.h"
@@ -19,14 +21,15 @@
  * around it (queue, store, link, clients, faults).  One seed gives one course
  * of events, always the same.  Time is wound by hand, in milliseconds.
  */
-#define HOSTS    3
-#define MESSAGES 40
-#define TRIES    12
-#define ATTEMPTS (MESSAGES * TRIES)
-#define FILES    400
-#define LINKS    64
-#define ROWS     600
-#define ID_SIZE  (SMX_QUEUE_ID_MAX + 1)
+#define HOSTS      3
+#define MESSAGES   40
+#define TRIES      12
+#define ATTEMPTS   (MESSAGES * TRIES)
+#define FILES      400
+#define LINKS      64
+#define ROWS       600
+#define ID_SIZE    (SMX_QUEUE_ID_MAX + 1)
+#define NAMES_SIZE 32
 
 #define HEARTBEAT_MS 1000
 #define TAKEOVER_MS  6000
@@ -60,11 +63,16 @@ enum file_state {
 	FILE_CORRUPT
 };
 
+#define VARIANTS 3 /* of what the MTA has still to deliver of a message */
+
 struct file {
 	enum file_state state;
 	char id[ID_SIZE];
 	int attempt;
 	int delivering;
+	int variant;
+	int held;
+	int requeued;
 	int64_t gone_ms; /* removed then; may come back after a power cut */
 };
 
@@ -78,7 +86,8 @@ struct mta {
 	struct file file[FILES];
 	struct link_made link[LINKS];
 	size_t links;
-	uint64_t serial; /* for ids that do not repeat */
+	uint64_t serial;  /* for ids that do not repeat */
+	int first[FILES]; /* attempt + 1 that had a short id first */
 	struct smx_epoch epoch;
 	int unclean;
 };
@@ -88,7 +97,8 @@ struct mta {
 struct stored {
 	struct smx_row row;
 	int attempt;
-	char rcpt[2];
+	int variant;
+	char rcpt[4];
 };
 
 struct disk {
@@ -102,6 +112,14 @@ struct disk {
 };
 
 /* ---- hosts ---- */
+
+/* The keeper's memory, as glue has it; asking takes no time here. */
+struct keeper {
+	struct gate gate[HOSTS][ENGINE_CAUSE_LOST];
+	struct smx_key yielded[HOSTS];
+	uint64_t untold;
+	int64_t tell_ms, watch_ms;
+};
 
 struct asked {
 	int open;
@@ -121,6 +139,8 @@ struct host {
 	struct mta mta;
 	struct disk disk;
 	struct smx_store store;
+	const char *names[HOSTS]; /* of its peers */
+	struct keeper keeper;
 	struct asked asked[HOSTS];
 	unsigned heard[HOSTS]; /* life of theirs that said hello to this life */
 	int64_t state_ms, old_ms;
@@ -140,7 +160,14 @@ struct attempt {
 	int over; /* verdict given */
 	struct smx_key key;
 	struct hold hold;
-	int calling[HOSTS]; /* 0 no, 1 out */
+	int calling[HOSTS];           /* 0 no, 1 out */
+	char told[HOSTS][NAMES_SIZE]; /* with SHADOW */
+	unsigned may;                 /* hosts that may have it */
+	unsigned has; /* hosts with a copy when it was answered, its own too */
+	unsigned promised; /* copies, with the verdict */
+	int passed;        /* committed without our yes */
+	int variant;       /* of its committed file */
+	unsigned takers;   /* hosts that delivered it, its own apart */
 	int64_t wait_ms;
 	int64_t began_ms;
 	int unprotected;
@@ -159,11 +186,14 @@ struct message {
 
 struct fault {
 	int64_t from, to;
+	int kind;
+	unsigned hosts; /* it struck */
 };
 
 struct figures {
 	uint64_t messages, acked, unprotected, delivered, duplicates, faults,
-	    lost_hosts, claimed, kept, excused, given_up;
+	    lost_hosts, claimed, kept, excused, given_up, several, amended,
+	    yielded, taken, passed;
 };
 
 struct world {
@@ -187,7 +217,10 @@ struct world {
 	int64_t hop_down;           /* the next hop says 4xx until then */
 	int accept;                 /* when_unprotected */
 	int long_ids;
-	int disaster; /* one host was lost, or one file was damaged */
+	int copies, min_copies;
+	int disasters; /* hosts that were lost, files that were damaged */
+	int most;      /* of them that there may be */
+	int64_t wiped_ms[HOSTS]; /* when it lost its disk, 0 never */
 	struct fault fault[64];
 	size_t faults;
 	char wrong[256];
@@ -202,7 +235,7 @@ void fail(struct world *w, const char *fmt, ...) SMX_PRINTF(2, 3);
 struct event *later(struct world *w, int64_t in_ms,
     void (*fn)(struct world *w, struct event *e), int host, int a, int b);
 void *copy(const void *data, size_t len);
-void fault_note(struct world *w, int64_t for_ms);
+void fault_note(struct world *w, int kind, unsigned hosts, int64_t for_ms);
 
 /* world.c */
 int world_run(struct world *w, uint64_t seed);
@@ -214,6 +247,7 @@ struct stored *disk_find(struct host *h, const struct smx_key *key);
 int disk_commit(struct host *h, const struct smx_shadow_announced *s,
     int primary, int attempt, int64_t wall_ms);
 const char *host_name(int index);
+char *disk_text(int attempt, int variant);
 
 /* mta.c */
 struct file *mta_open(struct world *w, struct host *h, int attempt);
@@ -231,6 +265,11 @@ void mta_hint(struct world *w, struct host *h, enum smx_queue_event_kind kind,
 void mta_requeue(struct world *w, struct host *h);
 void mta_corrupt(struct world *w, struct host *h);
 void mta_taken(struct world *w, struct event *e);
+void mta_rename(struct host *h, struct file *f);
+void mta_read(struct world *w, struct host *h, const char *id, uint64_t token);
+/* Someone, or a delivery, changes what is left of it; or puts it on hold. */
+void mta_change(struct world *w, struct host *h, int hold);
+void mta_release(struct world *w, struct host *h);
 
 /* net.c */
 void net_shadow(struct world *w, int from, int to, int attempt,
@@ -241,6 +280,14 @@ void net_request(struct world *w, int from, int to);
 void host_start(struct world *w, struct host *h);
 void host_stop(struct world *w, struct host *h);
 void host_pump(struct world *w, struct host *h);
+/* Peers have the numbers of the other hosts, without a gap. */
+int host_of(const struct host *h, size_t peer);
+size_t peer_of(const struct host *h, int host);
+
+/* keeper.c */
+void keeper_start(struct world *w, struct host *h);
+void keeper_stop(struct host *h);
+void keeper_turn(struct world *w, struct host *h);
 int64_t host_wall(struct world *w, const struct host *h);
 
 /* client.c */
@@ -248,8 +295,29 @@ void client_start(struct world *w);
 void client_sent(struct world *w, int attempt, int peer, int result);
 void client_step(struct world *w, int attempt);
 void client_broken(struct world *w, int host, int mta);
+/* Copies what was passed by. */
+void client_copy(struct world *w, struct host *h);
 
 /* fault.c */
+enum fault_kind {
+	WORKER_CRASH,
+	MTA_CRASH,
+	POWER_CUT,
+	FREEZE,
+	PARTITION,
+	ONE_WAY,
+	DISK_FULL,
+	HOP_DOWN,
+	REQUEUE,
+	CLOCK_JUMP,
+	BAD_LINK,
+	WATCH_RESET,
+	CHANGE,
+	HOLD,
+	HOST_LOST,
+	DAMAGE,
+	FAULT_KINDS
+};
 void fault_plan(struct world *w);
 void fault_heal(struct world *w);
 

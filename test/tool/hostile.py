@@ -17,6 +17,7 @@ import sys
 sys.dont_write_bytecode = True
 
 from badinput import (
+    amends,
     config,
     control,
     flood,
@@ -37,6 +38,7 @@ PARTS = {
     "verbs": verbs.part_verbs,
     "shadows": shadows.part_shadows,
     "keys": keys.part_keys,
+    "amends": amends.part_amends,
     "stall": stops.part_stall,
     "stalled": stops.part_stalled,
     "flood": flood.part_flood,

@@ -30,6 +30,7 @@ prefix=$(find "$root/dest" -name libshadowmx.pc | sed 's,/lib.*,,')
 for file in sbin/shadowmxd sbin/shadowmxctl lib/libshadowmx.so \
 	include/shadowmx/shadowmx.h share/man/man8/shadowmxd.8 \
 	share/man/man8/shadowmxctl.8 share/man/man5/shadowmx.conf.5 \
+	share/man/man3/libshadowmx.3 \
 	share/doc/shadowmx/examples/shadowmx.conf \
 	share/doc/shadowmx/examples/postfix-main.cf \
 	share/doc/shadowmx/examples/postfix-master.cf \

@@ -2,16 +2,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Help texts and manual pages say the same: every option and phrase of --help is
-# in the page, and every one of the page is in --help.  The pages are clean
-# mdoc.
+# in the page, and every one of the page is in --help.  libshadowmx(3) has every
+# function as the headers declare it, every result, and an example that works.
+# The pages are clean mdoc.
 #
 #	SHADOWMXD, SHADOWMXCTL	the programs, else below $builddir
+#	LIBSHADOWMX		the library, else below $builddir
 #
 # Ends with "N passed, M failed".
 set -u
 S=${srcdir:-$(dirname "$0")/../..}
 D=${SHADOWMXD:-${builddir:-.}/src/shadowmxd}
 C=${SHADOWMXCTL:-${builddir:-.}/src/shadowmxctl}
+L=${LIBSHADOWMX:-${builddir:-.}/.libs/libshadowmx.so}
 [ -x "$D" ] && [ -x "$C" ] || {
 	echo "no programs at $D and $C"
 	exit 77
@@ -33,6 +36,9 @@ claim() {
 	fi
 }
 
+LC_ALL=C
+export LC_ALL
+
 # "-c --config" a line, sorted, of the lines that describe an option.
 help_options() {
 	sed -n 's/^  -\(.\), --\([a-z-]*\).*/-\1 --\2/p' "$1" | sort
@@ -43,7 +49,8 @@ page_options() {
 	    sort -u
 }
 
-# "queue list [STATE] [PEER]" becomes "queue list", with arguments counted.
+# "queue list [STATE] [PEER]" becomes "queue list ? ?", "takeover HOST" becomes
+# "takeover !".
 help_phrases() {
 	sed -n '/PHRASE$/,/^  -/p' "$1" |
 	    sed -n 's/^  \([a-z][^ ].\{24,25\}\) .*/\1/p' |
@@ -51,7 +58,46 @@ help_phrases() {
 }
 page_phrases() {
 	sed -n 's/^\.It Ic //p' "$1" |
-	    sed 's/Op Ar [a-z]*/?/g; s/Ar [a-z]*/!/g' | sort
+	    sed 's/Op Ar [a-z]*/?/g; s/Ar [a-z]*/!/g; s/ \.\.\./.../' | sort
+}
+
+# "int smx_x(const char *a, size_t b)" a line, from the headers and the page.
+header_functions() {
+	cat "$S"/include/shadowmx/*.h | sed 's,^#.*,,' | tr '\n\t' '  ' |
+	    sed 's,/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/,,g' | tr ';' '\n' |
+	    sed -n 's/.*SMX_API *//p' |
+	    sed 's/SMX_MUST_USE//; s/  */ /g; s/ *( */(/; s/ *) *$/)/;
+	        s/^\(.*[ *]\)\(smx_[a-z0-9_]*(\)/\1 \2/; s/  */ /g' | sort
+}
+page_functions() {
+	sed -n 's/^\.Ft //p; s/^\.Fo \(.*\)/=\1/p; s/^\.Fa "\(.*\)"$/+\1/p;
+	    s/^\.Fc/;/p' "$1" | tr -d '"' | tr '\n' ' ' | tr ';' '\n' |
+	    sed -n 's/ *= *\([a-z0-9_]*\) *+/ \1(/; s/ *+/, /g; s/ *$/)/;
+	        s/^ *//; /smx_/p' | sort
+}
+page_described() {
+	sed -n 's/^\.Fn \(smx_[a-z0-9_]*\).*/\1/p' "$1" | sort -u
+}
+header_names() { header_functions | sed 's/.*\(smx_[a-z0-9_]*\)(.*/\1/' | sort -u; }
+header_results() {
+	sed -n 's/^	\(SMX_[A-Z]*\) = .*/\1/p' "$S/include/shadowmx/err.h" | sort
+}
+page_results() {
+	sed -n '/^\.Sh ERRORS/,/^\.El/s/^\.It Dv \(SMX_[A-Z]*\)$/\1/p' "$1" | sort
+}
+example() {
+	sed -n '/^\.Sh EXAMPLES/,/^\.Ed/p' "$1" |
+	    sed '1,/^\.Bd/d; /^\.Ed/d; s/^\\&//; s/\\e/\\/g'
+}
+build_example() {
+	sane=
+	nm -D "$L" | grep -q __asan_init && sane=-fsanitize=address,undefined
+	# shellcheck disable=SC2086
+	cc -std=c11 -Wall -Wextra -Werror $sane -I"$S/include" \
+	    -o "$W/example" "$W/example.c" "$L"
+}
+run_example() {
+	LD_LIBRARY_PATH=$(dirname "$L") timeout 60 "$W/example"
 }
 
 same() { diff -u "$1" "$2"; }
@@ -72,6 +118,29 @@ page_phrases "$S/doc/shadowmxctl.8" >"$W/page.phrases"
 claim "shadowmxctl: --help has phrases" some "$W/help.phrases" 10
 claim "shadowmxctl: --help and page have the same phrases" \
     same "$W/help.phrases" "$W/page.phrases"
+
+page=$S/doc/libshadowmx.3
+header_functions >"$W/header.functions"
+page_functions "$page" >"$W/page.functions"
+claim "libshadowmx(3): the headers have functions" \
+    some "$W/header.functions" 70
+claim "libshadowmx(3) has every function as it is declared" \
+    same "$W/header.functions" "$W/page.functions"
+header_names >"$W/header.names"
+page_described "$page" >"$W/page.names"
+claim "and describes every one" same "$W/header.names" "$W/page.names"
+header_results >"$W/header.results"
+page_results "$page" >"$W/page.results"
+claim "libshadowmx(3): there are results" some "$W/header.results" 20
+claim "libshadowmx(3) has every result" \
+    same "$W/header.results" "$W/page.results"
+example "$page" >"$W/example.c"
+if [ -e "$L" ]; then
+	claim "the example of libshadowmx(3) compiles" build_example
+	claim "runs" run_example
+	run_example >"$W/example.out" 2>&1
+	claim "and does what it says" grep -q "done, shadowed" "$W/example.out"
+fi
 
 # What the page names as an option is accepted by the program.
 for o in $(cut -d' ' -f2 "$W/d.options"); do

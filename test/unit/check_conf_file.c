@@ -22,6 +22,14 @@
 /* Two lines of PAIR and one of ACCEPT come first: what is tested begins in
  * line 4. */
 #define GOOD PAIR ACCEPT
+/* This host and one member in Tokyo, one in Osaka. */
+#define SITES                                                                  \
+	"node = \"mx1.example.org\"; site = \"tokyo\";\n"                      \
+	"peers = { members = (\n"                                              \
+	"{ name = \"mx2.example.org\"; address = \"192.0.2.2:8825\";"          \
+	" pin = \"" PIN_A "\"; site = \"osaka\"; },\n"                         \
+	"{ name = \"mx3.example.org\"; address = \"192.0.2.3:8825\";"          \
+	" pin = \"" PIN_B "\"; site = \"tokyo\"; } ); };\n" ACCEPT
 
 static const struct {
 	const char *text;
@@ -29,7 +37,7 @@ static const struct {
 } bad[] = {
 	/* names */
 	{ GOOD "nodes = 1;", { ":4: nodes = 1: unknown setting; did you mean "
-			       "\"node\"?; accepted: node, user" } },
+			       "\"node\"?; accepted: node, site, user" } },
 	{ GOOD "milter = {\n lisen = \"x\"; };",
 	    { ":5: milter.lisen = \"x\": unknown setting; did you mean "
 	      "\"listen\"?" } },
@@ -118,7 +126,75 @@ static const struct {
 	      "no delayed acknowledgement" } },
 	{ PAIR "defaults = { acknowledge = {\n copies = 2;"
 	       " when_unprotected = \"accept\"; }; };",
-	    { ":4: defaults.acknowledge.copies = 2: one copy on one holder" } },
+	    { ":4: defaults.acknowledge.copies = 2: more copies than the 1 "
+	      "member that may have one; accepted: at most 1" } },
+	{ PAIR "defaults = { acknowledge = {\n copies = 17;"
+	       " when_unprotected = \"accept\"; }; };",
+	    { ":4: defaults.acknowledge.copies = 17: out of range; accepted: a "
+	      "number from 1 to 16" } },
+	{ PAIR "defaults = { acknowledge = {\n min_copies = 2;"
+	       " when_unprotected = \"accept\"; }; };",
+	    { ":4: defaults.acknowledge.min_copies = 2: more than copies; "
+	      "accepted: at most 1" } },
+	{ PAIR "defaults = { acknowledge = {\n placement = \"remote\";"
+	       " when_unprotected = \"accept\"; }; };",
+	    { ":4: defaults.acknowledge.placement = \"remote\": unknown word; "
+	      "accepted: \"any\" or \"prefer_remote\" or" } },
+	{ PAIR "defaults = { acknowledge = {\n placement = \"remote_only\";"
+	       " when_unprotected = \"accept\"; }; };",
+	    { ":4: defaults.acknowledge.placement = \"remote_only\": it is not "
+	      "known where this host is: site is not set" } },
+	{ PAIR "site = \"tokyo\";\ndefaults = { acknowledge = {"
+	       " placement = \"prefer_local\";"
+	       " when_unprotected = \"accept\"; }; };",
+	    { ":4: defaults.acknowledge.placement = \"prefer_local\": it is "
+	      "not "
+	      "known where mx2.example.org is: its site is not set" } },
+	{ PAIR "defaults = { acknowledge = {\n sites = ( \"osaka\" );"
+	       " when_unprotected = \"accept\"; }; };",
+	    { ":4: defaults.acknowledge.sites[0] = \"osaka\": no member is at "
+	      "this site; accepted: no member has a site: set it in each" } },
+	{ PAIR "defaults = { acknowledge = { when_unprotected ="
+	       " ( \"tempfail\", \"10m\" ); }; };",
+	    { ":3: defaults.acknowledge.when_unprotected = (...): not a word, "
+	      "a time and a word" } },
+	{ PAIR "defaults = { acknowledge = { when_unprotected ="
+	       " ( \"tempfail\", \"10\", \"accept\" ); }; };",
+	    { ":3: defaults.acknowledge.when_unprotected = (...): not a word, "
+	      "a time and a word" } },
+	{ PAIR "defaults = { acknowledge = { when_unprotected ="
+	       " ( \"tempfail\", \"8d\", \"accept\" ); }; };",
+	    { "or the time is out of range; accepted: \"accept\", \"tempfail\" "
+	      "or ( \"tempfail\", \"10m\", \"accept\" ) with a time from 1s "
+	      "to 7d" } },
+	{ PAIR "defaults = { acknowledge = { when_unprotected ="
+	       " ( \"accept\", \"10m\", \"tempfail\" ); }; };",
+	    { "only \"tempfail\" can come before the time and only \"accept\" "
+	      "after it" } },
+	{ PAIR "defaults = { acknowledge = { when_unprotected ="
+	       " ( \"tempfail\", \"10m\", \"tempfail\" ); }; };",
+	    { "only \"tempfail\" can come before the time and only \"accept\" "
+	      "after it" } },
+	{ PAIR "defaults = { acknowledge = { when_unprotected ="
+	       " ( \"tempfail\", \"10m\", \"drop\" ); }; };",
+	    { ":3: defaults.acknowledge.when_unprotected = \"drop\": unknown "
+	      "word" } },
+	{ PAIR "defaults = { acknowledge = { when_unprotected = (); }; };",
+	    { ":3: defaults.acknowledge.when_unprotected = (): not a word" } },
+	{ GOOD "site = \"a b\";", { ":4: site = \"a b\": only letters" } },
+	{ GOOD "milter = { own_networks = ( \"192.0.2.1/24\" ); };",
+	    { ":4: milter.own_networks[0] = \"192.0.2.1/24\": this is no "
+	      "network" } },
+	{ GOOD "milter = { own_networks = \"\"; };",
+	    { ":4: milter.own_networks = \"\": this is no network" } },
+	{ GOOD "mta = { submit_held = \"localhost:25\"; };",
+	    { ":4: mta.submit_held = \"localhost:25\": the host is not an "
+	      "IP" } },
+	{ GOOD "mta = { submit_amended = 5; };",
+	    { ":4: mta.submit_amended = 5: this is not a text" } },
+	{ GOOD "takeover = { ask = \"0\"; };",
+	    { ":4: takeover.ask = \"0\": out of range; accepted: a time from "
+	      "100ms to 5m" } },
 	{ PAIR "defaults = { acknowledge = { max_delay = \"11m\";"
 	       " when_unprotected = \"accept\"; }; };",
 	    { ":3: defaults.acknowledge.max_delay = \"11m\": out of range; "
@@ -126,7 +202,7 @@ static const struct {
 	{ PAIR "defaults = { acknowledge = { when_unprotected = \"drop\"; }; "
 	       "};",
 	    { ":3: defaults.acknowledge.when_unprotected = \"drop\": unknown "
-	      "word; accepted: \"accept\" or \"tempfail\"" } },
+	      "word; accepted: \"accept\", \"tempfail\" or (" } },
 	{ PAIR, { "test.conf: defaults.acknowledge.when_unprotected: it has no "
 		  "default: the administrator must choose; accepted: "
 		  "\"accept\" (acknowledge although" } },
@@ -158,8 +234,8 @@ static const struct {
 	{ GOOD "geo = { country = \"/nonexistent/x.mmdb\"; };\n"
 	       "policies = ( { name = \"a\"; match = { client_countries = "
 	       "\"JPN\"; }; } );",
-	    { ":4: geo.country = \"/nonexistent/x.mmdb\": the database cannot "
-	      "be used",
+	    { ":4: geo.country = \"/nonexistent/x.mmdb\": warning: the "
+	      "database cannot be used",
 		":5: policies[0].match.client_countries = \"JPN\": this is not "
 		"a country code" } },
 	{ GOOD "policies = ( { name = \"a\"; match = { client_countries = "
@@ -171,6 +247,33 @@ static const struct {
 	    { ":5: policies[0].match.client_asns[1] = 0",
 		":4: policies[0].match.client_asns = (...): geo.asn is not "
 		"set" } },
+	{ GOOD "policies = ( { name = \"a\"; match = { client_asns = "
+	       "\"unknow\"; }; } );",
+	    { ":4: policies[0].match.client_asns = \"unknow\"" } },
+	{ GOOD "policies = ( { name = \"a\"; match = {\n min_size = \"10M\";"
+	       "\n max_size = \"9M\"; }; } );",
+	    { ":6: policies[0].match.max_size = \"9M\": smaller than "
+	      "match.min_size, so this would never match; accepted: at least "
+	      "10M" } },
+	{ GOOD "policies = ( { name = \"a\"; match = { min_size = 1000; }; "
+	       "} );",
+	    { ":4: policies[0].match.min_size = 1000: write it as text with a "
+	      "unit" } },
+	{ GOOD "policies = ( { name = \"a\"; match = { max_size = \"5G\"; }; "
+	       "} );",
+	    { ":4: policies[0].match.max_size = \"5G\": out of range; "
+	      "accepted: a size from 0 to 4G" } },
+	{ GOOD "policies = ( { name = \"a\"; match = { recipient_tables = "
+	       "\"vip\"; }; } );",
+	    { ":4: policies[0].match.recipient_tables = \"vip\": the path is "
+	      "not absolute" } },
+	{ GOOD "policies = ( { name = \"a\"; match = { recipient_tables = "
+	       "(); }; } );",
+	    { ":4: policies[0].match.recipient_tables = (): an empty list" } },
+	{ GOOD "policies = ( { name = \"a\"; match = { recipient_tables = (\n"
+	       "\"/nonexistent/vip\" ); }; } );",
+	    { ":5: policies[0].match.recipient_tables[0] = "
+	      "\"/nonexistent/vip\": it cannot be opened: No such file" } },
 	{ GOOD "policies = ( { name = \"a\"; match = { authenticated = "
 	       "\"yes\"; }; } );",
 	    { ":4: policies[0].match.authenticated = \"yes\": this is not true "
@@ -201,6 +304,22 @@ static const struct {
 		":5: peers.members[2].address = \"192.0.2.2:1\": two members",
 		":5: peers.members[2].pin = (...): two members have this "
 		"pin" } },
+	{ SITES "policies = ( { name = \"a\"; acknowledge = {\n"
+		"sites = ( \"kyoto\" ); }; } );",
+	    { "policies[0].acknowledge.sites[0] = \"kyoto\": no member is at "
+	      "this site; accepted: osaka, tokyo" } },
+	{ SITES "policies = ( { name = \"a\"; acknowledge = {\n"
+		"sites = ( \"osaka\" ); copies = 2; }; } );",
+	    { "policies[0].acknowledge.copies = 2: more copies than the 1 "
+	      "member that may have one" } },
+	{ SITES "policies = ( { name = \"a\"; acknowledge = {\n"
+		"placement = \"local_only\"; sites = \"osaka\"; }; } );",
+	    { "policies[0].acknowledge.placement = \"local_only\": sites and "
+	      "placement together allow no member at all" } },
+	{ SITES "policies = ( { name = \"a\"; acknowledge = {\n"
+		"copies = 2; min_copies = 3; }; } );",
+	    { "policies[0].acknowledge.min_copies = 3: more than copies; "
+	      "accepted: at most 2" } },
 	{ "node = \"a\";\n" ACCEPT, { "test.conf:2: defaults.acknowledge.when "
 				      "= {...}: a shadow is asked for, but "
 				      "peers.members is empty" } },

@@ -28,13 +28,15 @@ static int listen_fd;
 static struct control *control;
 static atomic_int commands_run;
 static atomic_int stopped_with;
+static atomic_llong asked_by;
 
 /* What the daemon would do; the verbs are the test's. */
 static int
-fake(void *ctx, const char *command, smx_line_fn line, void *line_ctx,
-    char *why, size_t why_size)
+fake(void *ctx, int64_t uid, const char *command, smx_line_fn line,
+    void *line_ctx, char *why, size_t why_size)
 {
 	(void)ctx;
+	atomic_store(&asked_by, uid);
 	atomic_fetch_add(&commands_run, 1);
 	if (strcmp(command, "status") == 0) {
 		(void)line(line_ctx, "{\"n\":1}", 7);
@@ -156,6 +158,7 @@ START_TEST(lines_come_in_order_and_end_with_the_result)
 	ck_assert_str_eq(b.data, "{\"n\":1}|{\"n\":2}|");
 	ck_assert_str_eq(say("status\n"),
 	    "{\"n\":1}\n{\"n\":2}\n{\"result\":\"ok\"}\n");
+	ck_assert_int_eq(atomic_load(&asked_by), geteuid());
 	finish();
 	buf_free(&b);
 }

@@ -163,6 +163,24 @@ START_TEST(requeued_message_is_followed)
 }
 END_TEST
 
+/* It began while nobody watched, and its old id was free at once. */
+START_TEST(requeue_of_which_only_the_end_was_seen_is_no_end)
+{
+	struct smx_key old = bench_accepted("A");
+
+	bench_hint(SMX_QUEUE_COMMITTED, "A");
+	engine_session_end(engine, &old, now);
+	bench_hint(SMX_QUEUE_LINKED, "A");
+	(void)bench_accepted("A");
+	bench_shown("A", SMX_PRESENCE_THERE);
+	ck_assert_int_eq(bench_query(&old), SMX_ANSWER_OPEN);
+	now += 600000;
+	bench_seen("A", SMX_PRESENCE_LINKED, bench_look(), "B");
+	bench_shown("B", SMX_PRESENCE_THERE);
+	ck_assert_int_eq(bench_query(&old), SMX_ANSWER_OPEN);
+}
+END_TEST
+
 START_TEST(id_used_again_ends_the_older_key_only)
 {
 	struct smx_key old = bench_accepted("A");
@@ -254,7 +272,7 @@ START_TEST(refused_message_is_aborted_everywhere)
 
 	engine_sent(engine, &key, 0, SMX_OK, now);
 	engine_sent(engine, &key, 1, SMX_EUNSURE, now);
-	engine_verdict(engine, &key, ENGINE_REFUSED, now);
+	engine_verdict(engine, &key, ENGINE_REFUSED, NULL, now);
 	ck_assert_uint_eq(bench_waiting(0), 1);
 	ck_assert_uint_eq(bench_waiting(1), 1);
 	now += 200;
@@ -268,7 +286,7 @@ START_TEST(copy_that_comes_after_the_end_is_discarded)
 {
 	struct smx_key key = bench_begin("A");
 
-	engine_verdict(engine, &key, ENGINE_REFUSED, now);
+	engine_verdict(engine, &key, ENGINE_REFUSED, NULL, now);
 	ck_assert_uint_eq(bench_waiting(0), 0); /* not before its own answer */
 	engine_sent(engine, &key, 0, SMX_EUNSURE, now);
 	engine_sent(engine, &key, 1, SMX_EUNREACHABLE, now);
@@ -281,7 +299,7 @@ START_TEST(unprotected_is_counted_until_it_ends)
 {
 	struct smx_key key = bench_begin("A");
 
-	engine_verdict(engine, &key, ENGINE_UNPROTECTED, now);
+	engine_verdict(engine, &key, ENGINE_UNPROTECTED, NULL, now);
 	bench_hint(SMX_QUEUE_COMMITTED, "A");
 	now += 500;
 	ck_assert_uint_eq(bench_counts().unprotected, 1);
@@ -297,7 +315,7 @@ START_TEST(late_copy_protects)
 	struct smx_key key = bench_begin("A");
 
 	engine_sent(engine, &key, 0, SMX_EUNSURE, now);
-	engine_verdict(engine, &key, ENGINE_UNPROTECTED, now);
+	engine_verdict(engine, &key, ENGINE_UNPROTECTED, NULL, now);
 	ck_assert_uint_eq(bench_counts().unprotected, 1);
 	engine_sent(engine, &key, 0, SMX_OK, now);
 	ck_assert_uint_eq(bench_counts().unprotected, 0);
@@ -356,6 +374,7 @@ add_evidence(Suite *s)
 	tcase_add_test(tc, stray_was_never_acknowledged);
 	tcase_add_test(tc, damaged_message_is_for_the_holders);
 	tcase_add_test(tc, requeued_message_is_followed);
+	tcase_add_test(tc, requeue_of_which_only_the_end_was_seen_is_no_end);
 	tcase_add_test(tc, id_used_again_ends_the_older_key_only);
 	tcase_add_test(tc, look_from_before_the_reuse_ends_nobody);
 	tcase_add_test(tc, requeue_that_took_a_used_id_does_not_supersede);

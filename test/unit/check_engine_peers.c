@@ -8,6 +8,8 @@
 
 #include "engine_bench.h"
 
+static const struct smx_ack anybody = { .holders = UINT64_MAX };
+
 /* ---- notices ---- */
 
 START_TEST(discard_is_repeated_until_confirmed)
@@ -39,7 +41,7 @@ START_TEST(notices_have_a_ceiling)
 		snprintf(id, sizeof(id), "N%d", i);
 		key = bench_begin(id);
 		engine_sent(engine, &key, 0, SMX_OK, now);
-		engine_verdict(engine, &key, ENGINE_REFUSED, now);
+		engine_verdict(engine, &key, ENGINE_REFUSED, NULL, now);
 	}
 	ck_assert_uint_eq(bench_waiting(0), 3);
 }
@@ -119,8 +121,8 @@ START_TEST(message_in_progress_while_the_queue_is_replaced_is_lost)
 	else
 		queue.epoch.counter--; /* restored under us */
 	engine_queue_state(engine, &queue, now);
-	engine_verdict(engine, &key, ENGINE_PROTECTED, now);
-	engine_verdict(engine, &seen, ENGINE_PROTECTED, now);
+	engine_verdict(engine, &key, ENGINE_PROTECTED, NULL, now);
+	engine_verdict(engine, &seen, ENGINE_PROTECTED, NULL, now);
 	engine_session_end(engine, &key, now);
 	engine_session_end(engine, &seen, now);
 	bench_shown("A",
@@ -337,7 +339,8 @@ START_TEST(leaving_peer_gets_its_time)
 	greet(0, 5, 0);
 	ck_assert_int_eq(engine_request(engine, 0, &q, &reply, now), SMX_OK);
 	ck_assert_int_eq(bench_state(0), ENGINE_PEER_LEAVING);
-	ck_assert_uint_eq(engine_candidates(engine, now, peers, 2), 1);
+	ck_assert_uint_eq(engine_candidates(engine, &anybody, now, peers, 2),
+	    1);
 	for (int i = 0; i < 25; i++) {
 		beat_fails(0);
 		ck_assert(!due(ENGINE_CAUSE_SILENT, &t));
@@ -420,15 +423,19 @@ START_TEST(failed_peer_pauses_and_a_heartbeat_brings_it_back)
 	for (int i = 0; i < 4; i++)
 		engine_sent(engine, &key, 0, SMX_EUNSURE, now);
 	now += 300;
-	ck_assert_uint_eq(engine_candidates(engine, now, peers, 2), 1);
+	ck_assert_uint_eq(engine_candidates(engine, &anybody, now, peers, 2),
+	    1);
 	ck_assert_uint_eq(peers[0], 1);
 	ck_assert(bench_until(0, SMX_REQ_BEAT, &q));
 	bench_push(0, &q, SMX_OK);
-	ck_assert_uint_eq(engine_candidates(engine, now, peers, 2), 2);
+	ck_assert_uint_eq(engine_candidates(engine, &anybody, now, peers, 2),
+	    2);
 	engine_sent(engine, &key, 0, SMX_EFULL, now);
-	ck_assert_uint_eq(engine_candidates(engine, now, peers, 2), 1);
+	ck_assert_uint_eq(engine_candidates(engine, &anybody, now, peers, 2),
+	    1);
 	now += 200;
-	ck_assert_uint_eq(engine_candidates(engine, now, peers, 2), 2);
+	ck_assert_uint_eq(engine_candidates(engine, &anybody, now, peers, 2),
+	    2);
 }
 END_TEST
 
@@ -462,8 +469,8 @@ START_TEST(candidates_rotate)
 
 	greet(0, 100, 0);
 	greet(1, 100, 0);
-	ck_assert_uint_eq(engine_candidates(engine, now, a, 2), 2);
-	ck_assert_uint_eq(engine_candidates(engine, now, b, 2), 2);
+	ck_assert_uint_eq(engine_candidates(engine, &anybody, now, a, 2), 2);
+	ck_assert_uint_eq(engine_candidates(engine, &anybody, now, b, 2), 2);
 	ck_assert_uint_ne(a[0], b[0]);
 }
 END_TEST

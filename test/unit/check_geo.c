@@ -136,7 +136,8 @@ START_TEST(place_of_the_client_chooses_the_policy)
 
 		smx_policy_locate(config, &client);
 		ck_assert_int_eq(smx_policy_recipient(config, &client,
-				     "user@example.com", &ack),
+				     "user@example.com", SMX_SIZE_UNKNOWN,
+				     &ack),
 		    SMX_OK);
 		ck_assert_str_eq(ack.policy, rows[i].policy);
 	}
@@ -164,46 +165,133 @@ file_copy(const char *from, const char *to, size_t cut, size_t damage)
 	fclose(f);
 }
 
-static void
-refused(const char *path, const char *why)
-{
-	struct smx_config *config = NULL;
-	struct told told = { 0 };
-	char text[1024];
+struct warned {
+	struct told told;
+	size_t warnings;
+};
 
-	snprintf(text, sizeof(text),
-	    PAIR ACCEPT "geo = {\n country = \"%s\"; };\n", path);
-	ck_assert_int_eq(smx_config_parse(&config, text, "test.conf",
-			     told_report, &told),
-	    SMX_ECONFIG);
-	ck_assert_uint_eq(told.count, 1);
-	ck_assert_ptr_nonnull(strstr(told.lines, "test.conf:5: geo.country"));
-	ck_assert_msg(strstr(told.lines, why) != NULL, "%s", told.lines);
+static void
+warned_report(void *ctx, const struct smx_config_problem *problem)
+{
+	struct warned *w = ctx;
+
+	w->warnings += problem->warning != 0;
+	told_report(&w->told, problem);
 }
 
-START_TEST(bad_database_is_refused_at_load)
+/* Mail goes on, its clients are nowhere; the file and the reason are told. */
+static void
+warned(const char *setting, const char *path, const char *why)
+{
+	struct smx_client client = { .address = "192.0.2.1" };
+	struct smx_config *config = NULL;
+	struct warned *w = calloc(1, sizeof(*w));
+	char text[1024], want[256];
+
+	snprintf(text, sizeof(text), PAIR ACCEPT "geo = {\n %s = \"%s\"; };\n",
+	    setting, path);
+	ck_assert_int_eq(smx_config_parse(&config, text, "test.conf",
+			     warned_report, w),
+	    SMX_OK);
+	ck_assert_uint_eq(w->told.count, 1);
+	ck_assert_uint_eq(w->warnings, 1);
+	snprintf(want, sizeof(want),
+	    "test.conf:5: geo.%s = \"%s\": warning: the database cannot be "
+	    "used: ",
+	    setting, path);
+	ck_assert_msg(strstr(w->told.lines, want) != NULL, "%s", w->told.lines);
+	ck_assert_msg(strstr(w->told.lines, why) != NULL, "%s", w->told.lines);
+	smx_policy_locate(config, &client);
+	ck_assert_str_eq(client.country, "");
+	ck_assert_uint_eq(client.asn, 0);
+	smx_config_release(&config);
+	free(w);
+}
+
+START_TEST(bad_database_is_a_warning)
 {
 	char folder[] = "/tmp/check_geo.XXXXXX";
 	char path[64];
 
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/x.mmdb", folder);
-	refused(path, "Error opening the specified MaxMind DB file");
+	warned("country", path, "it cannot be opened: No such file");
 	file_copy(data("country.mmdb"), path, 1000, 0);
-	refused(path, "cannot be used");
+	warned("country", path, "cannot be used");
 	/* the search tree comes first in the file */
 	file_copy(data("country.mmdb"), path, 0, 60);
-	refused(path, "its search tree is damaged");
-	refused(folder, "not a regular file");
+	warned("country", path, "its search tree is damaged");
+	warned("country", folder, "this is a folder");
+	ck_assert_int_eq(truncate(path, 0), 0);
+	warned("country", path, "the file is empty");
 	ck_assert_int_eq(unlink(path), 0);
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
-	refused(path, "not a regular file");
+	warned("country", path, "not a regular file");
 	ck_assert_int_eq(unlink(path), 0);
 	ck_assert_int_eq(rmdir(folder), 0);
 }
 END_TEST
 
-/* Flip every byte in turn: refused at load, or looked up without harm. */
+START_TEST(database_of_another_kind_is_told_apart)
+{
+	warned("country", data("asn.mmdb"),
+	    "it holds no countries; its type is \"");
+	warned("asn", data("country.mmdb"),
+	    "it holds no numbers of autonomous systems; its type is \"");
+	warned("country", data("make-mmdb.pl"), "cannot be used");
+}
+END_TEST
+
+static const struct {
+	const char *address, *policy;
+} nowhere[] = { { "192.0.2.1", "defaults" }, { "203.0.113.1", "both" },
+	{ "2001:db9::1", "both" }, { "", "both" } };
+
+START_TEST(unknown_place_can_be_matched)
+{
+	struct smx_config *config =
+	    config_geo(data("country.mmdb"), data("asn.mmdb"),
+		"policies = ( { name = \"both\"; match = { client_countries = ("
+		" \"SE\", \"unknown\" ); client_asns = \"unknown\"; }; } );");
+	struct smx_client client = { .address = nowhere[_i].address };
+	struct smx_ack ack;
+
+	smx_policy_locate(config, &client);
+	ck_assert_int_eq(smx_policy_recipient(config, &client,
+			     "user@example.com", SMX_SIZE_UNKNOWN, &ack),
+	    SMX_OK);
+	ck_assert_str_eq(ack.policy, nowhere[_i].policy);
+	ck_assert_str_eq(smx_config_text(config,
+			     "policies[0].match.client_asns"),
+	    "(\"unknown\")");
+	smx_config_release(&config);
+}
+END_TEST
+
+/* The policy for those of an unknown country holds without a database too. */
+START_TEST(unknown_place_is_that_of_all_without_a_database)
+{
+	struct smx_client client = { .address = "192.0.2.1" };
+	struct smx_config *config = NULL;
+	struct smx_ack ack;
+
+	ck_assert_int_eq(smx_config_parse(&config,
+			     PAIR ACCEPT
+			     "geo = { country = \"/nonexistent/x\"; };\n"
+			     "policies = ( { name = \"nowhere\"; match = {"
+			     " client_countries = \"unknown\"; }; } );",
+			     "t", NULL, NULL),
+	    SMX_OK);
+	smx_policy_locate(config, &client);
+	ck_assert_int_eq(smx_policy_recipient(config, &client,
+			     "user@example.com", SMX_SIZE_UNKNOWN, &ack),
+	    SMX_OK);
+	ck_assert_str_eq(ack.policy, "nowhere");
+	smx_config_release(&config);
+}
+END_TEST
+
+/* Flip every byte in turn: not used, or looked up without harm. */
 START_TEST(damaged_byte_does_no_harm)
 {
 	char folder[] = "/tmp/check_geo.XXXXXX", path[64], text[1024];
@@ -228,8 +316,9 @@ START_TEST(damaged_byte_does_no_harm)
 		ck_assert_uint_eq(fwrite(bytes, 1, len, f), len);
 		fclose(f);
 		bytes[i] = (char)~bytes[i];
-		if (smx_config_parse(&config, text, "t", NULL, NULL) != SMX_OK)
-			continue;
+		ck_assert_int_eq(smx_config_parse(&config, text, "t", NULL,
+				     NULL),
+		    SMX_OK);
 		smx_policy_locate(config, &client);
 		ck_assert(
 		    client.country[0] == '\0' || strlen(client.country) == 2);
@@ -241,6 +330,29 @@ START_TEST(damaged_byte_does_no_harm)
 END_TEST
 
 /* ---- life ---- */
+
+/* A mapped file that is cut short would end the process. */
+START_TEST(database_that_is_overwritten_stays_as_it_was)
+{
+	char folder[] = "/tmp/check_geo.XXXXXX", path[64];
+	struct smx_client client = { .address = "192.0.2.1" };
+	struct smx_config *config;
+
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/x.mmdb", folder);
+	file_copy(data("country.mmdb"), path, 0, 0);
+	config = config_geo(path, "", "");
+	ck_assert_int_eq(truncate(path, 0), 0);
+	smx_policy_locate(config, &client);
+	ck_assert_str_eq(client.country, "JP");
+	file_copy(data("asn.mmdb"), path, 0, 0);
+	smx_policy_locate(config, &client);
+	ck_assert_str_eq(client.country, "JP");
+	smx_config_release(&config);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
 
 START_TEST(database_that_was_replaced_stays_readable)
 {
@@ -318,8 +430,13 @@ main(void)
 	tcase_add_test(tc, without_databases_nothing_is_known);
 	tcase_add_test(tc, database_without_ipv6_answers_for_ipv4);
 	tcase_add_test(tc, place_of_the_client_chooses_the_policy);
-	tcase_add_test(tc, bad_database_is_refused_at_load);
+	tcase_add_test(tc, bad_database_is_a_warning);
+	tcase_add_test(tc, database_of_another_kind_is_told_apart);
+	tcase_add_loop_test(tc, unknown_place_can_be_matched, 0,
+	    COUNT(nowhere));
+	tcase_add_test(tc, unknown_place_is_that_of_all_without_a_database);
 	tcase_add_test(tc, damaged_byte_does_no_harm);
+	tcase_add_test(tc, database_that_is_overwritten_stays_as_it_was);
 	tcase_add_test(tc, database_that_was_replaced_stays_readable);
 	tcase_add_test(tc, threads_share_a_configuration);
 	suite_add_tcase(s, tc);

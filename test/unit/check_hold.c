@@ -11,16 +11,24 @@
 static const size_t peers[] = { 0, 1, 2, 3 };
 
 static struct hold
-begin(size_t count, unsigned copies, enum smx_unprotected unprotected)
+begin_min(size_t count, unsigned copies, unsigned min_copies,
+    enum smx_unprotected unprotected)
 {
 	struct smx_ack ack = { .when = SMX_WHEN_SHADOWED,
 		.copies = copies,
+		.min_copies = min_copies,
 		.max_delay_ms = 1000,
 		.when_unprotected = unprotected };
 	struct hold h;
 
 	hold_begin(&h, &ack, peers, count, 5000);
 	return h;
+}
+
+static struct hold
+begin(size_t count, unsigned copies, enum smx_unprotected unprotected)
+{
+	return begin_min(count, copies, copies, unprotected);
 }
 
 static struct hold_step
@@ -149,14 +157,155 @@ END_TEST
 
 START_TEST(too_few_peers_are_not_asked_in_vain)
 {
-	struct hold t = begin(1, 2, SMX_UNPROTECTED_TEMPFAIL);
-	struct hold a = begin(1, 2, SMX_UNPROTECTED_ACCEPT);
+	struct hold t = begin_min(1, 3, 2, SMX_UNPROTECTED_TEMPFAIL);
+	struct hold a = begin_min(1, 3, 2, SMX_UNPROTECTED_ACCEPT);
 
 	ck_assert_int_eq(next(&t, 5000).what, HOLD_DONE);
 	ck_assert_int_eq(next(&a, 5000).what, HOLD_SEND);
 	hold_answer(&a, 0, SMX_OK, 5001);
 	ck_assert_int_eq(next(&a, 5001).what, HOLD_DONE);
 	ck_assert_int_eq(a.state, HOLD_UNPROTECTED);
+}
+END_TEST
+
+/* ---- several copies ---- */
+
+START_TEST(all_that_are_wanted_are_asked_at_once)
+{
+	struct hold h = begin_min(4, 3, 1, SMX_UNPROTECTED_TEMPFAIL);
+	size_t asked = 0;
+
+	while (next(&h, 5000).what == HOLD_SEND)
+		asked++;
+	ck_assert_uint_eq(asked, 3);
+	for (size_t i = 0; i < 3; i++)
+		hold_answer(&h, i, SMX_OK, 5001);
+	ck_assert_int_eq(next(&h, 5001).what, HOLD_DONE);
+	ck_assert_int_eq(h.state, HOLD_GRANTED);
+}
+END_TEST
+
+START_TEST(enough_is_short_when_nobody_is_left)
+{
+	struct hold h = begin_min(2, 2, 1, SMX_UNPROTECTED_TEMPFAIL);
+
+	(void)next(&h, 5000);
+	(void)next(&h, 5000);
+	hold_answer(&h, 0, SMX_OK, 5001);
+	ck_assert_int_eq(next(&h, 5001).what, HOLD_WAIT);
+	hold_answer(&h, 1, SMX_EUNREACHABLE, 5002);
+	/* Not one moment for somebody who may be back. */
+	ck_assert(!hold_is_starved(&h, 5002));
+	hold_again(&h, peers, 0, 600, 5002);
+	ck_assert_int_eq(next(&h, 5002).what, HOLD_DONE);
+	ck_assert_int_eq(h.state, HOLD_SHORT);
+}
+END_TEST
+
+START_TEST(enough_is_short_at_the_deadline)
+{
+	struct hold h = begin_min(2, 2, 1, SMX_UNPROTECTED_TEMPFAIL);
+
+	(void)next(&h, 5000);
+	(void)next(&h, 5000);
+	hold_answer(&h, 1, SMX_OK, 5001);
+	ck_assert_int_eq(next(&h, 5999).what, HOLD_WAIT);
+	ck_assert_int_eq(next(&h, 6000).what, HOLD_DONE);
+	ck_assert_int_eq(h.state, HOLD_SHORT);
+}
+END_TEST
+
+START_TEST(fewer_than_the_least_are_for_the_policy)
+{
+	struct hold a = begin_min(3, 3, 2, SMX_UNPROTECTED_ACCEPT);
+	struct hold t = begin_min(3, 3, 2, SMX_UNPROTECTED_TEMPFAIL);
+
+	for (int i = 0; i < 3; i++) {
+		(void)next(&a, 5000);
+		(void)next(&t, 5000);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		hold_answer(&a, i, i == 0 ? SMX_OK : SMX_EREFUSED, 5001);
+		hold_answer(&t, i, i == 0 ? SMX_OK : SMX_EREFUSED, 5001);
+	}
+	ck_assert_int_eq(next(&a, 5001).what, HOLD_DONE);
+	ck_assert_int_eq(a.state, HOLD_UNPROTECTED);
+	ck_assert_int_eq(next(&t, 5001).what, HOLD_DONE);
+	ck_assert_int_eq(t.state, HOLD_REFUSED);
+}
+END_TEST
+
+/* Two copies, one of three holders frozen. */
+START_TEST(a_third_is_asked_after_the_share_of_a_frozen_one)
+{
+	struct hold h = begin_min(3, 2, 1, SMX_UNPROTECTED_TEMPFAIL);
+	struct hold_step s;
+
+	(void)next(&h, 5000);
+	(void)next(&h, 5000);
+	hold_answer(&h, 1, SMX_OK, 5010);
+	s = next(&h, 5010);
+	ck_assert_int_eq(s.what, HOLD_WAIT);
+	ck_assert_int_lt(s.until_ms, 6000);
+	s = next(&h, s.until_ms);
+	ck_assert_int_eq(s.what, HOLD_SEND);
+	ck_assert_uint_eq(s.peer, 2);
+	ck_assert_int_le(s.until_ms, 6000);
+	hold_answer(&h, 2, SMX_OK, 5700);
+	ck_assert_int_eq(next(&h, 5700).what, HOLD_DONE);
+	ck_assert_int_eq(h.state, HOLD_GRANTED);
+}
+END_TEST
+
+static void
+plan_is(const struct hold *h, int64_t now, size_t count, size_t a, size_t b)
+{
+	size_t plan[HOLD_PEERS_MAX];
+
+	ck_assert_uint_eq(hold_plan(h, now, plan, HOLD_PEERS_MAX), count);
+	if (count > 0)
+		ck_assert_uint_eq(plan[0], a);
+	if (count > 1)
+		ck_assert_uint_eq(plan[1], b);
+}
+
+START_TEST(the_plan_is_the_same_for_all_while_nothing_fails)
+{
+	struct hold h = begin(4, 2, SMX_UNPROTECTED_TEMPFAIL);
+
+	plan_is(&h, 5000, 2, 0, 1);
+	(void)next(&h, 5000);
+	plan_is(&h, 5000, 2, 0, 1);
+	(void)next(&h, 5000);
+	plan_is(&h, 5000, 2, 0, 1);
+	hold_answer(&h, 1, SMX_OK, 5001);
+	plan_is(&h, 5001, 2, 0, 1);
+	hold_answer(&h, 0, SMX_OK, 5002);
+	(void)next(&h, 5002);
+	plan_is(&h, 5002, 2, 0, 1);
+}
+END_TEST
+
+START_TEST(who_failed_is_not_planned_with)
+{
+	struct hold h = begin(4, 2, SMX_UNPROTECTED_TEMPFAIL);
+
+	(void)next(&h, 5000);
+	(void)next(&h, 5000);
+	hold_answer(&h, 0, SMX_EFULL, 5001);
+	ck_assert_uint_eq(next(&h, 5001).peer, 2);
+	plan_is(&h, 5001, 2, 1, 2);
+	/* 2 lets its share pass. */
+	hold_answer(&h, 1, SMX_OK, 5002);
+	ck_assert_uint_eq(next(&h, 5800).peer, 3);
+	plan_is(&h, 5800, 2, 1, 3);
+	/* Late, and there all the same. */
+	hold_answer(&h, 2, SMX_OK, 5850);
+	(void)next(&h, 5850);
+	ck_assert_int_eq(h.state, HOLD_GRANTED);
+	plan_is(&h, 5850, 2, 1, 2);
+	hold_answer(&h, 3, SMX_EUNSURE, 5900);
+	plan_is(&h, 5900, 2, 1, 2);
 }
 END_TEST
 
@@ -274,6 +423,13 @@ main(void)
 	tcase_add_test(tc, refusal_moves_on_at_once);
 	tcase_add_test(tc, deadline_ends_every_wait);
 	tcase_add_test(tc, too_few_peers_are_not_asked_in_vain);
+	tcase_add_test(tc, all_that_are_wanted_are_asked_at_once);
+	tcase_add_test(tc, enough_is_short_when_nobody_is_left);
+	tcase_add_test(tc, enough_is_short_at_the_deadline);
+	tcase_add_test(tc, fewer_than_the_least_are_for_the_policy);
+	tcase_add_test(tc, a_third_is_asked_after_the_share_of_a_frozen_one);
+	tcase_add_test(tc, the_plan_is_the_same_for_all_while_nothing_fails);
+	tcase_add_test(tc, who_failed_is_not_planned_with);
 	tcase_add_test(tc,
 	    a_peer_that_may_be_back_is_waited_for_and_asked_again);
 	tcase_add_test(tc,

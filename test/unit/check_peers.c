@@ -420,23 +420,114 @@ START_TEST(an_answer_too_many_ends_the_connection)
 END_TEST
 /* ---- our own side ---- */
 
-START_TEST(calls_to_one_peer_are_bounded)
+/* A pool of 1 is two connections, of which requests have one to themselves. */
+START_TEST(a_call_in_excess_waits_until_its_deadline)
 {
-	struct smx_call *calls[3] = { NULL, NULL, NULL };
-	int64_t until = now_ms() + 5000;
+	struct smx_call *calls[2] = { NULL, NULL };
 	struct smx_link *link;
+	int64_t began;
+	size_t which;
+
+	net.options.pool = 1;
+	at_1.commit_ms = 1500;
+	answering();
+	link = asking();
+	sample_make(&sample, 1, 100, 0);
+	began = now_ms();
+	ck_assert_int_eq(link->ops->shadow(link->ctx, 0, &sample.shadow,
+			     began + 5000, &calls[0]),
+	    SMX_OK);
+	ck_assert_int_eq(link->ops->shadow(link->ctx, 0, &sample.shadow,
+			     began + 300, &calls[1]),
+	    SMX_OK);
+	ck_assert_int_eq(beat(link, 0, 3000), SMX_OK);
+	ck_assert_int_eq(link->ops->wait(link->ctx, &calls[1], 1, began + 4000,
+			     &which),
+	    SMX_OK);
+	ck_assert_int_ge(now_ms() - began, 290);
+	ck_assert_int_eq(link->ops->finish(link->ctx, &calls[1], NULL, 0),
+	    SMX_EUNREACHABLE);
+	ck_assert_int_eq(link->ops->wait(link->ctx, calls, 1, began + 5000,
+			     &which),
+	    SMX_OK);
+	ck_assert_int_eq(link->ops->finish(link->ctx, calls, NULL, 0), SMX_OK);
+	ck_assert_int_eq(send_sample(link, 0, &sample, 3000), SMX_OK);
+	sample_free(&sample);
+}
+END_TEST
+
+#define CROWD 40
+
+static void *
+send_one_of_many(void *arg)
+{
+	struct smx_link *link = ((void **)arg)[0];
+	const struct sample *s = ((void **)arg)[1];
+
+	return send_sample(link, 0, s, 20000) == SMX_OK ? arg : NULL;
+}
+
+START_TEST(a_crowd_of_calls_is_served_in_turn)
+{
+	static struct sample samples[CROWD];
+	pthread_t thread[CROWD];
+	void *args[CROWD][2];
+	struct smx_link *link;
+	void *good;
+
+	net.options.pool = 2;
+	at_1.commit_ms = 20;
+	answering();
+	link = asking();
+	for (int i = 0; i < CROWD; i++) {
+		sample_make(&samples[i], (uint64_t)i + 1, 3000, 0);
+		args[i][0] = link;
+		args[i][1] = &samples[i];
+		ck_assert_int_eq(pthread_create(&thread[i], NULL,
+				     send_one_of_many, args[i]),
+		    0);
+	}
+	for (int i = 0; i < CROWD; i++) {
+		pthread_join(thread[i], &good);
+		ck_assert_ptr_nonnull(good);
+		sample_free(&samples[i]);
+	}
+	ck_assert_uint_eq(at_1.committed, CROWD);
+	ck_assert_uint_eq(at_1.damaged, 0);
+	ck_assert_uint_le(at_1.inside_most, 4);
+}
+END_TEST
+
+/* Who waits and gives up leaves no hole in the line. */
+START_TEST(a_call_that_gives_up_waiting_costs_nothing)
+{
+	struct smx_call *calls[5] = { NULL };
+	struct smx_link *link;
+	size_t which;
 
 	net.options.pool = 1;
 	answering();
 	link = asking();
 	sample_make(&sample, 1, 100, 0);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 5; i++)
 		ck_assert_int_eq(link->ops->shadow(link->ctx, 0, &sample.shadow,
-				     until, &calls[i]),
-		    i < 2 ? SMX_OK : SMX_EUNREACHABLE);
-	for (int i = 0; i < 2; i++)
-		(void)link->ops->finish(link->ctx, &calls[i], NULL, 0);
-	ck_assert_int_eq(send_sample(link, 0, &sample, 3000), SMX_OK);
+				     now_ms() + 5000, &calls[i]),
+		    SMX_OK);
+	for (int i = 1; i < 4; i++)
+		ck_assert_int_eq(link->ops->finish(link->ctx, &calls[i], NULL,
+				     0),
+		    SMX_EUNREACHABLE);
+	ck_assert_int_eq(link->ops->wait(link->ctx, calls, 1, now_ms() + 3000,
+			     &which),
+	    SMX_OK);
+	ck_assert_int_eq(link->ops->finish(link->ctx, calls, NULL, 0), SMX_OK);
+	ck_assert_int_eq(link->ops->wait(link->ctx, &calls[4], 1,
+			     now_ms() + 3000, &which),
+	    SMX_OK);
+	ck_assert_int_eq(link->ops->finish(link->ctx, &calls[4], NULL, 0),
+	    SMX_OK);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(send_sample(link, 0, &sample, 3000), SMX_OK);
 	sample_free(&sample);
 }
 END_TEST
@@ -656,7 +747,9 @@ main(void)
 	tcase_add_test(tc, a_connection_lost_in_the_middle_does_not_have_it);
 	tcase_add_test(tc, a_connection_that_timed_out_is_not_used_again);
 	tcase_add_test(tc, an_answer_too_many_ends_the_connection);
-	tcase_add_test(tc, calls_to_one_peer_are_bounded);
+	tcase_add_test(tc, a_call_in_excess_waits_until_its_deadline);
+	tcase_add_test(tc, a_crowd_of_calls_is_served_in_turn);
+	tcase_add_test(tc, a_call_that_gives_up_waiting_costs_nothing);
 	tcase_add_test(tc, an_abandoned_shadow_is_not_committed);
 	tcase_add_test(tc, content_that_cannot_be_read_is_not_sent);
 	tcase_add_test(tc,

@@ -202,6 +202,55 @@ START_TEST(commit_is_told_once)
 }
 END_TEST
 
+/* ---- put aside ---- */
+
+static const struct {
+	const char *from, *to;
+	int told;
+} moves[] = {
+	{ "incoming/" LONG, "active/" LONG, 0 },
+	{ "active/" LONG, "deferred/F/" LONG, 1 },
+	{ "deferred/F/" LONG, "active/" LONG, 0 },
+	{ "active/" LONG, "hold/" LONG, 1 },
+	{ "deferred/F/" LONG, "hold/" LONG, 1 },
+	{ "incoming/" LONG, "hold/" LONG, 1 },
+	{ "incoming/" LONG, "deferred/F/" LONG, 0 }, /* nothing was tried */
+	{ "hold/" LONG, "deferred/F/" LONG, 1 },
+	{ "hold/" LONG, "incoming/" LONG, 1 },
+	{ "active/" LONG, "incoming/" LONG, 0 },
+	{ "active/" LONG, "deferred/B/" LONG, 1 }, /* a new folder */
+	{ "active/" LONG, "corrupt/" LONG, 0 },
+	{ "hold/" LONG, "maildrop/" LONG, 0 },
+};
+
+START_TEST(what_is_put_aside_is_told)
+{
+	receive(LONG);
+	if (strncmp(moves[_i].from, "incoming", 8) != 0) {
+		tree_move(&t, "incoming/" LONG, moves[_i].from);
+		(void)verify(LONG);
+		reopen("");
+		ck_assert(no_event(SMX_QUEUE_MOVED, LONG));
+	}
+	if (strstr(moves[_i].to, "/B/") != NULL)
+		ck_assert_int_eq(mkdir(tree_path(&t, "deferred/B"), 0700), 0);
+	tree_move(&t, moves[_i].from, moves[_i].to);
+	ck_assert(moves[_i].told ? event(SMX_QUEUE_MOVED, LONG)
+				 : no_event(SMX_QUEUE_MOVED, LONG));
+}
+END_TEST
+
+START_TEST(what_cleanup_holds_is_committed_and_not_put_aside)
+{
+	tree_begin(&t, LONG);
+	tree_move(&t, "incoming/" LONG, "hold/" LONG);
+	tree_commit(&t, LONG);
+	ck_assert(no_event(SMX_QUEUE_MOVED, LONG));
+	tree_move(&t, "hold/" LONG, "deferred/F/" LONG);
+	ck_assert(event(SMX_QUEUE_MOVED, LONG));
+}
+END_TEST
+
 START_TEST(held_deferred_and_released_message_is_there)
 {
 	receive(LONG);
@@ -893,6 +942,9 @@ add_life(TCase *tc)
 	tcase_add_test(tc, quarantined_message_is_committed);
 	tcase_add_test(tc, commit_is_told_once);
 	tcase_add_test(tc, held_deferred_and_released_message_is_there);
+	tcase_add_loop_test(tc, what_is_put_aside_is_told, 0,
+	    sizeof(moves) / sizeof(*moves));
+	tcase_add_test(tc, what_cleanup_holds_is_committed_and_not_put_aside);
 	tcase_add_test(tc, damaged_message_is_corrupt);
 	tcase_add_test(tc, new_hash_folder_is_watched);
 	tcase_add_test(tc, misplaced_file_is_there);

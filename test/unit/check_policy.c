@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "core/addr.h"
+#include "core/policy.h"
 #include "conf_text_of.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
@@ -89,7 +90,7 @@ START_TEST(first_matching_policy_decides)
 	struct smx_ack ack;
 
 	ck_assert_int_eq(smx_policy_recipient(config, &client,
-			     rows[_i].recipient, &ack),
+			     rows[_i].recipient, SMX_SIZE_UNKNOWN, &ack),
 	    SMX_OK);
 	ck_assert_str_eq(ack.policy, rows[_i].policy);
 	smx_config_release(&config);
@@ -110,19 +111,19 @@ START_TEST(what_a_policy_leaves_out_comes_from_the_defaults)
 	struct smx_ack ack;
 
 	ck_assert_int_eq(smx_policy_recipient(config, &client, "x@a.example",
-			     &ack),
+			     SMX_SIZE_UNKNOWN, &ack),
 	    SMX_OK);
 	ck_assert_uint_eq(ack.when, SMX_WHEN_SHADOWED);
 	ck_assert_uint_eq(ack.copies, 1);
 	ck_assert_int_eq(ack.max_delay_ms, 7000);
 	ck_assert_int_eq(ack.when_unprotected, SMX_UNPROTECTED_ACCEPT);
 	ck_assert_int_eq(smx_policy_recipient(config, &client, "x@b.example",
-			     &ack),
+			     SMX_SIZE_UNKNOWN, &ack),
 	    SMX_OK);
 	ck_assert_uint_eq(ack.when, 0);
 	ck_assert_uint_eq(ack.copies, 0);
 	ck_assert_int_eq(smx_policy_recipient(config, &client, "x@c.example",
-			     &ack),
+			     SMX_SIZE_UNKNOWN, &ack),
 	    SMX_OK);
 	ck_assert_str_eq(ack.policy, "defaults");
 	ck_assert_int_eq(ack.when_unprotected, SMX_UNPROTECTED_TEMPFAIL);
@@ -139,7 +140,8 @@ START_TEST(empty_match_is_everybody)
 	struct smx_client client = { .address = "" };
 	struct smx_ack ack;
 
-	ck_assert_int_eq(smx_policy_recipient(config, &client, "x", &ack),
+	ck_assert_int_eq(smx_policy_recipient(config, &client, "x",
+			     SMX_SIZE_UNKNOWN, &ack),
 	    SMX_OK);
 	ck_assert_str_eq(ack.policy, "all");
 	smx_config_release(&config);
@@ -156,67 +158,179 @@ START_TEST(overlong_recipient_is_an_error_and_changes_nothing)
 	memset(text, '.', sizeof(text));
 	text[500] = '@';
 	text[ADDR_MAX] = '\0';
-	ck_assert_int_eq(smx_policy_recipient(config, &client, text, &ack),
+	ck_assert_int_eq(smx_policy_recipient(config, &client, text,
+			     SMX_SIZE_UNKNOWN, &ack),
 	    SMX_OK);
 	ack.policy = "before";
 	text[ADDR_MAX] = '.';
 	text[ADDR_MAX + 1] = '\0';
-	ck_assert_int_eq(smx_policy_recipient(config, &client, text, &ack),
+	ck_assert_int_eq(smx_policy_recipient(config, &client, text,
+			     SMX_SIZE_UNKNOWN, &ack),
 	    SMX_ELIMIT);
 	ck_assert_str_eq(ack.policy, "before");
-	ck_assert_int_eq(smx_policy_recipient(config, &client, NULL, &ack),
+	ck_assert_int_eq(smx_policy_recipient(config, &client, NULL,
+			     SMX_SIZE_UNKNOWN, &ack),
 	    SMX_EINVAL);
 	smx_config_release(&config);
 }
 END_TEST
 
-/* ---- combine ---- */
+/* ---- size ---- */
 
-static const struct smx_ack none = { "none", 0, 0, 1000, 0 };
-static const struct smx_ack soft = { "soft", SMX_WHEN_SHADOWED, 1, 5000,
-	SMX_UNPROTECTED_ACCEPT };
-static const struct smx_ack hard = { "hard", SMX_WHEN_SHADOWED, 1, 9000,
-	SMX_UNPROTECTED_TEMPFAIL };
-static const struct smx_ack many = { "many", SMX_WHEN_SHADOWED, 3, 7000,
-	SMX_UNPROTECTED_ACCEPT };
+static const char sizes[] = PAIR ACCEPT
+    "policies = (\n"
+    " { name = \"small\"; match = { domains = \"s.example\";"
+    "   max_size = \"10K\"; }; },\n"
+    " { name = \"middle\"; match = { domains = \"s.example\";"
+    "   min_size = \"20K\"; max_size = \"30K\"; }; },\n"
+    " { name = \"large\"; match = { min_size = \"1M\"; }; },\n"
+    " { name = \"rest\"; match = { domains = \"s.example\"; }; } );\n";
 
 static const struct {
-	const struct smx_ack *wishes[3];
-	struct smx_ack message;
-} folds[] = {
-	{ { &none, &none }, { "none", 0, 0, 1000, 0 } },
-	{ { &soft, &none },
-	    { "soft", SMX_WHEN_SHADOWED, 1, 5000, SMX_UNPROTECTED_ACCEPT } },
-	{ { &soft, &hard },
-	    { "hard", SMX_WHEN_SHADOWED, 1, 5000, SMX_UNPROTECTED_TEMPFAIL } },
-	{ { &soft, &many, &none },
-	    { "soft", SMX_WHEN_SHADOWED, 3, 5000, SMX_UNPROTECTED_ACCEPT } },
-	{ { &many, &hard, &soft },
-	    { "hard", SMX_WHEN_SHADOWED, 3, 5000, SMX_UNPROTECTED_TEMPFAIL } },
+	uint64_t size;
+	const char *recipient;
+	const char *policy;
+} sized[] = {
+	{ SMX_SIZE_UNKNOWN, "a@s.example", "rest" },
+	{ SMX_SIZE_UNKNOWN, "a@t.example", "defaults" },
+	{ 0, "a@s.example", "small" },
+	{ 10240, "a@s.example", "small" },
+	{ 10241, "a@s.example", "rest" },
+	{ 20479, "a@s.example", "rest" },
+	{ 20480, "a@s.example", "middle" },
+	{ 30720, "a@s.example", "middle" },
+	{ 30721, "a@s.example", "rest" },
+	{ 1048575, "a@t.example", "defaults" },
+	{ 1048576, "a@t.example", "large" },
+	{ 1048576, "a@s.example", "large" },
+	{ UINT64_MAX - 1, "a@t.example", "large" },
 };
 
-/* In whatever order the recipients come. */
-START_TEST(strictest_wish_holds_for_the_message)
+START_TEST(size_is_matched_when_it_is_known)
 {
-	static const int orders[][3] = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 },
-		{ 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 } };
+	struct smx_config *config = config_good(sizes);
+	struct smx_client client = { .address = "192.0.2.1" };
+	struct smx_ack ack;
 
-	for (size_t o = 0; o < COUNT(orders); o++) {
-		const struct smx_ack *want = &folds[_i].message;
-		struct smx_ack message = { 0 };
+	ck_assert(smx_policy_by_size(config));
+	ck_assert_int_eq(smx_policy_recipient(config, &client,
+			     sized[_i].recipient, sized[_i].size, &ack),
+	    SMX_OK);
+	ck_assert_str_eq(ack.policy, sized[_i].policy);
+	smx_config_release(&config);
+	config = config_good(policies);
+	ck_assert(!smx_policy_by_size(config));
+	smx_config_release(&config);
+}
+END_TEST
 
-		for (size_t i = 0; i < 3; i++)
-			if (folds[_i].wishes[orders[o][i]] != NULL)
-				smx_policy_combine(&message,
-				    folds[_i].wishes[orders[o][i]]);
-		ck_assert_uint_eq(message.when, want->when);
-		ck_assert_uint_eq(message.copies, want->copies);
-		ck_assert_int_eq(message.max_delay_ms, want->max_delay_ms);
-		ck_assert_int_eq(message.when_unprotected,
-		    want->when_unprotected);
-		if (o == 0)
-			ck_assert_str_eq(message.policy, want->policy);
+/* The size is waited for when it alone keeps a policy from deciding, and that
+ * policy comes first. */
+START_TEST(answer_waits_for_the_size_only_where_it_matters)
+{
+	static const struct {
+		const char *address, *recipient;
+		int waits;
+	} who[] = { { "192.0.2.1", "a@s.example", 1 },
+		{ "203.0.113.1", "a@s.example", 0 },
+		{ "192.0.2.1", "a@t.example", 0 },
+		{ "192.0.2.1", "a@early.s.example", 0 },
+		{ "192.0.2.1", "b@s.example", 0 } };
+	struct smx_config *config = config_good(PAIR ACCEPT
+	    "policies = (\n"
+	    " { name = \"early\"; match = { domains = \"early.s.example\"; "
+	    "}; },\n"
+	    " { name = \"sized\"; match = { domains = \"s.example\";"
+	    "   recipients = \"a@\"; client_networks = \"192.0.2.0/24\";"
+	    "   min_size = \"1K\"; }; },\n"
+	    " { name = \"late\"; match = { domains = \"s.example\"; }; } );");
+
+	for (size_t i = 0; i < COUNT(who); i++) {
+		struct smx_client client = { .address = who[i].address };
+
+		ck_assert_int_eq(policy_waits(config, &client,
+				     who[i].recipient),
+		    who[i].waits);
 	}
+	smx_config_release(&config);
+}
+END_TEST
+
+/* ---- all at once ---- */
+
+/* One bit for each kind of match that the question fulfils: only all of them
+ * together are enough. */
+enum {
+	KIND_RECIPIENT = 1,
+	KIND_DOMAIN = 2,
+	KIND_NETWORK = 4,
+	KIND_COUNTRY = 8,
+	KIND_ASN = 16,
+	KIND_LOGIN = 32,
+	KIND_SIZE = 64,
+	KIND_ALL = 127
+};
+
+static const char all_kinds[] = PAIR ACCEPT
+    "geo = { country = \"/nonexistent/c\"; asn = \"/nonexistent/a\"; };\n"
+    "policies = ( { name = \"all\"; match = {"
+    " recipients = ( \"u@\", \"v@d.example\" );"
+    " domains = ( \"e.example\", \"d.example\" );"
+    " client_networks = ( \"192.0.2.0/24\", \"198.51.100.0/24\" );"
+    " client_countries = ( \"SE\", \"JP\" ); client_asns = ( 64500, 64501 );"
+    " authenticated = true; min_size = \"1K\"; max_size = \"2K\"; }; } );";
+
+static struct smx_config *
+config_warned(const char *text)
+{
+	struct smx_config *config = NULL;
+
+	ck_assert_int_eq(smx_config_parse(&config, text, "t", NULL, NULL),
+	    SMX_OK);
+	return config;
+}
+
+START_TEST(every_kind_of_match_must_hold)
+{
+	struct smx_config *config = config_warned(all_kinds);
+	struct smx_client client = { .address = "203.0.113.1" };
+	char rcpt[32];
+	struct smx_ack ack;
+
+	if (_i & KIND_NETWORK)
+		client.address = _i & KIND_ASN ? "192.0.2.7" : "198.51.100.7";
+	memcpy(client.country,
+	    _i & KIND_COUNTRY ? (_i & KIND_ASN ? "SE" : "JP") : "DE", 3);
+	client.asn = _i & KIND_ASN ? 64501 : 64502;
+	client.authenticated = (_i & KIND_LOGIN) != 0;
+	snprintf(rcpt, sizeof(rcpt), "%s@%s.example",
+	    _i & KIND_RECIPIENT ? "u" : "w",
+	    _i & KIND_DOMAIN ? (_i & KIND_LOGIN ? "d" : "sub.e") : "f");
+	ck_assert_int_eq(smx_policy_recipient(config, &client, rcpt,
+			     _i & KIND_SIZE ? 1024 : 2049, &ack),
+	    SMX_OK);
+	ck_assert_str_eq(ack.policy, _i == KIND_ALL ? "all" : "defaults");
+	smx_config_release(&config);
+}
+END_TEST
+
+/* A name of hundreds of labels fills no more than its share. */
+START_TEST(many_labels_leave_room_for_the_user)
+{
+	struct smx_config *config = config_good(policies);
+	struct smx_client client = { .address = "" };
+	struct smx_ack ack;
+	char text[900];
+
+	memcpy(text, "abuse@", 6);
+	for (size_t i = 6; i < sizeof(text); i++)
+		text[i] = i % 2 == 0 ? 'x' : '.';
+	text[sizeof(text) - 1] = '\0';
+	ck_assert_int_eq(smx_policy_recipient(config, &client, text,
+			     SMX_SIZE_UNKNOWN, &ack),
+	    SMX_OK);
+	ck_assert_str_eq(ack.policy, "board");
+	smx_config_release(&config);
 }
 END_TEST
 
@@ -260,12 +374,12 @@ START_TEST(every_listed_name_finds_its_policy)
 		snprintf(text, sizeof(text), "%s%zu.example",
 		    i % 2 == 0 ? "user@r" : "a@sub.d", i);
 		ck_assert_int_eq(smx_policy_recipient(config, &client, text,
-				     &ack),
+				     SMX_SIZE_UNKNOWN, &ack),
 		    SMX_OK);
 		ck_assert_str_eq(ack.policy, want);
 		text[0] = 'X';
 		ck_assert_int_eq(smx_policy_recipient(config, &client, text,
-				     &ack),
+				     SMX_SIZE_UNKNOWN, &ack),
 		    SMX_OK);
 		ck_assert_str_eq(ack.policy, i % 2 == 0 ? "defaults" : want);
 	}
@@ -285,7 +399,7 @@ lookups_ns(const struct smx_config *config, size_t count)
 	for (size_t i = 0; i < 20000; i++) {
 		snprintf(text, sizeof(text), "user@r%zu.example", i % count);
 		ck_assert_int_eq(smx_policy_recipient(config, &client, text,
-				     &ack),
+				     SMX_SIZE_UNKNOWN, &ack),
 		    SMX_OK);
 	}
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
@@ -322,8 +436,11 @@ main(void)
 	tcase_add_test(tc, what_a_policy_leaves_out_comes_from_the_defaults);
 	tcase_add_test(tc, empty_match_is_everybody);
 	tcase_add_test(tc, overlong_recipient_is_an_error_and_changes_nothing);
-	tcase_add_loop_test(tc, strictest_wish_holds_for_the_message, 0,
-	    COUNT(folds));
+	tcase_add_loop_test(tc, size_is_matched_when_it_is_known, 0,
+	    COUNT(sized));
+	tcase_add_test(tc, answer_waits_for_the_size_only_where_it_matters);
+	tcase_add_loop_test(tc, every_kind_of_match_must_hold, 0, KIND_ALL + 1);
+	tcase_add_test(tc, many_labels_leave_room_for_the_user);
 	tcase_add_test(tc, every_listed_name_finds_its_policy);
 	tcase_add_test(tc, lookup_does_not_slow_with_the_list);
 	suite_add_tcase(s, tc);

@@ -111,7 +111,7 @@ START_TEST(accept_means_unprotected_and_counted)
 	ck_assert_ptr_nonnull(strstr(world.journal, " verdict:unprotected"));
 	log_is("4 4jXKs0: event=acknowledged ack=unprotected key="
 	       "00000000000000000000000000000000-0000000000000001 peer=\"\" "
-	       "rcpts=1 size=11 delay_ms=N policy=strangers "
+	       "copies=0 short=1 rcpts=1 size=11 delay_ms=N policy=strangers "
 	       "reason=unreachable");
 }
 END_TEST
@@ -141,12 +141,12 @@ END_TEST
 
 START_TEST(two_copies_need_two_holders)
 {
-	world_message(session, "two");
+	world_message(session, "both");
 	world_end(session, &verdict);
 	is_accepted(SMX_EARNED_SHADOWED);
 	world.journal[0] = '\0';
 	world.peer[1].result = SMX_ETEMP;
-	world_message(session, "two");
+	world_message(session, "both");
 	world_end(session, &verdict);
 	is_refused("451", "4.3.0");
 	ck_assert_ptr_nonnull(strstr(world.journal, "sent:0:ok"));

@@ -244,6 +244,16 @@ START_TEST(defaults_are_those_of_the_table)
 	ck_assert_int_eq(conf->log_level, 6);
 	ck_assert_str_eq(conf->geo_asn, "");
 	ck_assert_uint_eq(conf->defaults.copies, 1);
+	ck_assert_uint_eq(conf->defaults.min_copies, 1);
+	ck_assert_uint_eq(conf->defaults.holders, 1);
+	ck_assert_uint_eq(conf->defaults.preferred, 0);
+	ck_assert_int_eq(conf->defaults.tempfail_ms, 0);
+	ck_assert_str_eq(conf->defaults.policy, "defaults");
+	ck_assert_str_eq(conf->site, "");
+	ck_assert_str_eq(conf->mta_submit_amended, "");
+	ck_assert_str_eq(conf->mta_submit_held, "");
+	ck_assert_int_eq(conf->takeover_ask_ms, 5000);
+	ck_assert_uint_eq(conf->own_network_count, 0);
 	ck_assert_int_eq(conf->defaults.max_delay_ms, 10000);
 	ck_assert_uint_eq(conf->member_count, 1);
 	ck_assert_str_eq(conf->members[0].pins[0], PIN_A);
@@ -341,7 +351,7 @@ problem_text(const char *file, int line, const char *setting, const char *value,
     const char *accepted, const char *want)
 {
 	struct smx_config_problem problem = { file, line, setting, value, "bad",
-		accepted };
+		accepted, 0 };
 	char out[256];
 
 	smx_config_problem_format(&problem, out, sizeof(out));
@@ -350,8 +360,8 @@ problem_text(const char *file, int line, const char *setting, const char *value,
 
 START_TEST(problem_is_one_line)
 {
-	struct smx_config_problem problem = { "f", 1, "s", "v", "m", "a" };
-	char out[8];
+	struct smx_config_problem problem = { "f", 1, "s", "v", "m", "a", 0 };
+	char out[8], long_out[64];
 
 	problem_text("f.conf", 3, "a.b", "5", "6",
 	    "f.conf:3: a.b = 5: bad; "
@@ -362,6 +372,9 @@ START_TEST(problem_is_one_line)
 	problem_text("f", 2, "s", "a\nb\x1b\xff", "",
 	    "f:2: s = a\\x0ab\\x1b\\xff: bad");
 	problem_text(NULL, 0, NULL, NULL, NULL, "bad");
+	problem.warning = 1;
+	smx_config_problem_format(&problem, long_out, sizeof(long_out));
+	ck_assert_str_eq(long_out, "f:1: s = v: warning: m; accepted: a");
 	smx_config_problem_format(&problem, out, sizeof(out));
 	ck_assert_uint_eq(strlen(out), 7);
 	out[0] = 'x';

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "io/digest.h"
 #include "io/spill.h"
 
@@ -180,6 +181,115 @@ START_TEST(a_full_disk_is_told_apart)
 }
 END_TEST
 
+/* ---- from a file ---- */
+
+static const struct {
+	const char *in;
+	const char *out;
+} lines[] = {
+	{ "", "" },
+	{ "a", "a" },
+	{ "a\n", "a\r\n" },
+	{ "\n\na\n", "\r\n\r\na\r\n" },
+	{ "a\r\n", "a\r\r\n" },
+	{ "a\rb\n\n", "a\rb\r\n\r\n" },
+};
+
+/* What spill_take says of in when it is announced as size bytes long. */
+static int
+take(struct spill **spill, const char *in, size_t len, uint64_t size)
+{
+	char path[100];
+	FILE *f;
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/queued", folder);
+	f = fopen(path, "w+");
+	ck_assert_ptr_nonnull(f);
+	(void)unlink(path);
+	ck_assert_uint_eq(fwrite(in, 1, len, f), len);
+	rewind(f);
+	ck_assert_int_eq(spill_new(spill, folder, LIMIT), SMX_OK);
+	rc = spill_take(*spill, fileno(f), size, clock_mono_ms() + 10000);
+	fclose(f);
+	return rc;
+}
+
+START_TEST(a_file_of_lines_becomes_smtp_content)
+{
+	uint8_t sum[SMX_DIGEST_BYTES];
+	struct smx_content content;
+	struct spill *spill = NULL;
+	size_t len = strlen(lines[_i].in);
+
+	ck_assert_int_eq(take(&spill, lines[_i].in, len, len), SMX_OK);
+	ck_assert_int_eq(spill_end(spill, sum), SMX_OK);
+	spill_content(spill, &content);
+	ck_assert_uint_eq(content.size, strlen(lines[_i].out));
+	ck_assert_int_eq(memcmp(content.bytes, lines[_i].out,
+			     (size_t)content.size),
+	    0);
+	spill_free(&spill);
+}
+END_TEST
+
+START_TEST(a_large_file_of_lines_is_whole)
+{
+	enum { LINES = 20000 };
+	char *in = malloc(LINES * 11), back[12];
+	uint8_t sum[SMX_DIGEST_BYTES];
+	struct smx_content content;
+	struct spill *spill = NULL;
+
+	ck_assert_ptr_nonnull(in);
+	for (int i = 0; i < LINES; i++) {
+		snprintf(back, sizeof(back), "%010d", i);
+		memcpy(in + i * 11, back, 10);
+		in[i * 11 + 10] = '\n';
+	}
+	ck_assert_int_eq(take(&spill, in, LINES * 11, LINES * 11), SMX_OK);
+	ck_assert_int_eq(spill_end(spill, sum), SMX_OK);
+	spill_content(spill, &content);
+	ck_assert_uint_eq(content.size, LINES * 12);
+	for (int i = 0; i < LINES; i += 1111) {
+		ck_assert_int_eq(content.read(content.ctx, (uint64_t)i * 12,
+				     back, 12),
+		    SMX_OK);
+		ck_assert_int_eq(memcmp(back, in + i * 11, 10), 0);
+		ck_assert_int_eq(memcmp(back + 10, "\r\n", 2), 0);
+	}
+	spill_free(&spill);
+	free(in);
+}
+END_TEST
+
+START_TEST(a_file_that_ends_elsewhere_is_not_taken)
+{
+	struct spill *spill = NULL;
+
+	ck_assert_int_eq(take(&spill, "a\nb\n", 4, 5), SMX_EIO);
+	spill_free(&spill);
+	ck_assert_int_eq(take(&spill, "a\nb\n", 4, 3), SMX_EIO);
+	spill_free(&spill);
+}
+END_TEST
+
+START_TEST(a_source_that_stops_is_not_waited_for_for_ever)
+{
+	struct spill *spill = NULL;
+	int fd[2];
+
+	ck_assert_int_eq(pipe(fd), 0);
+	ck_assert_int_eq(write(fd[1], "a\n", 2), 2);
+	ck_assert_int_eq(spill_new(&spill, folder, LIMIT), SMX_OK);
+	ck_assert_int_eq(spill_take(spill, fd[0], 4, clock_mono_ms() + 50),
+	    SMX_ETIMEOUT);
+	spill_free(&spill);
+	close(fd[0]);
+	close(fd[1]);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -196,6 +306,11 @@ main(void)
 	tcase_add_test(tc, a_missing_folder_is_made);
 	tcase_add_test(tc, a_folder_that_cannot_be_made_is_an_error);
 	tcase_add_test(tc, a_full_disk_is_told_apart);
+	tcase_add_loop_test(tc, a_file_of_lines_becomes_smtp_content, 0,
+	    sizeof(lines) / sizeof(*lines));
+	tcase_add_test(tc, a_large_file_of_lines_is_whole);
+	tcase_add_test(tc, a_file_that_ends_elsewhere_is_not_taken);
+	tcase_add_test(tc, a_source_that_stops_is_not_waited_for_for_ever);
 	suite_add_tcase(s, tc);
 	srunner_set_tap(sr, "-");
 	srunner_run_all(sr, CK_SILENT);

@@ -65,11 +65,17 @@ job_init(struct job *j, const char *const *rcpts)
 
 static const char *const one[] = { "<r@example.com>", NULL };
 
+/* Other ways in than target, of the next run_to. */
+static const char *amended_way, *held_way;
+
 static int
 run_to(struct job *j, const char *target, int64_t step_ms)
 {
-	struct smx_submit_smtp_options o = { target, "mx2.test.invalid",
-		step_ms };
+	struct smx_submit_smtp_options o = { .target = target,
+		.target_amended = amended_way,
+		.target_held = held_way,
+		.helo = "mx2.test.invalid",
+		.step_ms = step_ms };
 	struct smx_submit submit;
 	char why[128] = "";
 	int64_t began = clock_mono_ms();
@@ -641,7 +647,8 @@ START_TEST(targets_are_checked_when_opened)
 		{ "127.0.0.1:2x", SMX_EINVAL }, { "::1:25", SMX_EINVAL },
 		{ "localhost:25", SMX_EINVAL }, { "unix:a", SMX_EINVAL },
 		{ ":25", SMX_EINVAL }, { "[]:25", SMX_EINVAL } };
-	struct smx_submit_smtp_options o = { t[_i].target, "h", 0 };
+	struct smx_submit_smtp_options o = { .target = t[_i].target,
+		.helo = "h" };
 	struct smx_submit submit = { 0 };
 	char why[128] = "";
 
@@ -650,9 +657,68 @@ START_TEST(targets_are_checked_when_opened)
 	ck_assert_int_eq(why[0] == '\0', t[_i].result == SMX_OK);
 	smx_submit_close(&submit);
 	smx_submit_close(&submit);
+	o.target = "127.0.0.1:25";
+	if (t[_i].target[0] != '\0') { /* "" is no other way */
+		o.target_amended = t[_i].target;
+		ck_assert_int_eq(smx_submit_open_smtp(&submit, &o, why,
+				     sizeof(why)),
+		    t[_i].result);
+		smx_submit_close(&submit);
+		o.target_held = t[_i].target;
+		o.target_amended = NULL;
+		ck_assert_int_eq(smx_submit_open_smtp(&submit, &o, why,
+				     sizeof(why)),
+		    t[_i].result);
+		smx_submit_close(&submit);
+	}
 	o.helo = "two words";
 	ck_assert_int_eq(smx_submit_open_smtp(&submit, &o, why, sizeof(why)),
 	    SMX_EINVAL);
+}
+END_TEST
+
+/* Which of the three ways a message goes; -1: none. */
+static const struct {
+	int amended, held;
+	int has_amended, has_held;
+	int way;
+} ways[] = {
+	{ 0, 0, 1, 1, 0 },
+	{ 1, 0, 1, 1, 1 },
+	{ 1, 0, 0, 1, 0 },
+	{ 0, 1, 1, 1, 2 },
+	{ 1, 1, 1, 1, 2 },
+	{ 0, 1, 1, 0, -1 },
+	{ 1, 1, 1, 0, -1 },
+};
+
+START_TEST(message_takes_the_way_that_fits_it)
+{
+	static const struct script idle;
+	struct script s[3] = { idle, idle, idle };
+	struct job j;
+	int rc;
+
+	for (int i = 0; i < 3; i++)
+		script_start(&s[i]);
+	amended_way = ways[_i].has_amended ? s[1].target : "";
+	held_way = ways[_i].has_held ? s[2].target : NULL;
+	job_init(&j, one);
+	j.s.amended = ways[_i].amended;
+	j.s.held = ways[_i].held;
+	rc = run_to(&j, s[0].target, 2000);
+	for (int i = 0; i < 3; i++) {
+		script_stop(&s[i]);
+		ck_assert_int_eq(s[i].messages, i == ways[_i].way);
+		ck_assert_int_eq(s[i].connections, i == ways[_i].way);
+	}
+	ck_assert_int_eq(rc, ways[_i].way < 0 ? SMX_EREFUSED : SMX_OK);
+	if (ways[_i].way < 0)
+		ck_assert_ptr_nonnull(
+		    strstr(j.result.text, "mta.submit_held is not set"));
+	for (int i = 1; i < 3; i++)
+		script_free(&s[i]);
+	job_free(&j, &s[0]);
 }
 END_TEST
 
@@ -689,6 +755,8 @@ suite(void)
 	tcase_add_test(tc, content_that_cannot_be_read_is_not_sent);
 	tcase_add_loop_test(tc, nobody_there_is_told_at_once, 0, 2);
 	tcase_add_loop_test(tc, targets_are_checked_when_opened, 0, 14);
+	tcase_add_loop_test(tc, message_takes_the_way_that_fits_it, 0,
+	    sizeof(ways) / sizeof(*ways));
 	suite_add_tcase(s, tc);
 	return s;
 }

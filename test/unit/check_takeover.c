@@ -6,11 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/holder.h"
 #include "core/takeover.h"
 #include "row_store.h"
 
 static struct row_store store;
 static struct takeover *takeover;
+
+/* This node is "n"; mx1 and mx2 are the primaries of the tests. */
+static const char *const names[] = { "mx1", "mx2", "mx3" };
+static struct gate_world world; /* empty: nobody else is known */
 
 static void
 reopen(void)
@@ -20,7 +25,8 @@ reopen(void)
 		.retry_max_ms = 60000,
 		.max_crashes = 3,
 		.parallel = 2,
-		.page = 2 };
+		.page = 2,
+		.world = world };
 
 	takeover_free(&takeover);
 	ck_assert_int_eq(takeover_new(&takeover, &o), SMX_OK);
@@ -32,6 +38,19 @@ setup(void)
 	const char *ids[1];
 	uint64_t token;
 
+	memset(&world, 0, sizeof(world));
+	row_store_init(&store);
+	reopen();
+	ck_assert_uint_eq(takeover_verify_next(takeover, 0, ids, 1, &token), 0);
+}
+
+static void
+setup_three(void)
+{
+	const char *ids[1];
+	uint64_t token;
+
+	world = (struct gate_world){ .own = "n", .names = names, .count = 3 };
 	row_store_init(&store);
 	reopen();
 	ck_assert_uint_eq(takeover_verify_next(takeover, 0, ids, 1, &token), 0);
@@ -91,6 +110,29 @@ seen(int64_t now, const char *id, enum smx_presence presence, const char *other)
 
 /* ---- claims ---- */
 
+static struct gate gate;
+
+/* The round's next page, and a claim of all of it. */
+static int
+claim_page(const char *primary, size_t max)
+{
+	struct gate_row rows[8];
+	struct heir heirs[8];
+	int n = takeover_page(takeover, primary, &gate, rows, max);
+
+	ck_assert_int_ge(n, 0);
+	return takeover_claim(takeover, primary, gate.cause, rows, (size_t)n,
+	    heirs, 50);
+}
+
+static void
+begin(const struct engine_takeover *why)
+{
+	gate_close(&gate);
+	ck_assert_int_eq(gate_open(&gate, why, 0), SMX_OK);
+	gate_round(&gate);
+}
+
 START_TEST(claims_come_in_pages_until_none_is_left)
 {
 	struct engine_takeover why = { .cause = ENGINE_CAUSE_SILENT };
@@ -98,10 +140,14 @@ START_TEST(claims_come_in_pages_until_none_is_left)
 	for (uint64_t i = 1; i <= 5; i++)
 		row_store_add(&store, i == 3 ? "mx2" : "mx1", i,
 		    SMX_ROW_SHADOW);
-	ck_assert_int_eq(takeover_claim(takeover, "mx1", &why, 50), 2);
-	ck_assert_int_eq(takeover_claim(takeover, "mx1", &why, 50), 2);
-	ck_assert_int_eq(takeover_claim(takeover, "mx1", &why, 50), 0);
+	begin(&why);
+	ck_assert_int_eq(claim_page("mx1", 2), 2);
+	ck_assert(!gate.ended);
+	ck_assert_int_eq(claim_page("mx1", 2), 2);
+	while (!gate.ended)
+		ck_assert_int_eq(claim_page("mx1", 2), 0);
 	ck_assert_int_eq(store.row[2].state, SMX_ROW_SHADOW);
+	ck_assert_uint_eq(takeover_claims(takeover), 4);
 }
 END_TEST
 
@@ -114,8 +160,9 @@ START_TEST(epoch_claims_only_what_the_new_queue_cannot_have)
 	row_store_add(&store, "mx1", 2, SMX_ROW_SHADOW)->epoch.id[0] = 3;
 	row_store_add(&store, "mx1", 3, SMX_ROW_SHADOW)->epoch.id[0] = 0;
 	why.epoch.id[0] = 3;
-	ck_assert_int_eq(takeover_claim(takeover, "mx1", &why, 50), 1);
-	ck_assert_int_eq(takeover_claim(takeover, "mx1", &why, 50), 0);
+	begin(&why);
+	ck_assert_int_eq(claim_page("mx1", 8), 1);
+	ck_assert(gate.ended);
 	ck_assert_int_eq(store.row[0].state, SMX_ROW_CLAIMED);
 	ck_assert_int_eq(store.row[1].state, SMX_ROW_SHADOW);
 	ck_assert_int_eq(store.row[2].state, SMX_ROW_SHADOW);
@@ -124,16 +171,19 @@ END_TEST
 
 START_TEST(lost_keys_are_claimed_alone)
 {
-	struct smx_key keys[2] = { { .counter = 2 }, { .counter = 3 } };
+	struct smx_key keys[3] = { { .counter = 2 }, { .counter = 3 },
+		{ .counter = 99 } };
 	struct engine_takeover why = { .cause = ENGINE_CAUSE_LOST,
 		.keys = keys,
-		.count = 2 };
+		.count = 3 };
 
 	row_store_add(&store, "mx1", 1, SMX_ROW_SHADOW);
 	row_store_add(&store, "mx1", 2, SMX_ROW_SHADOW);
 	row_store_add(&store, "mx2", 3, SMX_ROW_SHADOW); /* not its own */
-	ck_assert_int_eq(takeover_claim(takeover, "mx1", &why, 50), 1);
-	ck_assert_int_eq(takeover_claim(takeover, "mx1", &why, 50), 0);
+	begin(&why);
+	ck_assert_int_eq(claim_page("mx1", 8), 1);
+	ck_assert(gate.ended);
+	ck_assert_uint_eq(gate.count, 1); /* the others are nobody's here */
 	ck_assert_int_eq(store.row[1].state, SMX_ROW_CLAIMED);
 	ck_assert_int_eq(store.row[2].state, SMX_ROW_SHADOW);
 }
@@ -144,8 +194,27 @@ START_TEST(claim_that_fails_is_told)
 	struct engine_takeover why = { .cause = ENGINE_CAUSE_OPERATOR };
 
 	row_store_add(&store, "mx1", 1, SMX_ROW_SHADOW);
+	begin(&why);
 	store.fail = SMX_EIO;
-	ck_assert_int_eq(takeover_claim(takeover, "mx1", &why, 50), SMX_EIO);
+	ck_assert_int_eq(claim_page("mx1", 8), SMX_EIO);
+}
+END_TEST
+
+START_TEST(row_given_to_another_while_asking_is_not_claimed)
+{
+	struct engine_takeover why = { .cause = ENGINE_CAUSE_SILENT };
+	struct gate_row rows[8];
+	struct heir heirs[8];
+	struct smx_row *row = row_store_add(&store, "mx1", 1, SMX_ROW_SHADOW);
+
+	begin(&why);
+	ck_assert_int_eq(takeover_page(takeover, "mx1", &gate, rows, 8), 1);
+	memcpy(row->primary, "mx2", 4);
+	row->yielded = 1;
+	ck_assert_int_eq(takeover_claim(takeover, "mx1", gate.cause, rows, 1,
+			     heirs, 50),
+	    0);
+	ck_assert_int_eq(row->state, SMX_ROW_SHADOW);
 }
 END_TEST
 
@@ -401,6 +470,230 @@ START_TEST(replaced_own_queue_claims_again)
 }
 END_TEST
 
+/* ---- the members that hold it for this host ---- */
+
+static struct smx_row *
+handed(uint64_t counter, const char *holders)
+{
+	struct smx_row *row = claimed(counter);
+
+	snprintf(row->holders, sizeof(row->holders), "%s", holders);
+	attempt(100, SMX_OK, "hh", "N1");
+	seen(2000, "N1", SMX_PRESENCE_ABSENT, "");
+	return row_store_find(&store, &(struct smx_key){ .counter = counter });
+}
+
+/* One round of telling them; answers[] by member, UNKNOWN does not answer.
+ * lets_go: members that confirm the DISCARD. */
+static size_t
+told(int64_t now, const enum smx_answer answers[3], unsigned lets_go)
+{
+	struct heir heirs[4];
+	size_t n = takeover_over_next(takeover, now, heirs, 4);
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t m = 0; m < 3; m++) {
+			heir_answer(&heirs[i], &world, m, answers[m]);
+			if (lets_go >> m & 1)
+				heir_let_go(&heirs[i], m);
+		}
+	takeover_over_done(takeover, heirs, n, 1000, now);
+	return n;
+}
+
+START_TEST(ended_row_waits_for_those_that_hold_it_for_this_host)
+{
+	static const enum smx_answer nobody[3] = { 0 };
+	static const enum smx_answer yes[3] = { 0, SMX_ANSWER_YIELDED,
+		SMX_ANSWER_NONE };
+	struct smx_row *row = handed(1, "n mx2 mx3");
+
+	ck_assert_ptr_nonnull(row);
+	ck_assert_int_eq(row->state, SMX_ROW_HANDED);
+	ck_assert_str_eq(row->handed_id, "-");
+	ck_assert_uint_eq(told(3000, nobody, 0), 1);
+	ck_assert_uint_eq(told(3500, nobody, 0), 0); /* not all the time */
+	ck_assert_uint_eq(told(4000, yes, 0), 1);
+	ck_assert_uint_eq(store.rows, 1); /* told, not confirmed */
+	ck_assert_uint_eq(told(5000, yes, 1u << 1), 1);
+	ck_assert_uint_eq(store.rows, 0);
+	ck_assert_uint_eq(takeover_over_count(takeover), 0);
+}
+END_TEST
+
+START_TEST(one_that_is_not_in_the_set_is_asked_but_not_waited_for)
+{
+	static const enum smx_answer none[3] = { 0, SMX_ANSWER_NONE, 0 };
+
+	(void)handed(1, "n mx2");
+	ck_assert_uint_eq(told(3000, none, 0), 1); /* mx3 says nothing */
+	ck_assert_uint_eq(store.rows, 0);
+}
+END_TEST
+
+START_TEST(one_that_is_not_in_the_set_may_hold_it_all_the_same)
+{
+	static const enum smx_answer late[3] = { 0, SMX_ANSWER_NONE,
+		SMX_ANSWER_YIELDED };
+
+	(void)handed(1, "n mx2");
+	ck_assert_uint_eq(told(3000, late, 0), 1);
+	ck_assert_uint_eq(store.rows, 1);
+	ck_assert_uint_eq(told(5000, late, 1u << 2), 1);
+	ck_assert_uint_eq(store.rows, 0);
+}
+END_TEST
+
+START_TEST(member_that_was_removed_is_not_waited_for)
+{
+	static const enum smx_answer none[3] = { 0, SMX_ANSWER_NONE, 0 };
+
+	(void)handed(1, "gone n mx2 away");
+	ck_assert_uint_eq(told(3000, none, 0), 1);
+	ck_assert_uint_eq(store.rows, 0);
+}
+END_TEST
+
+START_TEST(both_that_took_it_go_on)
+{
+	static const enum smx_answer taken[3] = { 0, SMX_ANSWER_TAKEN,
+		SMX_ANSWER_DENIED };
+
+	(void)handed(1, "n mx2 mx3");
+	ck_assert_uint_eq(told(3000, taken, 0), 1);
+	ck_assert_uint_eq(store.rows, 0);
+}
+END_TEST
+
+START_TEST(over_is_known_after_a_restart_and_in_another_queue)
+{
+	static const enum smx_answer none[3] = { 0, SMX_ANSWER_NONE,
+		SMX_ANSWER_NONE };
+	struct smx_queue_state q = { .epoch = { .id = { 5 } } };
+	const char *ids[4];
+	uint64_t token;
+
+	ck_assert_int_eq(takeover_queue_state(takeover, &q, 50), SMX_OK);
+	(void)handed(1, "n mx2");
+	reopen();
+	q.epoch.id[0] = 6;
+	ck_assert_int_eq(takeover_queue_state(takeover, &q, 300), SMX_OK);
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_HANDED);
+	(void)takeover_verify_next(takeover, 9000, ids, 4, &token);
+	ck_assert_uint_eq(takeover_verify_next(takeover, 19000, ids, 4, &token),
+	    0); /* no such id is looked for */
+	ck_assert_uint_eq(told(20000, none, 0), 1);
+	ck_assert_uint_eq(store.rows, 0);
+}
+END_TEST
+
+START_TEST(word_of_the_primary_ends_a_claim_through_the_others)
+{
+	static const enum smx_answer yes[3] = { 0, SMX_ANSWER_YIELDED,
+		SMX_ANSWER_NONE };
+	struct smx_row *row = claimed(1);
+	struct smx_request q = { .kind = SMX_REQ_DISCARD,
+		.keys = &(struct smx_key){ .counter = 1 },
+		.count = 1 };
+	struct smx_reply reply = { 0 };
+
+	memcpy(row->holders, "n mx2", 6);
+	ck_assert_uint_eq(told(100, yes, 0), 0); /* looks for such rows */
+	ck_assert_int_eq(holder_drop(&store.port, "mx1", &q, &reply), SMX_OK);
+	ck_assert_uint_eq(reply.foreign, 0);
+	ck_assert_int_eq(row->state, SMX_ROW_HANDED);
+	ck_assert_int_eq(next(200, &(struct takeover_job){ 0 }), SMX_ENOTFOUND);
+	ck_assert_uint_eq(told(200, yes, 0), 0);
+	ck_assert_uint_eq(told(9000, yes, 1u << 1), 1);
+	ck_assert_uint_eq(store.rows, 0);
+}
+END_TEST
+
+START_TEST(forgotten_row_ends_through_the_others)
+{
+	static const enum smx_answer yes[3] = { 0, SMX_ANSWER_YIELDED,
+		SMX_ANSWER_NONE };
+	struct smx_key key = { .counter = 1 };
+	struct smx_row *row =
+	    row_store_add(&store, "mx1", 1, SMX_ROW_QUARANTINED);
+
+	memcpy(row->holders, "n mx2", 6);
+	ck_assert_int_eq(takeover_forget(takeover, &key, 100), SMX_OK);
+	ck_assert_uint_eq(store.rows, 1);
+	ck_assert_uint_eq(told(200, yes, 1u << 1), 1);
+	ck_assert_uint_eq(store.rows, 0);
+	row_store_add(&store, "mx1", 1, SMX_ROW_SHADOW);
+	ck_assert_int_eq(takeover_forget(takeover, &key, 100), SMX_OK);
+	ck_assert_uint_eq(store.rows, 0);
+	/* Said once more, it waits for nobody. */
+	row = row_store_add(&store, "mx1", 1, SMX_ROW_CLAIMED);
+	memcpy(row->holders, "n mx2", 6);
+	ck_assert_int_eq(takeover_forget(takeover, &key, 100), SMX_OK);
+	ck_assert_uint_eq(store.rows, 1);
+	ck_assert_int_eq(takeover_forget(takeover, &key, 100), SMX_OK);
+	ck_assert_uint_eq(store.rows, 0);
+}
+END_TEST
+
+START_TEST(all_that_was_taken_over_can_be_told_again)
+{
+	struct smx_key after = { 0 };
+	struct heir heirs[2];
+
+	claimed(1);
+	row_store_add(&store, "mx1", 2, SMX_ROW_SHADOW);
+	memcpy(row_store_add(&store, "mx2", 3, SMX_ROW_HANDED)->holders,
+	    "n mx3", 6);
+	row_store_add(&store, "mx1", 4, SMX_ROW_QUARANTINED);
+	ck_assert_int_eq(takeover_heirs(takeover, &after, heirs, 2), 2);
+	ck_assert_uint_eq(heirs[0].key.counter, 1);
+	ck_assert_uint_eq(heirs[1].key.counter, 3);
+	ck_assert_str_eq(heirs[1].primary, "mx2");
+	ck_assert_uint_eq(heirs[1].open, 1u << 0 | 1u << 2);
+	ck_assert_uint_eq(heirs[1].named, 1u << 2);
+	ck_assert_int_eq(takeover_heirs(takeover, &after, heirs, 2), 1);
+	ck_assert_uint_eq(heirs[0].key.counter, 4);
+}
+END_TEST
+
+/* ---- what the primary said of it later ---- */
+
+START_TEST(marks_follow_the_amended_envelope)
+{
+	struct takeover_job job;
+
+	claimed(1)->recipients = 3;
+	claimed(2)->recipients = 1;
+	memcpy(store.rcpt[1], "ohrhrh", 7);
+	ck_assert_int_eq(next(100, &job), SMX_OK);
+	ck_assert_str_eq(job.rcpt_states, "ooo");
+	takeover_give_back(takeover, &job, 5000);
+	ck_assert_int_eq(next(100, &job), SMX_OK);
+	ck_assert_str_eq(job.rcpt_states, "o");
+	takeover_give_back(takeover, &job, 100);
+}
+END_TEST
+
+START_TEST(released_row_is_held_no_more)
+{
+	struct takeover_job job;
+
+	claimed(1)->held = 1;
+	ck_assert_int_eq(next(100, &job), SMX_OK);
+	ck_assert(takeover_job_is_held(&job));
+	takeover_result(takeover, &job, SMX_EREFUSED, NULL, 100);
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_QUARANTINED);
+	ck_assert_int_eq(takeover_release(takeover, &store.row[0].key, 200),
+	    SMX_OK);
+	attempt(200, SMX_ETEMP, "oo", ""); /* nor after a failure */
+	ck_assert_ptr_nonnull(strstr(store.row[0].reason, "the reply"));
+	reopen();
+	ck_assert_int_eq(next(90000, &job), SMX_OK);
+	ck_assert(!takeover_job_is_held(&job));
+	takeover_give_back(takeover, &job, 90000);
+}
+END_TEST
+
 /* ---- the Received line ---- */
 
 static struct smx_envelope *
@@ -533,6 +826,7 @@ add_rows(Suite *s)
 	tcase_add_test(tc, epoch_claims_only_what_the_new_queue_cannot_have);
 	tcase_add_test(tc, lost_keys_are_claimed_alone);
 	tcase_add_test(tc, claim_that_fails_is_told);
+	tcase_add_test(tc, row_given_to_another_while_asking_is_not_claimed);
 	tcase_add_test(tc, attempt_is_counted_before_the_work);
 	tcase_add_test(tc, one_job_for_a_row_and_no_more_than_allowed);
 	tcase_add_test(tc, message_that_ends_the_daemon_is_set_aside);
@@ -550,6 +844,28 @@ add_rows(Suite *s)
 	tcase_add_test(tc, partly_refused_ends_in_quarantine);
 	tcase_add_test(tc, damage_in_the_own_queue_quarantines);
 	tcase_add_test(tc, replaced_own_queue_claims_again);
+	tcase_add_test(tc, marks_follow_the_amended_envelope);
+	tcase_add_test(tc, released_row_is_held_no_more);
+	suite_add_tcase(s, tc);
+}
+
+static void
+add_heirs(Suite *s)
+{
+	TCase *tc = tcase_create("heirs");
+
+	tcase_add_checked_fixture(tc, setup_three, teardown);
+	tcase_add_test(tc,
+	    ended_row_waits_for_those_that_hold_it_for_this_host);
+	tcase_add_test(tc,
+	    one_that_is_not_in_the_set_is_asked_but_not_waited_for);
+	tcase_add_test(tc, one_that_is_not_in_the_set_may_hold_it_all_the_same);
+	tcase_add_test(tc, member_that_was_removed_is_not_waited_for);
+	tcase_add_test(tc, both_that_took_it_go_on);
+	tcase_add_test(tc, over_is_known_after_a_restart_and_in_another_queue);
+	tcase_add_test(tc, word_of_the_primary_ends_a_claim_through_the_others);
+	tcase_add_test(tc, forgotten_row_ends_through_the_others);
+	tcase_add_test(tc, all_that_was_taken_over_can_be_told_again);
 	suite_add_tcase(s, tc);
 }
 
@@ -562,6 +878,7 @@ main(void)
 	int failed;
 
 	add_rows(s);
+	add_heirs(s);
 	tcase_add_test(tc, received_tells_the_first_hop);
 	tcase_add_test(tc, strangers_cannot_write_into_received);
 	tcase_add_test(tc, received_lines_stay_short);

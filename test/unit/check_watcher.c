@@ -2,7 +2,9 @@
 #include "config.h"
 
 #include <check.h>
+#include <dirent.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +16,10 @@
 
 #include "base/clock.h"
 #include "glue/watcher.h"
+#include "glue/watcher_copy.h"
+#include "glue/watcher_opens.h"
 #include "glue/watcher_wire.h"
+#include "io/pfqueue.h"
 #include "queue_tree.h"
 
 #define ID   "4jXKs073lDz1bkTK"
@@ -26,6 +31,25 @@ static struct smx_queue q;
 static int pair[2]; /* [0] the worker's, [1] the watcher's; both stay open */
 static pid_t watcher;
 static volatile sig_atomic_t stop;
+static char tool[160];
+
+/* A postcat: the file as it is, after a pause when its first line is a number
+ * of seconds. */
+static const char script[] =
+    "#!/bin/sh\n"
+    "shift 2\n"
+    "what=$1\n"
+    "shift\n"
+    "for f; do\n"
+    "	read -r first <\"$f\"\n"
+    "	case $first in [0-9]*) sleep \"$first\" ;; esac\n"
+    "	[ \"$what\" != -bh ] || { cat \"$f\"; continue; }\n"
+    "	echo \"*** ENVELOPE RECORDS $f ***\"\n"
+    "	grep ': ' \"$f\"\n"
+    "	echo \"*** MESSAGE CONTENTS $f ***\"\n"
+    "	echo \"*** HEADER EXTRACTED $f ***\"\n"
+    "	echo \"*** MESSAGE FILE END $f ***\"\n"
+    "done\n";
 
 static void
 on_term(int sig)
@@ -37,13 +61,19 @@ on_term(int sig)
 static void
 watcher_start(void)
 {
-	const struct smx_queue_postfix_options options = { t.queue, "", "" };
+	const struct pfqueue_options options = {
+		.postfix = { .queue_directory = t.queue,
+		    .log_file = "",
+		    .marker_directory = "",
+		    .config_directory = "/etc/none" },
+		.postcat = tool,
+	};
 
 	watcher = fork();
 	ck_assert_int_ge(watcher, 0);
 	if (watcher == 0) {
 		signal(SIGTERM, on_term);
-		_exit(watcher_main(pair[1], &options, &stop));
+		_exit(watcher_serve(pair[1], &options, &stop));
 	}
 }
 
@@ -62,9 +92,22 @@ watcher_end(int sig)
 }
 
 static void
+put(const char *path, const char *text, unsigned mode)
+{
+	FILE *f = fopen(path, "we");
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_ge(fputs(text, f), 0);
+	ck_assert_int_eq(fclose(f), 0);
+	ck_assert_int_eq(chmod(path, (mode_t)mode), 0);
+}
+
+static void
 setup(void)
 {
 	tree_make(&t);
+	snprintf(tool, sizeof(tool), "%s/postcat", t.dir);
+	put(tool, script, 0755);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
 			     pair),
 	    0);
@@ -304,8 +347,8 @@ START_TEST(strange_packets_mean_nothing)
 		for (size_t k = 0; k < len; k++)
 			junk[k] = (unsigned char)rand_r(&seed);
 		if (i % 2 == 0 && len > 6) {
-			memcpy(junk, "smxW\1", 5);
-			junk[5] = (unsigned char)(i % 6);
+			memcpy(junk, "smxW\2", 5);
+			junk[5] = (unsigned char)(2 + i / 2 % 8);
 		}
 		/* towards the watcher, and towards the worker */
 		(void)!send(pair[0], junk, len, MSG_DONTWAIT);
@@ -360,7 +403,339 @@ START_TEST(closed_descriptor_is_unknown_for_ever)
 }
 END_TEST
 
+/* ---- files ---- */
+
+#define RECORDS "sender: s@x.invalid\nrecipient: b@y.invalid\n"
+#define TEXT    "MAIL <s@x.invalid>\r\nRCPT <b@y.invalid>\r\n"
+
+START_TEST(what_is_read_comes_through)
+{
+	static const char *const ids[] = { ID, "4jXKs073lDz1bkTJ", ID2 };
+	struct smx_queue_event e;
+
+	put(tree_path(&t, "hold/" ID), RECORDS, 0700);
+	put(tree_path(&t, "active/" ID2), RECORDS "recipient: c@y.invalid\n",
+	    0700);
+	begun();
+	ck_assert_int_eq(q.ops->read(q.ctx, ids, 3, 42), SMX_OK);
+	/* What needs no run is answered first. */
+	ck_assert(tree_event(&q, SMX_QUEUE_READ, NULL, &e, WAIT));
+	ck_assert_str_eq(e.id, ids[1]);
+	ck_assert_uint_eq(e.token, 42);
+	ck_assert_ptr_null(e.text);
+	ck_assert(tree_event(&q, SMX_QUEUE_READ, NULL, &e, WAIT));
+	ck_assert_str_eq(e.id, ID);
+	ck_assert_int_eq(e.held, 1);
+	ck_assert_str_eq(e.text, TEXT);
+	free(e.text);
+	ck_assert(tree_event(&q, SMX_QUEUE_READ, NULL, &e, WAIT));
+	ck_assert_str_eq(e.id, ID2);
+	ck_assert_int_eq(e.held, 0);
+	ck_assert_str_eq(e.text, TEXT "RCPT <c@y.invalid>\r\n");
+	free(e.text);
+}
+END_TEST
+
+/* Each of these is longer than many packets. */
+START_TEST(long_envelopes_come_through)
+{
+	enum { FILES = 20, RECIPIENTS = 5000 };
+	static char text[FILES][16], records[RECIPIENTS * 32 + 64];
+	static const char *ids[FILES];
+	size_t len = (size_t)sprintf(records, "sender: s@x.invalid\n");
+	char path[64];
+
+	for (int i = 0; i < RECIPIENTS; i++)
+		len += (size_t)sprintf(records + len, "recipient: r%d@y\n", i);
+	for (int i = 0; i < FILES; i++) {
+		snprintf(text[i], sizeof(text[i]), "%08X", i);
+		snprintf(path, sizeof(path), "active/%s", text[i]);
+		put(tree_path(&t, path), records, 0700);
+		ids[i] = text[i];
+	}
+	begun();
+	ck_assert_int_eq(q.ops->read(q.ctx, ids, FILES, 42), SMX_OK);
+	for (int i = 0; i < FILES; i++) {
+		struct smx_queue_event e;
+
+		ck_assert(tree_event(&q, SMX_QUEUE_READ, ids[i], &e, WAIT));
+		ck_assert_ptr_nonnull(e.text);
+		ck_assert_ptr_nonnull(strstr(e.text, "RCPT <r0@y>\r\n"));
+		ck_assert_ptr_nonnull(strstr(e.text, "RCPT <r4999@y>\r\n"));
+		free(e.text);
+	}
+}
+END_TEST
+
+/* Somebody must call next while others wait in open. */
+static volatile int pumping;
+static pthread_t pump_thread;
+
+static void *
+pump(void *arg)
+{
+	(void)arg;
+	while (pumping) {
+		struct smx_queue_event e[16];
+		size_t n;
+
+		(void)q.ops->next(q.ctx, e, 16, &n, clock_mono_ms() + 50);
+	}
+	return NULL;
+}
+
+static void
+pump_start(void)
+{
+	pumping = 1;
+	ck_assert_int_eq(pthread_create(&pump_thread, NULL, pump, NULL), 0);
+}
+
+static void
+pump_stop(void)
+{
+	pumping = 0;
+	pthread_join(pump_thread, NULL);
+}
+
+static int
+open_within(const char *id, int64_t ms)
+{
+	char *envelope = NULL, got[256];
+	int fd = -1;
+	size_t len;
+	uint64_t size;
+	int result = q.ops->open(q.ctx, id, &envelope, &len, &fd, &size,
+	    clock_mono_ms() + ms);
+
+	if (result != SMX_OK) {
+		ck_assert_ptr_null(envelope);
+		ck_assert_int_eq(fd, -1);
+		return result;
+	}
+	ck_assert_str_eq(envelope, "CLIENT\r\n" TEXT);
+	ck_assert_uint_eq(len, strlen(envelope));
+	ck_assert_int_eq(read(fd, got, sizeof(got)), size);
+	ck_assert_ptr_nonnull(memmem(got, size, RECORDS, strlen(RECORDS)));
+	free(envelope);
+	close(fd);
+	return result;
+}
+
+static size_t
+descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	size_t n = 0;
+
+	while (readdir(dir) != NULL)
+		n++;
+	closedir(dir);
+	return n;
+}
+
+START_TEST(what_is_opened_comes_through)
+{
+	size_t before;
+
+	put(tree_path(&t, "deferred/F/" ID), RECORDS, 0700);
+	begun();
+	before = descriptors();
+	pump_start();
+	ck_assert_int_eq(open_within(ID, WAIT), SMX_OK);
+	ck_assert_int_eq(open_within(ID2, WAIT), SMX_ENOTFOUND);
+	ck_assert_int_eq(open_within("", WAIT), SMX_ENOTFOUND);
+	pump_stop();
+	ck_assert_uint_eq(descriptors(), before);
+}
+END_TEST
+
+static void *
+open_many(void *arg)
+{
+	int *result = arg;
+
+	*result = open_within(ID, 30000);
+	return NULL;
+}
+
+START_TEST(more_opens_than_may_wait_are_refused)
+{
+	static struct watcher_opens opens;
+
+	opens_init(&opens);
+	for (int i = 0; i < WATCHER_OPENS_MAX; i++)
+		ck_assert_ptr_nonnull(opens_begin(&opens));
+	ck_assert_ptr_null(opens_begin(&opens));
+	opens_done(&opens);
+}
+END_TEST
+
+/* As many as there may be, together; those that nobody waits for any more take
+ * nobody's place. */
+START_TEST(opens_wait_for_each_other)
+{
+	pthread_t thread[WATCHER_OPENS_MAX];
+	int result[WATCHER_OPENS_MAX];
+
+	put(tree_path(&t, "deferred/F/" ID), "0.05\n" RECORDS, 0700);
+	begun();
+	pump_start();
+	for (int i = 0; i < WATCHER_OPENS_MAX; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, open_many,
+				     &result[i]),
+		    0);
+	usleep(500000);
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_ne(open_within(ID2, 2), SMX_OK);
+	for (int i = 0; i < WATCHER_OPENS_MAX; i++) {
+		pthread_join(thread[i], NULL);
+		ck_assert_int_eq(result[i], SMX_OK);
+	}
+	pump_stop();
+}
+END_TEST
+
+START_TEST(late_answer_is_for_nobody_and_stays_open_nowhere)
+{
+	size_t before;
+	int64_t began;
+
+	put(tree_path(&t, "active/" ID), "1\n" RECORDS, 0700);
+	put(tree_path(&t, "active/" ID2), RECORDS, 0700);
+	begun();
+	before = descriptors();
+	pump_start();
+	began = clock_mono_ms();
+	ck_assert_int_eq(open_within(ID, 300), SMX_ETIMEOUT);
+	ck_assert_int_lt(clock_mono_ms() - began, WAIT);
+	/* The watcher goes on with the next one. */
+	ck_assert_int_eq(open_within(ID2, WAIT), SMX_OK);
+	pump_stop();
+	ck_assert_uint_eq(descriptors(), before);
+}
+END_TEST
+
+static void *
+restart_watcher(void *arg)
+{
+	(void)arg;
+	usleep(400000);
+	watcher_end(SIGKILL);
+	watcher_start();
+	return NULL;
+}
+
+START_TEST(opens_fail_when_the_watcher_begins_anew)
+{
+	int64_t began = clock_mono_ms();
+	pthread_t thread;
+
+	put(tree_path(&t, "active/" ID), "600\n" RECORDS, 0700);
+	begun();
+	pump_start();
+	pthread_create(&thread, NULL, restart_watcher, NULL);
+	ck_assert_int_eq(open_within(ID, 30000), SMX_EIO);
+	ck_assert_int_lt(clock_mono_ms() - began, 25000);
+	pthread_join(thread, NULL);
+	pump_stop();
+}
+END_TEST
+
+START_TEST(verify_does_not_wait_for_files)
+{
+	static const char *const ids[] = { ID };
+	int64_t began;
+
+	put(tree_path(&t, "active/" ID), "600\n" RECORDS, 0700);
+	begun();
+	ck_assert_int_eq(q.ops->read(q.ctx, ids, 1, 42), SMX_OK);
+	usleep(300000);
+	began = clock_mono_ms();
+	ck_assert_int_eq(tree_verify(&q, ID, NULL), SMX_PRESENCE_THERE);
+	ck_assert_int_lt(clock_mono_ms() - began, WAIT);
+}
+END_TEST
+
+/* The next worker gets neither answers nor descriptors of the last one. */
+START_TEST(next_worker_gets_no_file_of_the_last_one)
+{
+	static const char *const ids[] = { ID };
+	int64_t until;
+	struct smx_queue_event e[16];
+	size_t n, before;
+
+	put(tree_path(&t, "active/" ID), RECORDS, 0700);
+	begun();
+	before = descriptors();
+	ck_assert_int_eq(q.ops->read(q.ctx, ids, 1, 42), SMX_OK);
+	ck_assert_int_eq(open_within(ID, 1), SMX_ETIMEOUT);
+	usleep(_i == 0 ? 500000 : 0);
+	smx_queue_close(&q);
+	ck_assert_int_eq(watcher_connect(&q, pair[0]), SMX_OK);
+	until = clock_mono_ms() + 1500;
+	while (clock_mono_ms() < until)
+		if (q.ops->next(q.ctx, e, 16, &n, until) == SMX_OK)
+			for (size_t i = 0; i < n; i++)
+				ck_assert_int_ne(e[i].kind, SMX_QUEUE_READ);
+	ck_assert_uint_eq(descriptors(), before);
+}
+END_TEST
+
 /* ---- packets alone ---- */
+
+/* Sizes and descriptors that do not go together; what came is closed. */
+START_TEST(packet_that_lies_about_its_texts_means_nothing)
+{
+	static struct watcher_packet p;
+	struct smx_queue_event in = { .kind = SMX_QUEUE_READ, .id = ID }, out;
+	struct watcher_opened opened = { .envelope_fd = -1, .content_fd = -1 };
+	size_t before = descriptors();
+	char text[] = TEXT;
+
+	in.text = text;
+	for (int lie = 0; lie < 4; lie++) {
+		wire_begin(&p, WATCHER_EVENTS, 5, 0);
+		wire_put_event(&p, &in);
+		if (lie == 1)
+			wire_drop(&p); /* none where one should be */
+		if (lie == 2)
+			ck_assert_int_eq(ftruncate(p.fd[0], 3), 0);
+		if (lie == 3)
+			memset(p.data + p.len - 4, 0xff, 4);
+		ck_assert_int_eq(wire_send(pair[0], &p), SMX_OK);
+		ck_assert_int_eq(wire_receive(pair[1], &p), SMX_OK);
+		if (lie == 0) {
+			ck_assert_int_eq(wire_get_event(&p, &out), SMX_OK);
+			ck_assert_str_eq(out.text, TEXT);
+			free(out.text);
+		} else if (lie == 2) {
+			ck_assert_int_eq(wire_get_event(&p, &out), SMX_OK);
+			ck_assert_ptr_null(out.text);
+		} else {
+			ck_assert_int_eq(wire_get_event(&p, &out), SMX_EPROTO);
+		}
+	}
+	/* Success without descriptors, failure with. */
+	for (int lie = 0; lie < 2; lie++) {
+		wire_begin(&p, WATCHER_OPENED, 5, 7);
+		opened.result = SMX_OK;
+		if (lie == 1) {
+			opened.result = SMX_EIO;
+			p.fd[0] = dup(pair[0]);
+			p.fds = 1;
+		}
+		wire_put_opened(&p, &opened);
+		if (lie == 0)
+			p.fds = 0;
+		ck_assert_int_eq(wire_send(pair[0], &p), SMX_OK);
+		ck_assert_int_eq(wire_receive(pair[1], &p), SMX_OK);
+		ck_assert_int_eq(wire_get_opened(&p, &opened), SMX_EPROTO);
+	}
+	wire_drop(&p);
+	ck_assert_uint_eq(descriptors(), before);
+}
+END_TEST
 
 START_TEST(packet_carries_every_field)
 {
@@ -418,9 +793,19 @@ main(void)
 	tcase_add_test(tc, strange_packets_mean_nothing);
 	tcase_add_test(tc, stopped_watcher_leaves_a_clean_marker);
 	tcase_add_test(tc, closed_descriptor_is_unknown_for_ever);
+	tcase_add_test(tc, what_is_read_comes_through);
+	tcase_add_test(tc, long_envelopes_come_through);
+	tcase_add_test(tc, what_is_opened_comes_through);
+	tcase_add_test(tc, opens_wait_for_each_other);
+	tcase_add_test(tc, late_answer_is_for_nobody_and_stays_open_nowhere);
+	tcase_add_test(tc, opens_fail_when_the_watcher_begins_anew);
+	tcase_add_test(tc, verify_does_not_wait_for_files);
+	tcase_add_loop_test(tc, next_worker_gets_no_file_of_the_last_one, 0, 2);
 	suite_add_tcase(s, tc);
 	tcase_add_checked_fixture(wire, setup_pair, NULL);
 	tcase_add_test(wire, packet_carries_every_field);
+	tcase_add_test(wire, more_opens_than_may_wait_are_refused);
+	tcase_add_test(wire, packet_that_lies_about_its_texts_means_nothing);
 	suite_add_tcase(s, wire);
 	srunner_set_tap(sr, "-");
 	srunner_run_all(sr, CK_SILENT);

@@ -91,7 +91,8 @@ START_TEST(a_shadow_is_heard_as_it_was_said)
 		.envelope = ENVELOPE,
 		.envelope_len = strlen(ENVELOPE),
 		.recipients = 1,
-		.content = &content };
+		.content = &content,
+		.holders = "mx2.example.org mx+3" };
 	struct smx_hello hello = { .sequence = UINT64_MAX,
 		.epoch.counter = 42 };
 	struct wire_server w;
@@ -113,6 +114,7 @@ START_TEST(a_shadow_is_heard_as_it_was_said)
 	ck_assert_uint_eq(w.hello.epoch.counter, 42);
 	ck_assert_int_eq(smx_key_compare(&w.shadow.key, &shadow.key), 0);
 	ck_assert_str_eq(w.shadow.queue_id, shadow.queue_id);
+	ck_assert_str_eq(w.shadow.holders, shadow.holders);
 	ck_assert_uint_eq(w.shadow.recipients, 1);
 	ck_assert_uint_eq(w.shadow.envelope_len, strlen(ENVELOPE));
 	ck_assert_mem_eq(w.shadow.envelope, ENVELOPE, strlen(ENVELOPE));
@@ -129,6 +131,14 @@ END_TEST
 #define SHADOW_IS(size, envelope, rcpts)                                       \
 	"SHADOW " KEY " SIZE=" size " ENVELOPE=" envelope " RCPTS=" rcpts      \
 	" DIGEST=" DIGEST " EPOCH=" EPOCH "\r\n"
+
+#define SHADOW_HELD(holders)                                                   \
+	"SHADOW " KEY " SIZE=0 ENVELOPE=39 RCPTS=1 DIGEST=" DIGEST             \
+	" EPOCH=" EPOCH " HOLDERS=" holders "\r\n"
+/* What an MTA has committed, 24 bytes. */
+#define NOW "MAIL <a@b>\r\nRCPT <e@f>\r\n"
+#define AMENDED(envelope, rcpts)                                               \
+	KEY " VERSION=5 ENVELOPE=" envelope " RCPTS=" rcpts "\r\n"
 
 static const struct {
 	const char *text;
@@ -185,6 +195,67 @@ static const struct {
 	{ EHLO "BEAT MTA=confused LEAVING=0\r\n", "HR", 0 },
 	{ EHLO "BEAT MTA=up\r\n", "HB", 501 },
 	{ EHLO "BEAT  MTA=up LEAVING=0\r\n", "HB", 501 },
+	{ EHLO SHADOW_HELD("mx2,mx3") ENVELOPE "BDAT 0 LAST\r\n", "HSC", 0 },
+	{ EHLO SHADOW_HELD("") ENVELOPE "BDAT 0 LAST\r\n", "HSC", 0 },
+	{ EHLO SHADOW_HELD("mx2,,mx3"), "HB", 501 },
+	{ EHLO SHADOW_HELD("mx2,"), "HB", 501 },
+	{ EHLO SHADOW_HELD("mx2,mx2"), "HB", 501 },
+	{ EHLO SHADOW_HELD("mx2+20mx3"), "HB", 501 },
+	{ EHLO SHADOW_HELD("mx2+0Amx3"), "HB", 501 },
+	{ EHLO SHADOW_HELD("mx+3D2"), "HB", 501 },
+	{ EHLO SHADOW_HELD("a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p") ENVELOPE
+	    "BDAT 0 LAST\r\n",
+	    "HSC", 0 },
+	{ EHLO SHADOW_HELD("a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q"), "HB", 501 },
+	{ EHLO "AMEND 0\r\nNOOP\r\n", "HRN", 0 },
+	{ EHLO "AMEND 1\r\n" KEY " VERSION=5\r\nNOOP\r\n", "HRN", 0 },
+	{ EHLO "AMEND 1\r\n" KEY " VERSION=5 HOLDERS= NEW=1\r\n", "HR", 0 },
+	{ EHLO "AMEND 1\r\n" AMENDED("24", "1") NOW "NOOP\r\n", "HRN", 0 },
+	{ EHLO "AMEND 3\r\n" AMENDED("24", "1") NOW KEY
+	    " VERSION=6 HELD=0\r\n" AMENDED("24", "1") NOW "NOOP\r\n",
+	    "HRN", 0 },
+	{ EHLO "AMEND 2\r\n" AMENDED("24", "1") NOW "NOOP\r\n", "HB", 501 },
+	{ EHLO "AMEND\r\n", "HB", 501 },
+	{ EHLO "AMEND 1 x\r\n", "HB", 501 },
+	{ EHLO "AMEND 101\r\n", "HB", 552 },
+	{ EHLO "AMEND 1\r\nx VERSION=1\r\n", "HB", 501 },
+	{ EHLO "AMEND 1\r\n" KEY "\r\n", "HB", 501 },
+	{ EHLO "AMEND 1\r\n" KEY " VERSION=0\r\n", "HB", 501 },
+	{ EHLO "AMEND 1\r\n" KEY " VERSION=18446744073709551616\r\n", "HB",
+	    501 },
+	{ EHLO "AMEND 1\r\n" KEY " VERSION=1 VERSION=2\r\n", "HB", 501 },
+	{ EHLO "AMEND 1\r\n" KEY " VERSION=1 HELD=2\r\n", "HB", 501 },
+	{ EHLO "AMEND 1\r\n" KEY " VERSION=1 HELD=\r\n", "HB", 501 },
+	{ EHLO "AMEND 1\r\n" KEY " VERSION=1 HOLDERS=a,a\r\n", "HB", 501 },
+	{ EHLO "AMEND 1\r\n" KEY " VERSION=1 ENVELOPE=24\r\n" NOW, "HB", 501 },
+	{ EHLO "AMEND 1\r\n" KEY " VERSION=1 RCPTS=1\r\n", "HB", 501 },
+	{ EHLO "AMEND 1\r\n" AMENDED("0", "1"), "HB", 501 },
+	{ EHLO "AMEND 1\r\n" AMENDED("12", "0") "MAIL <a@b>\r\n", "HB", 501 },
+	{ EHLO "AMEND 1\r\n" AMENDED("12", "1") "MAIL <a@b>\r\n", "HB", 501 },
+	{ EHLO "AMEND 1\r\n" AMENDED("24", "2") NOW, "HB", 501 },
+	{ EHLO "AMEND 1\r\n" AMENDED("23", "1") NOW, "HB", 501 },
+	{ EHLO "AMEND 1\r\n" AMENDED("32", "1") "CLIENT\r\n" NOW, "HB", 501 },
+	{ EHLO "AMEND 1\r\n" AMENDED("23", "1") "DISCARD 2\r\nRCPT <c@d>\r\n",
+	    "HB", 501 },
+	{ EHLO "AMEND 1\r\n" AMENDED("1048577", "1"), "HB", 552 },
+	{ EHLO "AMEND 1\r\n" AMENDED("18446744073709551615", "1"), "HB", 552 },
+	{ EHLO "AMEND 1\r\n" AMENDED("24", "50001"), "HB", 552 },
+	{ "AMEND 0\r\n", "B", 503 },
+	{ EHLO "ASK 1 NODE=mx1\r\n" KEY "\r\nNOOP\r\n", "HRN", 0 },
+	{ EHLO "ASK 0 NODE=mx1 NEW=1\r\n", "HR", 0 },
+	{ EHLO "ASK 1\r\n" KEY "\r\n", "HB", 501 },
+	{ EHLO "ASK 1 NODE=\r\n", "HB", 501 },
+	{ EHLO "ASK 1 NODE=a,b\r\n", "HB", 501 },
+	{ EHLO "ASK 1 NODE=a+20b\r\n", "HB", 501 },
+	{ EHLO "ASK NODE=mx1\r\n", "HB", 501 },
+	{ EHLO "ASK 1001 NODE=mx1\r\n", "HB", 552 },
+	{ EHLO "CLAIM 1 NODE=mx1\r\n" KEY "\r\n", "HR", 0 },
+	{ EHLO "CLAIM 1\r\n", "HB", 501 },
+	{ EHLO "CLAIM 1 NODE=mx1\r\nNOOP\r\n", "HB", 501 },
+	{ EHLO "SEEN NODE=mx1\r\n", "HR", 0 },
+	{ EHLO "SEEN\r\n", "HB", 501 },
+	{ EHLO "SEEN NODE=a NODE=b\r\n", "HB", 501 },
+	{ EHLO "DISCARD 1 NODE=mx1\r\n", "HB", 501 },
 	{ EHLO "NOOP\001\r\n", "HB", 501 },
 	{ EHLO "NOOP\rNOOP\r\n", "HB", 501 },
 };
@@ -297,6 +368,247 @@ START_TEST(beats_go_there_and_back)
 }
 END_TEST
 
+/* What the server made of the request; w is for the caller to free. */
+static void
+hear_request(const struct smx_request *request, struct wire_server *w,
+    size_t piece)
+{
+	enum wire_event event = WIRE_MORE;
+	struct buf b;
+
+	buf_init(&b, 0);
+	buf_str(&b, EHLO);
+	ck_assert_int_eq(wire_put_request(&b, request), SMX_OK);
+	wire_server_init(w, &limits);
+	for (size_t at = 0; at < b.len; at += piece) {
+		const char *p = b.data + at;
+		size_t left = b.len - at < piece ? b.len - at : piece;
+
+		while (left != 0)
+			event = wire_server_next(w, &p, &left);
+	}
+	ck_assert_int_eq(event, WIRE_EV_REQUEST);
+	buf_free(&b);
+}
+
+static void
+assert_amended(const struct smx_amendment *one, const struct smx_amendment *two)
+{
+	ck_assert_int_eq(smx_key_compare(&one->key, &two->key), 0);
+	ck_assert_uint_eq(one->version, two->version);
+	ck_assert_int_eq(one->held, two->held);
+	ck_assert_int_eq(one->holders == NULL, two->holders == NULL);
+	if (one->holders != NULL)
+		ck_assert_str_eq(one->holders, two->holders);
+	ck_assert_int_eq(one->envelope == NULL, two->envelope == NULL);
+	ck_assert_uint_eq(one->envelope_len, two->envelope_len);
+	ck_assert_uint_eq(one->recipients, two->recipients);
+	if (one->envelope != NULL)
+		ck_assert_mem_eq(one->envelope, two->envelope,
+		    one->envelope_len);
+}
+
+START_TEST(amendments_go_there_and_back)
+{
+	static const size_t pieces[] = { 1000000, 1, 13 };
+	const struct smx_amendment list[] = {
+		{ .key = key_of(1), .version = 1, .held = -1 },
+		{ .key = key_of(2),
+		    .version = UINT64_MAX,
+		    .holders = "mx2.example.org mx+3 mx4",
+		    .envelope = NOW,
+		    .envelope_len = strlen(NOW),
+		    .recipients = 1,
+		    .held = 1 },
+		{ .key = key_of(3), .version = 7, .holders = "", .held = 0 },
+		{ .key = key_of(4),
+		    .version = 8,
+		    .envelope = NOW "RCPT <g@h> NOTIFY=NEVER\r\n",
+		    .envelope_len = strlen(NOW) + 25,
+		    .recipients = 2,
+		    .held = -1 },
+	};
+	struct smx_request request = { .kind = SMX_REQ_AMEND,
+		.amendments = list,
+		.count = 4 };
+	struct smx_reply said_ = { .foreign = 3 }, heard = { 0 };
+
+	for (size_t k = 0; k < 3; k++) {
+		struct wire_server w;
+		const char *p = "";
+		size_t left = 0;
+
+		hear_request(&request, &w, pieces[k]);
+		ck_assert_int_eq(w.request.kind, SMX_REQ_AMEND);
+		ck_assert_uint_eq(w.request.count, 4);
+		for (size_t i = 0; i < 4; i++)
+			assert_amended(&w.request.amendments[i], &list[i]);
+		/* Answered, and the memory is the caller's again. */
+		ck_assert_int_eq(wire_server_next(&w, &p, &left), WIRE_MORE);
+		ck_assert_ptr_null(w.amend.list);
+		ck_assert_ptr_null(w.amend.text.data);
+		wire_server_free(&w);
+	}
+	assert_reply(&request, &said_, &heard);
+	ck_assert_uint_eq(heard.foreign, 3);
+}
+END_TEST
+
+/* An envelope of about so many bytes. */
+static size_t
+long_envelope(struct buf *b, size_t size)
+{
+	size_t recipients = 0;
+
+	buf_str(b, "MAIL <>\r\n");
+	while (b->len + 400 < size && ++recipients)
+		buf_fmt(b, "RCPT <%0350zu@example.org>\r\n", recipients);
+	return recipients;
+}
+
+START_TEST(an_amend_has_a_ceiling_on_both_sides)
+{
+	struct smx_amendment list[101];
+	struct smx_request request = { .kind = SMX_REQ_AMEND,
+		.amendments = list,
+		.count = 100 };
+	struct wire_server w;
+	struct buf text, b;
+
+	memset(list, 0, sizeof(list));
+	buf_init(&text, 0);
+	buf_init(&b, 0);
+	for (size_t i = 0; i < 101; i++)
+		list[i].version = 1;
+	list[7].recipients = long_envelope(&text, SMX_AMEND_BYTES_MAX);
+	list[7].envelope = text.data;
+	list[7].envelope_len = text.len;
+	hear_request(&request, &w, 65536);
+	assert_amended(&w.request.amendments[7], &list[7]);
+	ck_assert_uint_le(w.amend.text.size, 2 * SMX_AMEND_BYTES_MAX + 4096);
+	wire_server_free(&w);
+
+	request.count = 101;
+	ck_assert_int_eq(wire_put_request(&b, &request), SMX_ELIMIT);
+	request.count = 100;
+	list[8] = list[7];
+	ck_assert_int_eq(wire_put_request(&b, &request), SMX_ELIMIT);
+	buf_free(&text);
+	buf_free(&b);
+}
+END_TEST
+
+START_TEST(envelopes_over_the_sum_are_cut_off_when_announced)
+{
+	struct smx_amendment list[1] = { { .version = 1 } };
+	struct smx_request request = { .kind = SMX_REQ_AMEND,
+		.amendments = list,
+		.count = 1 };
+	struct heard h = { .code = 0 };
+	struct wire_server w;
+	struct buf text, b;
+
+	buf_init(&text, 0);
+	buf_init(&b, 0);
+	list[0].recipients = long_envelope(&text, SMX_AMEND_BYTES_MAX - 500);
+	list[0].envelope = text.data;
+	list[0].envelope_len = text.len;
+	buf_str(&b, EHLO);
+	ck_assert_int_eq(wire_put_request(&b, &request), SMX_OK);
+	/* It says that there is another one. */
+	b.data[strlen(EHLO "AMEND ")] = '2';
+	buf_str(&b, AMENDED("2000", "1"));
+	wire_server_init(&w, &limits);
+	hear(&w, b.data, b.len, &h);
+	ck_assert_str_eq(h.events, "HB");
+	ck_assert_int_eq(h.code, 552);
+	wire_server_free(&w);
+	buf_free(&text);
+	buf_free(&b);
+}
+END_TEST
+
+START_TEST(what_cannot_be_said_is_not_said)
+{
+	static const struct smx_amendment bad[] = {
+		{ .version = 0, .held = -1 },
+		{ .version = 1, .held = 2 },
+		{ .version = 1, .holders = "a  b" },
+		{ .version = 1, .holders = "a,b" },
+		{ .version = 1, .holders = "a a" },
+		{ .version = 1, .envelope = "", .recipients = 1 },
+		{ .version = 1, .envelope = NOW, .envelope_len = 24 },
+	};
+	static const char *const names[] = { NULL, "", "a b", "a,b", "a=b" };
+	struct smx_request request = { .count = 1 };
+	struct buf b;
+
+	buf_init(&b, 0);
+	request.kind = SMX_REQ_AMEND;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		request.amendments = &bad[i];
+		ck_assert_int_eq(wire_put_request(&b, &request), SMX_EINVAL);
+	}
+	request.count = 0;
+	request.kind = SMX_REQ_SEEN;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		request.node = names[i];
+		ck_assert_int_eq(wire_put_request(&b, &request), SMX_EINVAL);
+	}
+	ck_assert_uint_eq(b.len, 0);
+	buf_free(&b);
+}
+END_TEST
+
+/* _i: the request; what each may be answered with. */
+START_TEST(answers_about_copies_go_there_and_back)
+{
+	struct smx_key keys[11] = { 0 };
+	enum smx_answer answers[11], heard_answers[11];
+	struct smx_request request = { .kind = (enum smx_request_kind)_i,
+		.keys = keys,
+		.count = 11,
+		.node = "mx1.example.org" };
+	struct smx_reply said_ = { .answers = answers };
+	struct smx_reply heard = { .answers = heard_answers };
+	struct wire_server w;
+
+	for (size_t i = 0; i < 11; i++)
+		answers[i] = (enum smx_answer)i;
+	assert_request(&request, &w);
+	if (_i != SMX_REQ_QUERY)
+		ck_assert_str_eq(w.request.node, "mx1.example.org");
+	wire_server_free(&w);
+	assert_reply(&request, &said_, &heard);
+	for (size_t i = 0; i < 11; i++) {
+		int ours = _i == SMX_REQ_QUERY ? i <= SMX_ANSWER_LOST
+					       : i >= SMX_ANSWER_NONE && i < 10;
+
+		ck_assert_int_eq(heard_answers[i],
+		    ours ? (int)i : SMX_ANSWER_UNKNOWN);
+	}
+}
+END_TEST
+
+START_TEST(when_a_node_was_seen_goes_there_and_back)
+{
+	static const int64_t times[] = { -1, 0, 1, INT64_MAX };
+	struct smx_request request = { .kind = SMX_REQ_SEEN,
+		.node = "mx1.example.org" };
+	struct wire_server w;
+
+	assert_request(&request, &w);
+	ck_assert_str_eq(w.request.node, "mx1.example.org");
+	wire_server_free(&w);
+	for (size_t i = 0; i < 4; i++) {
+		struct smx_reply said_ = { .ago_ms = times[i] }, heard = { 0 };
+
+		assert_reply(&request, &said_, &heard);
+		ck_assert_int_eq(heard.ago_ms, times[i]);
+	}
+}
+END_TEST
+
 START_TEST(a_thousand_keys_go_there_and_back)
 {
 	static struct smx_key keys[SMX_REQ_KEYS_MAX];
@@ -358,6 +670,7 @@ START_TEST(the_hello_goes_there_and_back)
 	struct wire_client c;
 	struct buf b;
 	const char *p;
+	unsigned minor;
 	size_t left;
 
 	memset(hello.incarnation, 0xab, 16);
@@ -374,7 +687,9 @@ START_TEST(the_hello_goes_there_and_back)
 	ck_assert_int_eq(wire_greeting_line(c.text, c.len), SMX_OK);
 	wire_client_expect(&c, 1);
 	ck_assert_int_eq(wire_client_next(&c, &p, &left), WIRE_REPLY_END);
-	ck_assert_int_eq(wire_ehlo_line(c.text, c.len, &heard, &l), SMX_OK);
+	ck_assert_int_eq(wire_ehlo_line(c.text, c.len, &heard, &l, &minor),
+	    SMX_OK);
+	ck_assert_uint_eq(minor, WIRE_MINOR);
 	ck_assert_mem_eq(&heard, &hello, sizeof(hello));
 	ck_assert_uint_eq(l.max_content, limits.max_content);
 	ck_assert_uint_eq(l.max_envelope, limits.max_envelope);
@@ -495,6 +810,16 @@ static const struct {
 	{ SMX_REQ_LIST, 0,
 	    " " KEY " STATE=shadow AGE=1 EPOCH=" EPOCH " QUEUE=+0D" },
 	{ SMX_REQ_BEAT, 1, " MTA=up" },
+	{ SMX_REQ_QUERY, 1, " ANSWERS=ofn" },
+	{ SMX_REQ_ASK, 1, " ANSWERS=nno" },
+	{ SMX_REQ_ASK, 1, " ANSWERS=nn" },
+	{ SMX_REQ_CLAIM, 1, " ANSWERS=yyf" },
+	{ SMX_REQ_SEEN, 1, " AGO=-1" },
+	{ SMX_REQ_SEEN, 1, " AGO=9223372036854775808" },
+	{ SMX_REQ_SEEN, 1, " AGO=" },
+	{ SMX_REQ_SEEN, 1, " ok" },
+	{ SMX_REQ_AMEND, 1, " FOREIGN=4" },
+	{ SMX_REQ_AMEND, 0, " FOREIGN=0" },
 };
 
 START_TEST(a_lie_in_a_good_reply_is_noticed)
@@ -544,7 +869,9 @@ START_TEST(noise_does_no_harm_to_the_server)
 {
 	static const char good[] = EHLO SHADOW_IS("3", "39", "1") ENVELOPE
 	    "BDAT 3 LAST\r\nabcDISCARD 2\r\n" KEY "\r\n" KEY
-	    "\r\nLIST AFTER=" KEY " MAX=1000\r\nBEAT MTA=up LEAVING=0\r\n";
+	    "\r\nLIST AFTER=" KEY " MAX=1000\r\nBEAT MTA=up LEAVING=0\r\n"
+	    "AMEND 2\r\n" AMENDED("24", "1") NOW KEY
+	    " VERSION=9 HOLDERS=mx2,mx3 HELD=1\r\nSEEN NODE=mx1\r\n";
 	uint32_t state = 4711;
 	int clean = 0;
 
@@ -627,6 +954,15 @@ main(void)
 	tcase_add_loop_test(tc, a_thousand_keys_go_there_and_back,
 	    SMX_REQ_DISCARD, SMX_REQ_LIST);
 	tcase_add_test(tc, a_full_list_goes_there_and_back);
+	tcase_add_test(tc, amendments_go_there_and_back);
+	tcase_add_test(tc, an_amend_has_a_ceiling_on_both_sides);
+	tcase_add_test(tc, envelopes_over_the_sum_are_cut_off_when_announced);
+	tcase_add_test(tc, what_cannot_be_said_is_not_said);
+	tcase_add_test(tc, when_a_node_was_seen_goes_there_and_back);
+	tcase_add_loop_test(tc, answers_about_copies_go_there_and_back,
+	    SMX_REQ_QUERY, SMX_REQ_QUERY + 1);
+	tcase_add_loop_test(tc, answers_about_copies_go_there_and_back,
+	    SMX_REQ_ASK, SMX_REQ_CLAIM + 1);
 	tcase_add_test(tc, the_hello_goes_there_and_back);
 	tcase_add_loop_test(tc, each_outcome_has_its_code, 0, COUNT(outcomes));
 	tcase_add_test(tc, no_other_code_means_held);

@@ -4,25 +4,31 @@
 
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct engine *engine;
+const char *const *bench_names;
 int64_t now;
 struct smx_queue_state queue;
+uint64_t bench_sum = 77;
 enum smx_answer answers[SMX_REQ_KEYS_MAX];
 struct smx_listed listed[SMX_REQ_KEYS_MAX];
 
 void
 bench_fresh(uint8_t life, size_t max_open, size_t max_notices)
 {
-	struct engine_options o = { .peers = 2,
+	struct engine_options o = { .peers = bench_names != NULL ? 3 : 2,
 		.heartbeat_ms = 1000,
 		.takeover_after_ms = 6000,
 		.probes = 3,
 		.batch_delay_ms = 100,
 		.retry_ms = 200,
 		.max_open = max_open,
-		.max_notices = max_notices };
+		.max_notices = max_notices,
+		.wall_ms = 1000000,
+		.amend_ms = 2000,
+		.names = bench_names };
 
 	engine_free(&engine);
 	o.incarnation[0] = life;
@@ -39,7 +45,18 @@ bench_fresh(uint8_t life, size_t max_open, size_t max_notices)
 void
 bench_open(void)
 {
+	bench_names = NULL;
 	now = 100000;
+	bench_fresh(1, 1000, 1000);
+}
+
+void
+bench_open_named(void)
+{
+	static const char *const names[] = { "mx2", "mx3", "mx4" };
+
+	now = 100000;
+	bench_names = names;
 	bench_fresh(1, 1000, 1000);
 }
 
@@ -56,7 +73,9 @@ bench_begin(const char *id)
 {
 	struct engine_message m = { .queue_id = id,
 		.size = 10,
-		.recipients = 1 };
+		.recipients = 1,
+		.copies = 1,
+		.envelope_sum = bench_sum };
 	struct smx_key key;
 
 	ck_assert_int_eq(engine_begin(engine, &m, now, &key), SMX_OK);
@@ -69,8 +88,54 @@ bench_accepted(const char *id)
 	struct smx_key key = bench_begin(id);
 
 	engine_sent(engine, &key, 0, SMX_OK, now);
-	engine_verdict(engine, &key, ENGINE_PROTECTED, now);
+	engine_verdict(engine, &key, ENGINE_PROTECTED, NULL, now);
 	return key;
+}
+
+struct smx_key
+bench_ranked(const char *id, unsigned copies, const uint8_t *peers,
+    size_t count, int told)
+{
+	struct engine_message m = { .queue_id = id,
+		.size = 10,
+		.recipients = 1,
+		.copies = copies,
+		.envelope_sum = bench_sum };
+	struct engine_ranks ranks = { .count = count, .told = told };
+	struct smx_key key;
+
+	ck_assert_int_eq(engine_begin(engine, &m, now, &key), SMX_OK);
+	for (size_t i = 0; i < count; i++) {
+		ranks.peer[i] = peers[i];
+		engine_sent(engine, &key, peers[i], SMX_OK, now);
+	}
+	engine_verdict(engine, &key,
+	    count != 0 ? ENGINE_PROTECTED : ENGINE_UNPROTECTED, &ranks, now);
+	return key;
+}
+
+uint64_t
+bench_read(size_t *count)
+{
+	const char *ids[SMX_QUEUE_READ_MAX];
+	uint64_t token = 0;
+
+	*count = engine_read_next(engine, now, ids, SMX_QUEUE_READ_MAX, &token);
+	return *count == 0 ? 0 : token;
+}
+
+void
+bench_text(const char *id, const char *text, int held, uint64_t token)
+{
+	char *copy = text != NULL ? strdup(text) : NULL;
+	struct smx_queue_event e = { .kind = SMX_QUEUE_READ,
+		.held = held,
+		.text = copy,
+		.token = token };
+
+	snprintf(e.id, sizeof(e.id), "%s", id);
+	engine_queue_event(engine, &e, now);
+	free(copy);
 }
 
 void

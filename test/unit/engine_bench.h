@@ -11,11 +11,23 @@
  * hand-wound clock.  Our incarnation begins with 1, our epoch with 7.
  */
 extern struct engine *engine;
+/* NULL: two peers without names, nobody is told ranks or asked about others;
+ * else three. */
+extern const char *const *bench_names;
 extern int64_t now;
+extern uint64_t bench_sum; /* of the next message's envelope */
 extern struct smx_queue_state queue;
 extern enum smx_answer answers[SMX_REQ_KEYS_MAX];
 extern struct smx_listed listed[SMX_REQ_KEYS_MAX];
 
+/* Three peers, mx2 to mx4. */
+void bench_open_named(void);
+/* Accepted with these holders, in this order, as they were told or not. */
+struct smx_key bench_ranked(const char *id, unsigned copies,
+    const uint8_t *peers, size_t count, int told);
+/* The number of the read and how many ids it has; 0 when none is due. */
+uint64_t bench_read(size_t *count);
+void bench_text(const char *id, const char *text, int held, uint64_t token);
 void bench_fresh(uint8_t life, size_t max_open, size_t max_notices);
 void bench_open(void);
 void bench_close(void);

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "rogue.h"
 
@@ -112,6 +113,7 @@ on_begin(void *ctx, size_t peer, const struct smx_shadow_announced *shadow,
 	    shadow->envelope_len != s.shadow.envelope_len ||
 	    memcmp(shadow->envelope, s.envelope, s.shadow.envelope_len) != 0 ||
 	    strcmp(shadow->queue_id, s.shadow.queue_id) != 0 ||
+	    strcmp(shadow->holders, s.shadow.holders) != 0 ||
 	    memcmp(&shadow->epoch, &s.shadow.epoch, sizeof(s.shadow.epoch)) !=
 		0 ||
 	    memcmp(shadow->digest, s.shadow.digest, SMX_DIGEST_BYTES) != 0;
@@ -164,6 +166,26 @@ on_cancel(void *ctx, struct smx_inbound **inbound)
 	*inbound = NULL;
 }
 
+static void
+note_amendments(struct recorder *r, const struct smx_request *request)
+{
+	struct buf b;
+
+	buf_init(&b, sizeof(r->amended) - 1);
+	for (size_t i = 0; i < request->count; i++) {
+		const struct smx_amendment *m = &request->amendments[i];
+
+		buf_fmt(&b, "%d %d %s %d %zu %.*s\n", (int)m->key.counter,
+		    (int)m->version,
+		    m->holders != NULL ? m->holders : "as before", m->held,
+		    m->recipients, (int)m->envelope_len,
+		    m->envelope != NULL ? m->envelope : "");
+	}
+	(void)text_copy(r->amended, sizeof(r->amended),
+	    b.data != NULL ? b.data : "");
+	buf_free(&b);
+}
+
 static int
 on_request(void *ctx, size_t peer, const struct smx_request *request,
     struct smx_reply *reply)
@@ -172,10 +194,19 @@ on_request(void *ctx, size_t peer, const struct smx_request *request,
 
 	enter(r, peer);
 	r->request = *request;
-	if (request->count != 0)
+	if (request->count != 0 && request->keys != NULL)
 		r->first = request->keys[0];
+	if (request->node != NULL)
+		(void)text_copy(r->node, sizeof(r->node), request->node);
+	if (request->kind == SMX_REQ_AMEND)
+		note_amendments(r, request);
+	reply->ago_ms = strcmp(r->node, "mx9") == 0 ? -1 : 4711;
 	reply->beat.mta = r->mta;
 	reply->foreign = request->count / 2;
+	if (request->kind == SMX_REQ_ASK || request->kind == SMX_REQ_CLAIM)
+		for (size_t i = 0; i < request->count; i++)
+			reply->answers[i] = (enum smx_answer)(
+			    SMX_ANSWER_NONE + request->keys[i].counter % 6);
 	if (request->kind == SMX_REQ_QUERY)
 		for (size_t i = 0; i < request->count; i++)
 			reply->answers[i] =
@@ -242,6 +273,7 @@ sample_make(struct sample *s, uint64_t counter, size_t size, int streamed)
 	s->shadow.key.counter = counter;
 	s->shadow.key.incarnation[0] = 1;
 	s->shadow.queue_id = counter % 2 ? "4jXKs0" : "";
+	s->shadow.holders = counter % 3 ? "mx2.example.org mx+3" : "";
 	s->shadow.epoch.counter = counter;
 	s->shadow.digest[3] = (uint8_t)counter;
 	s->shadow.content = &s->content;

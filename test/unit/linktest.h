@@ -34,6 +34,8 @@ struct recorder {
 	struct smx_hello theirs;
 	struct smx_request request; /* the last one; keys[0] in first */
 	struct smx_key first;
+	char node[256];     /* its node */
+	char amended[4096]; /* its amendments in words, a line each */
 };
 
 void recorder_init(struct recorder *r);

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "row_store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,12 @@ const char *
 row_store_rcpt(struct row_store *s, const struct smx_row *row)
 {
 	return s->rcpt[row - s->row];
+}
+
+const char *
+row_store_envelope(struct row_store *s, const struct smx_row *row)
+{
+	return s->envelope[row - s->row];
 }
 
 int
@@ -44,7 +51,11 @@ row_store_add(struct row_store *s, const char *primary, uint64_t counter,
 	r->state = state;
 	r->recipients = 2;
 	r->stored_ms = 1000;
-	memcpy(s->rcpt[s->rows++], "oo", 3);
+	memcpy(s->rcpt[s->rows], "oo", 3);
+	snprintf(s->envelope[s->rows], sizeof(s->envelope[0]), "%s",
+	    "CLIENT HELO=h\r\nMAIL <a@b.example> SIZE=5\r\n"
+	    "RCPT <c@d.example>\r\nRCPT <e@f.example>\r\n");
+	s->rows++;
 	return r;
 }
 
@@ -74,6 +85,8 @@ op_drop(void *ctx, const char *primary, const struct smx_key *keys,
 		s->rows--;
 		memmove(r, r + 1, (s->rows - at) * sizeof(*r));
 		memmove(s->rcpt[at], s->rcpt[at + 1], (s->rows - at) * 8);
+		memmove(s->envelope[at], s->envelope[at + 1],
+		    (s->rows - at) * sizeof(s->envelope[0]));
 	}
 	return SMX_OK;
 }
@@ -101,6 +114,51 @@ op_mark(void *ctx, const struct smx_key *key, const struct smx_row_change *c)
 	if (c->rcpt_states != NULL)
 		memcpy(s->rcpt[r - s->row], c->rcpt_states,
 		    strlen(c->rcpt_states) + 1);
+	return SMX_OK;
+}
+
+static void
+amend_row(struct row_store *s, struct smx_row *r,
+    const struct smx_row_amendment *a)
+{
+	if (a->version != 0)
+		r->version = a->version;
+	if (a->holders != NULL)
+		snprintf(r->holders, sizeof(r->holders), "%s", a->holders);
+	if (a->held >= 0)
+		r->held = a->held;
+	if (a->envelope != NULL) {
+		snprintf(s->envelope[r - s->row], sizeof(s->envelope[0]), "%s",
+		    a->envelope);
+		r->recipients = a->recipients;
+		r->amended = 1;
+	}
+	if (a->primary != NULL) {
+		snprintf(r->primary, sizeof(r->primary), "%s", a->primary);
+		r->epoch = a->epoch;
+		r->yielded = 1;
+	}
+}
+
+static int
+op_amend(void *ctx, const char *primary, const struct smx_row_amendment *list,
+    size_t count, size_t *foreign)
+{
+	struct row_store *s = ctx;
+
+	*foreign = 0;
+	if (s->fail != 0)
+		return s->fail;
+	s->amends++;
+	for (size_t i = 0; i < count; i++) {
+		struct smx_row *r = row_store_find(s, &list[i].key);
+
+		if (r != NULL && strcmp(r->primary, primary) != 0)
+			(*foreign)++;
+		else if (r != NULL && r->state == SMX_ROW_SHADOW &&
+			 (list[i].version == 0 || list[i].version > r->version))
+			amend_row(s, r, &list[i]);
+	}
 	return SMX_OK;
 }
 
@@ -150,8 +208,8 @@ op_envelope(void *ctx, const struct smx_key *key, char **text, size_t *len,
 
 	if (r == NULL)
 		return SMX_ENOTFOUND;
-	*text = strdup("envelope");
-	*len = 8;
+	*text = strdup(row_store_envelope(s, r));
+	*len = strlen(*text);
 	if (rcpt_states != NULL)
 		*rcpt_states = strdup(row_store_rcpt(s, r));
 	return SMX_OK;
@@ -183,6 +241,7 @@ op_meta_set(void *ctx, const char *name, const char *value)
 
 static const struct smx_store_ops ops = { .drop = op_drop,
 	.mark = op_mark,
+	.amend = op_amend,
 	.scan = op_scan,
 	.get = op_get,
 	.envelope = op_envelope,

@@ -12,12 +12,13 @@ struct row_store {
 	struct smx_store port;
 	struct smx_row row[ROW_STORE_MAX];
 	char rcpt[ROW_STORE_MAX][8];
+	char envelope[ROW_STORE_MAX][256];
 	size_t rows;
 	struct smx_key tomb[ROW_STORE_MAX];
 	size_t tombs;
 	char meta[128];
 	int fail;
-	unsigned drops, marks;
+	unsigned drops, marks, amends;
 };
 
 void row_store_init(struct row_store *s);
@@ -25,6 +26,7 @@ struct smx_row *row_store_add(struct row_store *s, const char *primary,
     uint64_t counter, enum smx_row_state state);
 struct smx_row *row_store_find(struct row_store *s, const struct smx_key *key);
 const char *row_store_rcpt(struct row_store *s, const struct smx_row *row);
+const char *row_store_envelope(struct row_store *s, const struct smx_row *row);
 int row_store_tombed(const struct row_store *s, const struct smx_key *key);
 
 #endif

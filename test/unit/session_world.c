@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "core/engine.h"
+#include "core/policy.h"
 #include "glue/node.h"
 #include "io/digest.h"
 
@@ -70,6 +71,13 @@ node_ports(const struct smx_engine *node)
 	return &ports;
 }
 
+const char *
+node_peer_name(const struct smx_engine *node, size_t peer)
+{
+	(void)node;
+	return peer < WORLD_PEERS ? world.conf.members[peer].name : "?";
+}
+
 void
 node_epoch(struct smx_engine *node, struct smx_epoch *epoch)
 {
@@ -89,6 +97,7 @@ node_unprotected(struct smx_engine *node, const struct smx_key *key,
     const char *queue_id)
 {
 	(void)node, (void)key, (void)queue_id;
+	world.noted++;
 }
 
 int
@@ -111,7 +120,9 @@ int
 engine_begin(struct engine *engine, const struct engine_message *message,
     int64_t now_ms, struct smx_key *key)
 {
-	(void)engine, (void)message, (void)now_ms;
+	(void)engine, (void)now_ms;
+	world.registered = *message;
+	world.registered.queue_id = NULL;
 	note(world.begin_result == SMX_OK ? "begin" : "begin-failed");
 	memset(key, 0, sizeof(*key));
 	key->counter = 1;
@@ -119,13 +130,44 @@ engine_begin(struct engine *engine, const struct engine_message *message,
 }
 
 size_t
-engine_candidates(struct engine *engine, int64_t now_ms, size_t *peers,
-    size_t max)
+engine_candidates(struct engine *engine, const struct smx_ack *ack,
+    int64_t now_ms, size_t *peers, size_t max)
 {
-	(void)engine, (void)now_ms, (void)max;
-	for (size_t i = 0; i < world.candidates; i++)
+	size_t count = world.candidates;
+
+	(void)engine, (void)ack, (void)now_ms, (void)max;
+	for (size_t i = 0; i < count; i++)
 		peers[i] = i;
-	return world.candidates;
+	/* Who is there when they are asked for again. */
+	if (world.back != 0) {
+		world.candidates = world.back;
+		for (size_t i = 0; i < world.back; i++)
+			world.peer[i].begin = SMX_OK;
+	}
+	return count;
+}
+
+int64_t
+engine_trouble_ms(struct engine *engine, const struct smx_ack *ack,
+    int64_t now_ms)
+{
+	(void)engine, (void)ack, (void)now_ms;
+	return world.trouble_ms;
+}
+
+void
+engine_trouble(struct engine *engine, const struct smx_ack *ack, int began,
+    int64_t now_ms)
+{
+	(void)engine, (void)ack, (void)now_ms;
+	world.trouble_told = began;
+}
+
+void
+engine_passed(struct engine *engine, const char *queue_id, int64_t now_ms)
+{
+	(void)engine, (void)now_ms;
+	note("passed:%s", queue_id);
 }
 
 void
@@ -138,13 +180,17 @@ engine_sent(struct engine *engine, const struct smx_key *key, size_t peer,
 
 void
 engine_verdict(struct engine *engine, const struct smx_key *key,
-    enum engine_verdict verdict, int64_t now_ms)
+    enum engine_verdict verdict, const struct engine_ranks *ranks,
+    int64_t now_ms)
 {
 	static const char *const words[] = { "?", "protected", "unprotected",
 		"refused" };
 
 	(void)engine, (void)key, (void)now_ms;
 	note("verdict:%s", words[verdict]);
+	memset(&world.ranks, 0, sizeof(world.ranks));
+	if (ranks != NULL)
+		world.ranks = *ranks;
 }
 
 void
@@ -203,13 +249,18 @@ smx_policy_locate(const struct smx_config *config, struct smx_client *client)
 
 int
 smx_policy_recipient(const struct smx_config *config,
-    const struct smx_client *client, const char *recipient, struct smx_ack *ack)
+    const struct smx_client *client, const char *recipient, uint64_t size,
+    struct smx_ack *ack)
 {
-	(void)config;
+	(void)config, (void)size;
 	memset(ack, 0, sizeof(*ack));
 	ack->policy = client->authenticated ? "known" : "strangers";
 	ack->when = strstr(recipient, "none") ? 0 : SMX_WHEN_SHADOWED;
-	ack->copies = strstr(recipient, "two") ? 2 : 1;
+	ack->copies =
+	    strstr(recipient, "two") || strstr(recipient, "both") ? 2 : 1;
+	ack->min_copies = strstr(recipient, "both") ? 2 : 1;
+	ack->tempfail_ms = strstr(recipient, "later") ? 600000 : 0;
+	ack->holders = ~0ull;
 	ack->max_delay_ms = world.max_delay_ms;
 	ack->when_unprotected = strstr(recipient, "accept")
 				    ? SMX_UNPROTECTED_ACCEPT
@@ -217,11 +268,36 @@ smx_policy_recipient(const struct smx_config *config,
 	return SMX_OK;
 }
 
-void
-smx_policy_combine(struct smx_ack *message, const struct smx_ack *recipient)
+int
+policy_own(const struct smx_config *config, const char *address)
 {
+	(void)config, (void)address;
+	return 0;
+}
+
+int
+policy_waits(const struct smx_config *config, const struct smx_client *client,
+    const char *recipient)
+{
+	(void)config, (void)client, (void)recipient;
+	return world.by_size;
+}
+
+int
+smx_policy_by_size(const struct smx_config *config)
+{
+	(void)config;
+	return world.by_size;
+}
+
+int
+smx_policy_combine(struct smx_ack *message, const struct smx_ack *recipient,
+    int split)
+{
+	(void)split;
 	if (message->policy == NULL || message->when == 0)
 		*message = *recipient;
+	return SMX_OK;
 }
 
 /* ---- the link ---- */
@@ -258,7 +334,7 @@ static int
 link_shadow(void *ctx, size_t peer, const struct smx_shadow *shadow,
     int64_t deadline_mono_ms, struct smx_call **out)
 {
-	const struct world_peer *p = &world.peer[peer];
+	struct world_peer *p = &world.peer[peer];
 	struct smx_call *call;
 
 	(void)ctx, (void)deadline_mono_ms;
@@ -269,6 +345,7 @@ link_shadow(void *ctx, size_t peer, const struct smx_shadow *shadow,
 	if (call == NULL)
 		return SMX_ENOMEM;
 	keep_shadow(shadow);
+	(void)text_copy(p->told, sizeof(p->told), shadow->holders);
 	call->peer = peer;
 	call->due_ms =
 	    p->after_ms == NEVER ? NEVER : clock_mono_ms() + p->after_ms;
@@ -301,9 +378,12 @@ static int
 link_finish(void *ctx, struct smx_call **call, char *text, size_t text_size)
 {
 	int complete = (*call)->due_ms <= clock_mono_ms();
-	int rc = complete ? world.peer[(*call)->peer].result : SMX_EUNSURE;
+	struct world_peer *p = &world.peer[(*call)->peer];
+	int rc = complete ? p->result : SMX_EUNSURE;
 
 	(void)ctx, (void)text, (void)text_size;
+	if (p->heals)
+		p->result = SMX_OK;
 	free(*call);
 	*call = NULL;
 	return rc;
@@ -336,14 +416,16 @@ void
 world_reset(void)
 {
 	static const struct conf_member members[WORLD_PEERS] = {
-		{ .name = "mx2.example.org" }, { .name = "mx3.example.org" }
+		{ .name = "mx2.example.org" }, { .name = "mx3.example.org" },
+		{ .name = "mx4.example.org" }
 	};
 	struct conf *conf = &world.conf;
 
 	world_free();
 	memset(&world, 0, sizeof(world));
 	the_link.ops = &link_ops;
-	world.candidates = WORLD_PEERS;
+	world.candidates = 2;
+	world.trouble_told = -1;
 	world.max_delay_ms = 400;
 	conf->milter_memory_limit = 4096;
 	conf->milter_spill = "/tmp";
@@ -357,7 +439,7 @@ world_reset(void)
 	conf->member_count = WORLD_PEERS;
 	conf->defaults.policy = "defaults";
 	conf->defaults.when = SMX_WHEN_SHADOWED;
-	conf->defaults.copies = 1;
+	conf->defaults.copies = conf->defaults.min_copies = 1;
 	conf->defaults.max_delay_ms = 400;
 	conf->defaults.when_unprotected = SMX_UNPROTECTED_TEMPFAIL;
 	smx_log_set(keep_line, NULL, SMX_LOG_DEBUG);

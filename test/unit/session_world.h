@@ -8,6 +8,7 @@
 #include <shadowmx/shadowmx.h>
 
 #include "core/conf.h"
+#include "core/engine.h"
 
 /*
  * Everything around a session, made up: a configuration, a policy that follows
@@ -16,28 +17,34 @@
  * assembles (glue/message.c, io/spill.c) is real.
  *
  * Policy by local part: "none" no shadow, "accept" accept unprotected, "two"
- * two copies, anything else one copy or 451; max_delay is world.max_delay_ms.
+ * two copies, "both" two copies or none, "later" 451 and after ten minutes of
+ * trouble accepted; words may be joined ("two-accept"); anything else one copy
+ * or 451.  max_delay is world.max_delay_ms.
  */
-#define WORLD_PEERS 2
+#define WORLD_PEERS 3
 #define NEVER       INT64_MAX
 
 struct world_peer {
 	int begin;        /* what shadow() answers */
 	int64_t after_ms; /* then, complete after; NEVER */
 	int result;
+	int heals;     /* the result is SMX_OK when it is asked again */
+	char told[64]; /* the holders named in what it was sent last */
 };
 
 struct world {
 	struct world_peer peer[WORLD_PEERS];
-	size_t candidates;
-	int begin_result; /* of engine_begin */
-	int held_result;  /* of node_held_enter */
+	size_t candidates; /* 2 */
+	size_t back;       /* peers there when they are asked for again */
+	int begin_result;  /* of engine_begin */
+	int held_result;   /* of node_held_enter */
 	int64_t max_delay_ms;
 	struct conf conf; /* of the next node_config() */
 
-	char journal[4096]; /* "begin shadow:0 sent:0:ok verdict:protected" */
-	char log[4096];     /* the last line */
-	char *envelope;     /* of the last shadow */
+	/* "begin shadow:0 sent:0:ok verdict:protected", "passed:4jXKs0" */
+	char journal[4096];
+	char log[4096]; /* the last line */
+	char *envelope; /* of the last shadow */
 	char *content;
 	size_t content_len;
 	char queue_id[64];
@@ -49,6 +56,12 @@ struct world {
 	size_t waited;
 	int64_t patience_ms;
 	size_t give_up_at; /* waiting answers non-zero from this call on */
+	struct engine_message registered; /* the last, its strings gone */
+	struct engine_ranks ranks;        /* of the last verdict */
+	int64_t trouble_ms;               /* what engine_trouble_ms answers */
+	int trouble_told;                 /* to engine_trouble, -1 nothing */
+	int noted;                        /* written down as unprotected */
+	int by_size;                      /* some policy matches by size */
 };
 
 extern struct world world;

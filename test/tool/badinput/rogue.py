@@ -69,9 +69,9 @@ class Rogue(threading.Thread):
         self.socket.close()
 
 
-GREETING = b"220 m.test.invalid shadowmx 1.0\r\n"
+GREETING = b"220 m.test.invalid shadowmx 1.1\r\n"
 WELCOME = (
-    "250 m.test.invalid VERSION=1.0 INCARNATION=%s EPOCH=%s SEQUENCE=1"
+    "250 m.test.invalid VERSION=1.1 INCARNATION=%s EPOCH=%s SEQUENCE=1"
     " CONTENT=1000000000 ENVELOPE=10000000\r\n" % (MINE, EPOCH)
 ).encode()
 
@@ -89,11 +89,11 @@ def then(*steps):
     return act
 
 
-def always(answer):
+def always(answer, version=b"1.1"):
     def act(s, stop):
-        s.sendall(GREETING)
+        s.sendall(GREETING.replace(b"1.1", version))
         s.recv(65536)
-        s.sendall(WELCOME)
+        s.sendall(WELCOME.replace(b"1.1", version))
         while not stop.is_set() and s.recv(65536):
             s.sendall(answer)
 
@@ -151,6 +151,11 @@ def part_rogue(lab):
         ("answers with endless lists", always(listing * 3000), {}),
         ("answers twice", always(b"450 no\r\n450 no\r\n"), {}),
         ("is always full", always(b"452 full\r\n"), {}),
+        ("is full, of version 1.0", always(b"452 full\r\n", b"1.0"), {}),
+        ("is full, of version 1.2^32", always(b"452 full\r\n", b"1.4294967296"), {}),
+        ("answers 250 AGO=2^63", always(b"250 AGO=9223372036854775808\r\n"), {}),
+        ("has seen all just now", always(b"250 AGO=0\r\n"), {}),
+        ("has taken over all", always(b"250 ANSWERS=" + b"t" * 1000 + b"\r\n"), {}),
         ("answers 250 FOREIGN=2^64", always(b"250 FOREIGN=18446744073709551616\r\n"), {}),
     ):
         lab.case("rogue: " + name, rogue, lab, act, how)

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CORE_AMEND_H
+#define CORE_AMEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <shadowmx/envelope.h>
+
+/*
+ * What the MTA committed against what the milter saw: both are envelopes in
+ * text form, of which only the MAIL address and the RCPT addresses are
+ * compared (order and case of the domain do not matter, nor do angle brackets).
+ */
+
+/* 0 is "not known", which differs from all: no memory, or not such a text.  A
+ * CLIENT line may be there or not. */
+uint64_t amend_sum(const char *text, size_t len);
+uint64_t amend_sum_envelope(const struct smx_envelope *envelope);
+
+/*
+ * The envelope to keep: CLIENT line and MAIL parameters of old, addresses and
+ * RCPT parameters of now (a MAIL and RCPT lines).  *out is malloc'ed.
+ * SMX_EINVAL: now is not such a text, or names no recipient.
+ */
+int amend_merge(const char *old, size_t old_len, const char *now,
+    size_t now_len, char **out, size_t *out_len, size_t *recipients);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CORE_CONF_CHECK_H
+#define CORE_CONF_CHECK_H
+
+#include "core/frozen.h"
+#include "core/setting_read.h"
+
+/*
+ * What no single setting can tell: shared by conf_check.c and ack_check.c.
+ * Every check stands alone: a setting that was wrong by itself has its default
+ * here and was reported before.
+ */
+struct check {
+	struct problems *problems;
+	const struct draft *draft;
+	const struct tree *root;
+};
+
+/* With the node's place, or the file's when the setting was left out. */
+void check_report(const struct check *c, const struct tree *node,
+    const char *setting, const char *message, const char *accepted);
+
+/* One acknowledge group; group is its name, node where it stands if it does. */
+void ack_check(const struct check *c, const struct ack_conf *ack,
+    const struct tree *node, const char *group);
+
+#endif

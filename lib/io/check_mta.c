@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include <shadowmx/check.h>
+
+#include <string.h>
+
+#include "core/frozen.h"
+#include "core/mtacheck.h"
+#include "io/mtalook.h"
+
+/* Over the defaults and all policies: what the MTA has to bear. */
+static void
+take_ack(struct mta_check *c, const struct smx_ack *ack)
+{
+	if ((ack->when & SMX_WHEN_SHADOWED) == 0)
+		return;
+	c->shadows = 1;
+	c->refuses |= ack->when_unprotected == SMX_UNPROTECTED_TEMPFAIL;
+	if (ack->max_delay_ms > c->max_delay_ms)
+		c->max_delay_ms = ack->max_delay_ms;
+}
+
+int
+smx_check_mta(const struct smx_config *config, smx_finding_fn each, void *ctx)
+{
+	const struct draft *draft = &config->draft;
+	struct mta_check check = { .conf = &draft->conf,
+		.config_directory = draft->conf.mta_config_directory,
+		.same_path = mta_same_path,
+		.each = each,
+		.ctx = ctx };
+	struct mta_look look;
+	struct arena arena;
+	int rc;
+
+	arena_init(&arena);
+	take_ack(&check, &draft->conf.defaults);
+	for (size_t i = 0; i < draft->policy_count; i++)
+		take_ack(&check, &draft->policies[i].ack.ack);
+	rc = mta_look(&look, config, &arena);
+	check.main = &look.main;
+	check.raw = &look.raw;
+	check.services = &look.services;
+	check.facts = &look.facts;
+	if (rc == SMX_OK)
+		rc = mtacheck_run(&check, &arena);
+	arena_free(&arena);
+	return rc;
+}
