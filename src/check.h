@@ -25,9 +25,9 @@ int check_load(const char *file, struct smx_config **out);
 
 /*
  * check_config(), then the MTA: findings go to stdout, as text or one JSON
- * object a line.  names: domains and addresses that this host's MTA should take,
- * too.  Returns 0 (notes count for nothing), CHECK_WARNINGS, CHECK_ERRORS,
- * EX_CONFIG when our own files are wrong, or EX_OSERR.
+ * object a line.  names: domains and addresses that this host's MTA should
+ * take, too.  Returns 0 (notes count for nothing), CHECK_WARNINGS,
+ * CHECK_ERRORS, EX_CONFIG when our own files are wrong, or EX_OSERR.
  */
 #define CHECK_WARNINGS 1
 #define CHECK_ERRORS   2

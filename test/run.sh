@@ -79,6 +79,8 @@ part_unit() {
 		case $t in *.o | *.log | *.trs) continue ;; esac
 		try "unit/${t##*/}" 300 env srcdir="$here" "$t"
 	done
+	try "fuzz, 3 s each" 120 sh -c \
+	    "cd '$logs' && builddir='$san' '$here/test/fuzz.sh' 3"
 }
 
 part_tool() {

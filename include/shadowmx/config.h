@@ -81,7 +81,7 @@ SMX_API int smx_config_each(const struct smx_config *config,
  * stop, and that is returned; SMX_ENOTFOUND: nothing is called so.
  */
 #define SMX_CONFIG_CHANGED 0x01u /* only what differs from the defaults */
-#define SMX_CONFIG_ORIGINS 0x02u /* each with a comment: where it comes from */
+#define SMX_CONFIG_ORIGINS 0x02u /* with comments: where each comes from */
 
 typedef int (*smx_config_write_fn)(void *ctx, const char *line, size_t len);
 SMX_API int smx_config_write(const struct smx_config *config, const char *only,

@@ -40,6 +40,11 @@ struct smx_shadow {
 	 * nodes, one space between.  "" not said.  The final set goes after
 	 * it with AMEND when it became another one. */
 	const char *holders;
+	/* A copy made from the MTA's queue file: amended, its envelope is what
+	 * the MTA committed; held, it is taken to be on hold there until an
+	 * AMEND says what it is. */
+	int amended;
+	int held;
 };
 
 struct smx_call;        /* one shadow being sent to one peer */
@@ -100,6 +105,7 @@ struct smx_listed {
 	struct smx_epoch epoch;
 	int state; /* enum smx_row_state */
 	int64_t age_ms;
+	uint64_t version; /* of the last amendment, 0 none */
 };
 
 enum smx_mta_health { SMX_MTA_UNKNOWN = 0, SMX_MTA_UP, SMX_MTA_DOWN };
@@ -193,6 +199,8 @@ struct smx_shadow_announced {
 	uint64_t size;
 	const uint8_t *digest;
 	const char *holders; /* never NULL */
+	int amended;
+	int held;
 };
 
 struct smx_link_server {

@@ -112,6 +112,8 @@ struct smx_shadow_head {
 	const uint8_t *digest; /* SMX_DIGEST_BYTES announced, NULL: none */
 	int64_t now_ms;
 	const char *holders; /* NULL: "" */
+	int amended;         /* as in struct smx_row */
+	int held;
 };
 
 /* A change to a row in state SHADOW; NULL members leave theirs. */

@@ -188,7 +188,8 @@ make_room(struct engine *engine, size_t bytes)
 	}
 }
 
-/* Versions grow over restarts as long as the wall clock does. */
+/* Versions grow over restarts as the wall clock does, and when it was set back
+ * because holders list the last one that they have heard. */
 static uint64_t
 next_version(struct engine *engine, int64_t now_ms)
 {
@@ -197,6 +198,14 @@ next_version(struct engine *engine, int64_t now_ms)
 
 	*last = wall > 0 && (uint64_t)wall > *last ? (uint64_t)wall : *last + 1;
 	return *last;
+}
+
+void
+amends_seen(struct engine *engine, uint64_t version)
+{
+	/* Far beyond any clock: a mistake that must not become ours. */
+	if (version > engine->amends.version && version < INT64_MAX / 2)
+		engine->amends.version = version;
 }
 
 void

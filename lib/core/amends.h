@@ -76,6 +76,8 @@ struct engine_options;
 
 void amends_init(struct amends *amends, uint64_t seed);
 void amends_free(struct amends *amends);
+/* A holder has listed an amendment of this version: the next is above it. */
+void amends_seen(struct engine *engine, uint64_t version);
 /* Tell these peers; own is marked amending, or stale when there is no room. */
 void amends_add(struct engine *engine, struct own *own, uint32_t peers,
     const struct amend_news *news, int64_t now_ms);

@@ -112,6 +112,7 @@ choice_recovered(struct engine *engine, int64_t now_ms)
 		const struct peer *p = &engine->peers[i].peer;
 
 		if (!p->drained && p->ills == 0 && p->full_ms == 0 &&
+		    !p->refuses &&
 		    engine_state(engine, i, now_ms) == ENGINE_PEER_UP)
 			sound |= UINT64_C(1) << i;
 	}

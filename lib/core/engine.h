@@ -101,6 +101,8 @@ enum engine_verdict {
  * is counted until the queue shows that it ended. */
 void engine_adopt_unprotected(struct engine *engine,
     const struct smx_listed *message, int64_t now_ms);
+/* It passed us by and was not copied: likewise, once a look finds it. */
+void engine_adopt_passed(struct engine *engine, const struct smx_key *key);
 /* Who has it, the first to take over first; told: each of them, and each that
  * may have it, was told exactly so with SHADOW. */
 struct engine_ranks {

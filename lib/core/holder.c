@@ -193,6 +193,7 @@ list_row(void *ctx, const struct smx_row *row)
 	memcpy(l->queue_id, row->queue_id, sizeof(l->queue_id));
 	l->epoch = row->epoch;
 	l->state = row->state;
+	l->version = row->version;
 	if (page->wall_ms > row->stored_ms)
 		l->age_ms = page->wall_ms - row->stored_ms;
 	return 0;

@@ -138,6 +138,15 @@ passer_seen(struct engine *engine, const struct smx_queue_event *event,
 	}
 }
 
+void
+engine_adopt_passed(struct engine *engine, const struct smx_key *key)
+{
+	struct own *own = own_find(&engine->own, key);
+
+	if (own != NULL)
+		own->passed = 1;
+}
+
 /* ---- copying them ---- */
 
 void

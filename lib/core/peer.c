@@ -185,7 +185,7 @@ peer_sent(struct peer *peer, const struct engine_options *options, int result,
 		peer_heard(peer, now_ms);
 		peer->ills = 0;
 		peer->ill_ms = peer->full_ms = 0;
-		peer->away = 0;
+		peer->away = peer->refuses = 0;
 		break;
 	case SMX_EFULL:
 	case SMX_ETEMP:
@@ -201,6 +201,7 @@ peer_sent(struct peer *peer, const struct engine_options *options, int result,
 	case SMX_ECONFLICT:
 	case SMX_ECORRUPT:
 		peer_heard(peer, now_ms);
+		peer->refuses = 1;
 		break;
 	default:
 		if (peer->ills < 64)

@@ -32,6 +32,7 @@ struct peer {
 	unsigned ills; /* shadows in a row without an answer */
 	int64_t ill_ms;
 	int64_t full_ms; /* it said not now */
+	int refuses;     /* the last shadow that it answered */
 	int drained;     /* the operator wants it to be empty */
 	int away;        /* it failed, or said that it leaves */
 	int64_t away_ms; /* since then; meaningful when away */

@@ -112,6 +112,7 @@ listed(struct engine *engine, size_t peer, const struct smx_listed *row,
 	struct talk *t = &engine->peers[peer].talk;
 	struct own *own = own_find(&engine->own, &row->key);
 
+	amends_seen(engine, row->version);
 	if (own != NULL) {
 		copies_gain(engine, own, peer, now_ms);
 		own->unseen &= ~(UINT32_C(1) << peer);

@@ -45,6 +45,10 @@ wire_put_shadow(struct buf *b, const struct smx_shadow *shadow)
 		buf_str(b, " HOLDERS=");
 		wire_holders_put(b, holders);
 	}
+	if (shadow->amended)
+		buf_str(b, " AMENDED=1");
+	if (shadow->held)
+		buf_str(b, " HELD=1");
 	buf_str(b, "\r\n");
 	buf_add(b, shadow->envelope, shadow->envelope_len);
 	buf_fmt(b, "BDAT %" PRIu64 " LAST\r\n", shadow->content->size);
@@ -221,6 +225,8 @@ put_listed(struct buf *b, const struct smx_listed *row)
 		xtext_put(b, row->queue_id,
 		    strnlen(row->queue_id, sizeof(row->queue_id)));
 	}
+	if (row->version != 0)
+		buf_fmt(b, " VERSION=%" PRIu64, row->version);
 	buf_str(b, "\r\n");
 }
 

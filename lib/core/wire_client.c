@@ -157,14 +157,15 @@ static int
 listed_line(const char *text, size_t len, struct smx_listed *row)
 {
 	struct wire_param p[] = { { .name = "STATE" }, { .name = "AGE" },
-		{ .name = "EPOCH" }, { .name = "QUEUE" } };
+		{ .name = "EPOCH" }, { .name = "QUEUE" },
+		{ .name = "VERSION" } };
 	size_t n = word_length(text, len);
 	char id[3 * WIRE_QUEUE_ID_MAX];
 	uint64_t age;
 	long idlen;
 
 	if (smx_key_parse(text, n, &row->key) != SMX_OK ||
-	    wire_params(text + n, len - n, p, 4) != SMX_OK ||
+	    wire_params(text + n, len - n, p, 5) != SMX_OK ||
 	    wire_param_number(&p[1], INT64_MAX, &age) != SMX_OK ||
 	    p[2].value == NULL ||
 	    smx_epoch_parse(p[2].value, p[2].len, &row->epoch) != SMX_OK)
@@ -172,7 +173,10 @@ listed_line(const char *text, size_t len, struct smx_listed *row)
 	row->state = listed_state(&p[0]);
 	row->age_ms = (int64_t)age;
 	row->queue_id[0] = '\0';
-	if (row->state == 0)
+	row->version = 0;
+	if (row->state == 0 ||
+	    (p[4].value != NULL &&
+		wire_param_number(&p[4], INT64_MAX, &row->version) != SMX_OK))
 		return SMX_EPROTO;
 	if (p[3].value == NULL)
 		return SMX_OK;

@@ -108,17 +108,29 @@ queue_id_take(struct wire_server *w, const struct wire_param *p)
 	return SMX_OK;
 }
 
+static int
+flag_take(const struct wire_param *p, int *out)
+{
+	uint64_t n = 0;
+
+	if (p->value != NULL && wire_param_number(p, 1, &n) != SMX_OK)
+		return SMX_EPROTO;
+	*out = n != 0;
+	return SMX_OK;
+}
+
 /* The parameters of SHADOW into w->shadow; gives a code when they are bad. */
 static int
 shadow_params(struct wire_server *w, const char *text, size_t len)
 {
 	struct wire_param p[] = { { .name = "SIZE" }, { .name = "ENVELOPE" },
 		{ .name = "RCPTS" }, { .name = "DIGEST" }, { .name = "EPOCH" },
-		{ .name = "QUEUE" }, { .name = "HOLDERS" } };
+		{ .name = "QUEUE" }, { .name = "HOLDERS" },
+		{ .name = "AMENDED" }, { .name = "HELD" } };
 	struct smx_shadow_announced *s = &w->shadow;
 	uint64_t envelope, rcpts;
 
-	if (wire_params(text, len, p, 7) != SMX_OK ||
+	if (wire_params(text, len, p, 9) != SMX_OK ||
 	    wire_param_number(&p[0], UINT64_MAX, &s->size) != SMX_OK ||
 	    wire_param_number(&p[1], UINT64_MAX, &envelope) != SMX_OK ||
 	    wire_param_number(&p[2], UINT64_MAX, &rcpts) != SMX_OK ||
@@ -128,7 +140,9 @@ shadow_params(struct wire_server *w, const char *text, size_t len)
 	    p[4].value == NULL ||
 	    smx_epoch_parse(p[4].value, p[4].len, &s->epoch) != SMX_OK ||
 	    queue_id_take(w, &p[5]) != SMX_OK ||
-	    wire_holders_take(&p[6], w->holders) != SMX_OK)
+	    wire_holders_take(&p[6], w->holders) != SMX_OK ||
+	    flag_take(&p[7], &s->amended) != SMX_OK ||
+	    flag_take(&p[8], &s->held) != SMX_OK)
 		return WIRE_SYNTAX;
 	if (s->size > w->limits.max_content ||
 	    envelope > w->limits.max_envelope || rcpts > WIRE_RECIPIENTS_MAX)

@@ -67,7 +67,7 @@ note(struct smx_engine *node, struct noted *noted, const struct smx_key *key,
 	noted->next = (noted->next + 1) % NOTED;
 	if (noted->count < NOTED)
 		noted->count++;
-	node_unprotected(node, key, id);
+	node_passed(node, key, id);
 }
 
 static int
@@ -159,6 +159,9 @@ ask_holders(struct copying *c)
 	shadow->envelope = c->text;
 	shadow->envelope_len = c->text_len;
 	shadow->recipients = smx_envelope_recipients(c->envelope);
+	/* An AMEND tells whether it is still on hold; should it never come, a
+	 * person lets go what a filter wanted to stop. */
+	shadow->amended = shadow->held = 1;
 	shadow->content = &c->content;
 	memcpy(shadow->digest, c->digest, sizeof(shadow->digest));
 	request.envelope_sum = amend_sum(c->text, c->text_len);

@@ -107,6 +107,9 @@ void node_look(struct smx_engine *node);
 /* node_onecopy.c: what an earlier worker accepted with one copy. */
 void node_onecopy_open(struct smx_engine *node, const struct conf *conf);
 void node_onecopy_tidy(struct smx_engine *node);
+/* As node_unprotected, for one that is to be copied from its file. */
+void node_passed(struct smx_engine *node, const struct smx_key *key,
+    const char *queue_id);
 
 /* node_queue.c: what came with events to be freed by their receiver. */
 void node_free_events(struct smx_queue_event *events, size_t count);

@@ -9,9 +9,9 @@
 #include "base/log.h"
 #include "glue/node_impl.h"
 
-void
-node_unprotected(struct smx_engine *node, const struct smx_key *key,
-    const char *queue_id)
+static void
+add(struct smx_engine *node, const struct smx_key *key, const char *queue_id,
+    int passed)
 {
 	struct onecopy_entry entry;
 
@@ -21,8 +21,23 @@ node_unprotected(struct smx_engine *node, const struct smx_key *key,
 	entry.key = *key;
 	node_epoch(node, &entry.epoch);
 	entry.accepted_ms = clock_wall_ms();
+	entry.passed = passed;
 	text_copy(entry.queue_id, sizeof(entry.queue_id), queue_id);
 	onecopy_add(node->onecopy, &entry);
+}
+
+void
+node_unprotected(struct smx_engine *node, const struct smx_key *key,
+    const char *queue_id)
+{
+	add(node, key, queue_id, 0);
+}
+
+void
+node_passed(struct smx_engine *node, const struct smx_key *key,
+    const char *queue_id)
+{
+	add(node, key, queue_id, 1);
 }
 
 static void
@@ -30,6 +45,7 @@ adopt(void *ctx, const struct onecopy_entry *entry)
 {
 	struct smx_engine *node = ctx;
 	struct smx_listed message;
+	struct engine *core;
 	int64_t age = clock_wall_ms() - entry->accepted_ms;
 
 	memset(&message, 0, sizeof(message));
@@ -37,7 +53,10 @@ adopt(void *ctx, const struct onecopy_entry *entry)
 	message.epoch = entry->epoch;
 	message.age_ms = age < 0 ? 0 : age;
 	text_copy(message.queue_id, sizeof(message.queue_id), entry->queue_id);
-	engine_adopt_unprotected(node_enter(node), &message, node_now_ms());
+	core = node_enter(node);
+	engine_adopt_unprotected(core, &message, node_now_ms());
+	if (entry->passed)
+		engine_adopt_passed(core, &entry->key);
 	node_leave(node);
 }
 

@@ -108,6 +108,8 @@ serve_begin(void *ctx, size_t peer, const struct smx_shadow_announced *s,
 	head.size = in->size = s->size;
 	head.digest = s->digest;
 	head.holders = s->holders;
+	head.amended = s->amended;
+	head.held = s->held;
 	head.now_ms = clock_wall_ms();
 	in->peer = peer;
 	memcpy(in->queue_id, s->queue_id,

@@ -137,7 +137,9 @@ shadow_pass(const struct smx_link_server *table,
 		.recipients = shadow->recipients,
 		.size = shadow->content->size,
 		.digest = shadow->digest,
-		.holders = shadow->holders != NULL ? shadow->holders : "" };
+		.holders = shadow->holders != NULL ? shadow->holders : "",
+		.amended = shadow->amended,
+		.held = shadow->held };
 	struct smx_inbound *inbound = NULL;
 	size_t recipients;
 	int error = envelope_check(shadow->envelope, shadow->envelope_len,

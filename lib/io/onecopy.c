@@ -15,8 +15,9 @@
 #include "base/log.h"
 #include "io/fsutil.h"
 
-/* A line: KEY EPOCH MILLISECONDS QUEUEID */
+/* A line: KEY EPOCH MILLISECONDS QUEUEID [passed] */
 #define FILE_NAME   "unprotected"
+#define PASSED      " passed"
 #define LINE_SIZE   256
 #define ENTRIES_MAX 100000
 
@@ -68,8 +69,9 @@ onecopy_add(struct onecopy *onecopy, const struct onecopy_entry *entry)
 
 	smx_key_format(&entry->key, key);
 	smx_epoch_format(&entry->epoch, epoch);
-	len = snprintf(line, sizeof(line), "%s %s %" PRId64 " %s\n", key, epoch,
-	    entry->accepted_ms, entry->queue_id);
+	len = snprintf(line, sizeof(line), "%s %s %" PRId64 " %s%s\n", key,
+	    epoch, entry->accepted_ms, entry->queue_id,
+	    entry->passed ? PASSED : "");
 	pthread_mutex_lock(&onecopy->lock);
 	onecopy->filled = 1;
 	if (lseek(onecopy->fd, 0, SEEK_END) < 0 ||
@@ -84,6 +86,7 @@ parse(char *line, struct onecopy_entry *entry)
 	char *epoch = strchr(line, ' ');
 	char *when = epoch == NULL ? NULL : strchr(epoch + 1, ' ');
 	char *id = when == NULL ? NULL : strchr(when + 1, ' ');
+	char *word;
 	uint64_t ms;
 
 	if (id == NULL)
@@ -91,6 +94,11 @@ parse(char *line, struct onecopy_entry *entry)
 	*epoch++ = *when++ = *id++ = '\0';
 	id[strcspn(id, "\n")] = '\0';
 	memset(entry, 0, sizeof(*entry));
+	word = strchr(id, ' ');
+	if (word != NULL) {
+		entry->passed = strcmp(word, PASSED) == 0;
+		*word = '\0';
+	}
 	if (smx_key_parse(line, strlen(line), &entry->key) != SMX_OK ||
 	    smx_epoch_parse(epoch, strlen(epoch), &entry->epoch) != SMX_OK ||
 	    number_parse(when, strlen(when), INT64_MAX, &ms) != SMX_OK ||

@@ -8,9 +8,9 @@
 
 /*
  * What was accepted with one copy only, in a file beside the store, so that the
- * worker that follows a crashed one still counts it.  Nothing depends on it but
- * that count: it is never synced, and a line that cannot be written or read is
- * left out.
+ * worker that follows a crashed one still counts it, and copies what passed us
+ * by.  Nothing else depends on it: it is never synced, and a line that cannot
+ * be written or read is left out.
  *
  * Threads: add and clear from many at a time; each before any of them.
  */
@@ -21,6 +21,7 @@ struct onecopy_entry {
 	struct smx_epoch epoch;
 	int64_t accepted_ms; /* wall clock */
 	char queue_id[64];
+	int passed; /* it passed us by: to be copied from its file */
 };
 
 /* folder: of the store; it exists.  SMX_EIO, SMX_EPERM. */

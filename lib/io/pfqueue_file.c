@@ -47,24 +47,22 @@ take(struct pffile *file, int fd, enum pf_folder folder)
 
 /* In the folder itself and at each level below, as deep as folders can go. */
 static int
-look_in(struct pffile *file, int queue_fd, const char *id, size_t place)
+open_in(int queue_fd, const char *folder, const char *id, int flags, int *fd)
 {
 	char path[PATH_SIZE], name[PATH_SIZE + PFID_TEXT], hash[PFID_HASH + 1];
 
 	pfid_hash(id, hash);
-	text_copy(path, sizeof(path), places[place].name);
+	text_copy(path, sizeof(path), folder);
 	for (int level = 0; level <= PFID_HASH; level++) {
 		size_t at = strlen(path);
-		int fd;
 
 		if (level > 0)
 			snprintf(path + at, sizeof(path) - at, "/%c",
 			    hash[level - 1]);
 		snprintf(name, sizeof(name), "%s/%s", path, id);
-		fd = openat(queue_fd, name,
-		    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-		if (fd >= 0)
-			return take(file, fd, places[place].folder);
+		*fd = openat(queue_fd, name, flags | O_CLOEXEC | O_NOFOLLOW);
+		if (*fd >= 0)
+			return SMX_OK;
 		if (errno != ENOENT)
 			return SMX_EIO;
 		/* No such subfolder, none below it. */
@@ -72,6 +70,16 @@ look_in(struct pffile *file, int queue_fd, const char *id, size_t place)
 			break;
 	}
 	return SMX_ENOTFOUND;
+}
+
+static int
+look_in(struct pffile *file, int queue_fd, const char *id, size_t place)
+{
+	int fd;
+	int result = open_in(queue_fd, places[place].name, id,
+	    O_RDONLY | O_NONBLOCK, &fd);
+
+	return result == SMX_OK ? take(file, fd, places[place].folder) : result;
 }
 
 int
@@ -101,4 +109,25 @@ pffile_close(struct pffile *file)
 	if (file->fd >= 0)
 		close(file->fd);
 	file->fd = -1;
+}
+
+/* A recipient is entered there before it is marked as done. */
+int
+pffile_sender_waits(const char *queue_directory, const char *id)
+{
+	static const char *const notes[] = { "bounce", "trace" };
+	int queue_fd = open(queue_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int waits = queue_fd < 0;
+
+	for (size_t i = 0; !waits && i < sizeof(notes) / sizeof(*notes); i++) {
+		int fd;
+		int result = open_in(queue_fd, notes[i], id, O_PATH, &fd);
+
+		if (result == SMX_OK)
+			close(fd);
+		waits = result != SMX_ENOTFOUND;
+	}
+	if (queue_fd >= 0)
+		close(queue_fd);
+	return waits;
 }

@@ -24,5 +24,10 @@ struct pffile {
 int pffile_open(struct pffile *file, const char *queue_directory,
     const char *id) SMX_MUST_USE;
 void pffile_close(struct pffile *file);
+/*
+ * Of a valid id: does the MTA still owe the sender word of a recipient that is
+ * marked as done, or is that not to be found out?  Ask after reading the marks.
+ */
+int pffile_sender_waits(const char *queue_directory, const char *id);
 
 #endif

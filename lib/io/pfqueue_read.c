@@ -106,13 +106,21 @@ batch_begin(struct pfqueue *q, int64_t now_ms)
 	}
 }
 
-/* text is taken */
+/*
+ * text is taken.  A recipient that was refused for good is done when its sender
+ * has been told: whoever took the message over without it would tell nobody.
+ */
 static void
 item_answer(struct pfqueue *q, char *text)
 {
 	struct pfread *r = &q->read;
 	struct pfread_item *item = &r->item[r->next++];
 
+	if (text != NULL &&
+	    pffile_sender_waits(q->queue_directory, item->asked.id)) {
+		free(text);
+		text = NULL;
+	}
 	pfqueue_answer_read(q, item->asked.id, item->asked.token,
 	    item->file.folder == PF_HOLD, text);
 	pffile_close(&item->file);

@@ -23,6 +23,8 @@ draft_row(struct smx_row *row, const struct smx_shadow_head *head)
 	row->state_ms = head->now_ms;
 	text_copy(row->holders, sizeof(row->holders),
 	    head->holders != NULL ? head->holders : "");
+	row->amended = head->amended != 0;
+	row->held = head->held != 0;
 }
 
 static int

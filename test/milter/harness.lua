@@ -371,6 +371,18 @@ function h.logged(id, words)
 	error("nothing was logged about " .. id, 2)
 end
 
+-- And such lines that must not be there.
+function h.not_logged(id, words)
+	for line in (slurp(dump .. "/log") or ""):gmatch("[^\n]+") do
+		for _, word in ipairs(words) do
+			if line:find(" " .. id .. ": ", 1, true) and
+			    line:find(word, 1, true) then
+				error("was logged: " .. line, 2)
+			end
+		end
+	end
+end
+
 -- A line of the peers' record of requests, waited for.
 function h.requested(line)
 	for _ = 1, 100 do

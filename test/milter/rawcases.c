@@ -304,6 +304,51 @@ overlong_recipient(void)
 	return rc;
 }
 
+/* What miltertest does not show of a reply to RCPT: code and text. */
+static int
+conflict_is_452_4_5_3(void)
+{
+	static const char *const mail[] = { "<a@example.net>", NULL };
+	static const char *const tokyo[] = { "<ok@tokyo.example>", NULL };
+	static const char *const osaka[] = { "<ok@osaka.example>", NULL };
+	struct raw raw;
+	struct raw_reply reply;
+	int rc = -1;
+
+	if (raw_open(&raw, socket_name, STEPS_ALL) != 0)
+		return -1;
+	if (raw_greet(&raw) == 0 && raw_ask(&raw, 'M', mail, &reply) == 0 &&
+	    raw_ask(&raw, 'R', tokyo, &reply) == 0 && reply.command == 'c' &&
+	    raw_ask(&raw, 'R', osaka, &reply) == 0 && reply.command == 'y' &&
+	    strncmp(reply.data, "452 4.5.3 ", 10) == 0)
+		rc = 0;
+	raw_close(&raw);
+	return rc;
+}
+
+/* Five are allowed. */
+static int
+sixth_recipient_is_452_4_5_3(void)
+{
+	static const char *const mail[] = { "<a@example.net>", NULL };
+	static const char *const rcpt[] = { "<ok@example.org>", NULL };
+	struct raw raw;
+	struct raw_reply reply;
+	int good, rc = -1;
+
+	if (raw_open(&raw, socket_name, STEPS_ALL) != 0)
+		return -1;
+	good = raw_greet(&raw) == 0 && raw_ask(&raw, 'M', mail, &reply) == 0;
+	for (int i = 0; good && i < 5; i++)
+		good = raw_ask(&raw, 'R', rcpt, &reply) == 0 &&
+		       reply.command == 'c';
+	if (good && raw_ask(&raw, 'R', rcpt, &reply) == 0 &&
+	    reply.command == 'y' && strncmp(reply.data, "452 4.5.3 ", 10) == 0)
+		rc = 0;
+	raw_close(&raw);
+	return rc;
+}
+
 static size_t
 descriptors(void)
 {
@@ -378,6 +423,8 @@ static const struct {
 	{ "header_over_the_limit", header_over_the_limit },
 	{ "message_over_the_limit", message_over_the_limit },
 	{ "overlong_recipient", overlong_recipient },
+	{ "conflict_is_452_4_5_3", conflict_is_452_4_5_3 },
+	{ "sixth_recipient_is_452_4_5_3", sixth_recipient_is_452_4_5_3 },
 	{ "rubbish_leaves_nothing", rubbish_leaves_nothing },
 };
 

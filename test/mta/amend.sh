@@ -220,6 +220,23 @@ amend_some_recipients_done() {
 	after_loss t "r1@y.invalid r2@y.invalid r3@y.invalid"
 }
 
+# One recipient is refused for good while another one's delivery takes its time:
+# the bounce is not sent before that is over, and not by a primary that is lost.
+amend_refused_recipient_before_its_bounce() {
+	UNPROTECTED=accept
+	two_hosts
+	sink_control "reply=550:r1" "pause"
+	taken t s@x.invalid "r1@y.invalid r2@y.invalid"
+	need "r1 refused" wait_for 10 grep -q "r1@y.invalid.*status=bounced" \
+	    "$LAB/a/mail.log"
+	sleep 5
+	host_lose a
+	sink_control "reply=550:r1"
+	need "r2 served, and the bounce" wait_for 40 gets t \
+	    "r2@y.invalid s@x.invalid"
+	need "nothing left at the holder" wait_for 20 no_rows b
+}
+
 # ---- the administrator ----
 
 amend_held_by_the_admin() {

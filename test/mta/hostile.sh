@@ -8,7 +8,7 @@
 # the workers are the same processes from beginning to end.
 #
 #	hostile.sh [PART...]	handshake verbs shadows keys amends stall flood
-#				milter takeover control config rogue
+#				sizes milter takeover control config rogue
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
 
@@ -61,7 +61,8 @@ prepare() {
 worker_of() { worker_pid "$1"; }
 
 run_parts() {
-	SHADOWMXD=$SHADOWMXD WORKER_USER=$WORKER_USER \
+	: >"$LAB/cases"
+	SHADOWMXD=$SHADOWMXD SHADOWMXCTL=$SHADOWMXCTL WORKER_USER=$WORKER_USER \
 	    $PYTHON "$TOOL/hostile.py" "$LAB" "$@" >"$LAB/cases" 2>&1 &
 	parts_pid=$!
 	tail -n +1 -f --pid=$parts_pid -s 0.2 "$LAB/cases"
@@ -78,7 +79,7 @@ fi
 pf_private_net sh "$0" "$@"
 [ $# -gt 0 ] ||
     set -- stall handshake verbs shadows keys amends takeover milter control \
-	config rogue flood
+	config rogue sizes flood
 
 lab_begin hostile
 claim "two hosts and a next hop" prepare

@@ -85,6 +85,9 @@ START_TEST(what_was_committed_without_our_yes_is_copied)
 	ck_assert_str_eq(peer.content, content_sent);
 	ck_assert_str_eq(peer.holders, "mx2.example.org");
 	ck_assert_uint_eq(peer.shadow.size, strlen(content_sent));
+	/* Before anybody has said whether it is: nobody delivers it. */
+	ck_assert_int_eq(peer.shadow.amended, 1);
+	ck_assert_int_eq(peer.shadow.held, 1);
 	ck_assert(world_status("\"unprotected\":0"));
 }
 END_TEST
@@ -159,6 +162,43 @@ START_TEST(the_file_decides_on_the_policy)
 	usleep(300000);
 	ck_assert_int_eq(peer.stored, 0);
 	world_end();
+}
+END_TEST
+
+static int
+is_refused(void)
+{
+	return peer.refuses && peer.queue_id[0] != '\0';
+}
+
+START_TEST(a_restart_does_not_forget_what_is_to_be_copied)
+{
+	char folder[] = "/tmp/check_copy.XXXXXX", settings[512], file[64];
+
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(settings, sizeof(settings),
+	    "store = { path = \"%s\"; };\nmilter = { spill = \"%s\"; };\n"
+	    "defaults = { acknowledge = { when_unprotected = \"accept\"; }; "
+	    "};\n",
+	    folder, folder);
+	prepare(settings);
+	peer.refuses = 1;
+	world_start();
+	passed(ID);
+	ck_assert(world_comes(is_refused));
+	smx_engine_free(&engine);
+	world_start();
+	ck_assert(world_status("\"unprotected\":1"));
+	pthread_mutex_lock(&lock);
+	peer.refuses = 0;
+	pthread_mutex_unlock(&lock);
+	ck_assert(world_comes(is_stored));
+	ck_assert_str_eq(peer.content, content_sent);
+	ck_assert(world_status("\"unprotected\":0"));
+	world_end();
+	snprintf(file, sizeof(file), "%s/unprotected", folder);
+	(void)unlink(file);
+	ck_assert_int_eq(rmdir(folder), 0);
 }
 END_TEST
 
@@ -381,6 +421,7 @@ main(void)
 	suite_add_tcase(suite, amendments);
 	tcase_set_timeout(other, 60);
 	tcase_add_test(other, the_file_decides_on_the_policy);
+	tcase_add_test(other, a_restart_does_not_forget_what_is_to_be_copied);
 	tcase_add_test(other, a_queue_that_cannot_be_read_is_enough);
 	suite_add_tcase(suite, other);
 	runner = srunner_create(suite);

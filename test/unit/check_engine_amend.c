@@ -525,6 +525,33 @@ START_TEST(adopted_message_is_read_once_and_told_in_any_case)
 }
 END_TEST
 
+/* The wall clock was set back while the host was down. */
+START_TEST(next_version_is_above_all_that_are_listed)
+{
+	const uint64_t listed_version = UINT64_C(1) << 50;
+	struct smx_reply reply = { .listed = listed, .count = 2 };
+	struct smx_request q;
+
+	ck_assert(until(0, SMX_REQ_LIST, &q));
+	memset(listed, 0, 2 * sizeof(listed[0]));
+	for (size_t i = 0; i < 2; i++) {
+		listed[i].key.incarnation[0] = 9;
+		listed[i].key.counter = 3 + i;
+		listed[i].state = SMX_ROW_SHADOW;
+		listed[i].epoch.id[0] = 7;
+	}
+	listed[0].version = listed_version;
+	listed[1].version = INT64_MAX; /* nobody's clock */
+	snprintf(listed[0].queue_id, sizeof(listed[0].queue_id), "A");
+	snprintf(listed[1].queue_id, sizeof(listed[1].queue_id), "B");
+	engine_peer_result(engine, 0, &q, SMX_OK, &reply, now);
+	bench_shown("A", SMX_PRESENCE_THERE);
+	read_as("A", SEEN, 1);
+	ck_assert_uint_eq(amendments(0, &q), 1);
+	ck_assert_uint_eq(q.amendments[0].version, listed_version + 1);
+}
+END_TEST
+
 START_TEST(late_holder_is_told_the_whole_envelope)
 {
 	struct smx_key key = committed("A");
@@ -761,6 +788,7 @@ main(void)
 	tcase_add_test(tc, read_without_an_answer_is_repeated);
 	tcase_add_test(tc, requeued_message_is_read_under_its_new_id);
 	tcase_add_test(tc, adopted_message_is_read_once_and_told_in_any_case);
+	tcase_add_test(tc, next_version_is_above_all_that_are_listed);
 	tcase_add_test(tc, late_holder_is_told_the_whole_envelope);
 	tcase_add_test(tc, reads_are_paced);
 	tcase_add_test(tc, fresh_ones_are_not_starved_by_those_that_move);

@@ -162,6 +162,23 @@ START_TEST(full_members_do_not_end_a_trouble_by_being_there)
 }
 END_TEST
 
+/* So does one that refuses every shadow for a reason of its own. */
+START_TEST(refusing_members_do_not_end_a_trouble_by_being_there)
+{
+	struct smx_key key = bench_begin("A");
+
+	for (size_t i = 0; i < 2; i++)
+		engine_sent(engine, &key, i, SMX_EREFUSED, now);
+	engine_trouble(engine, &two_of_all, 1, now);
+	for (int i = 0; i < 5; i++)
+		for (size_t k = 0; k < 3; k++)
+			answers_a_beat(k);
+	ck_assert_int_ge(engine_trouble_ms(engine, &two_of_all, now), 3000);
+	engine_sent(engine, &key, 1, SMX_OK, now);
+	ck_assert_int_eq(engine_trouble_ms(engine, &two_of_all, now), 0);
+}
+END_TEST
+
 START_TEST(kinds_of_trouble_have_a_ceiling)
 {
 	for (size_t i = 0; i < 3; i++)
@@ -568,6 +585,8 @@ add_whom(Suite *s)
 	tcase_add_test(tc, trouble_of_one_kind_is_not_another_ones);
 	tcase_add_test(tc, trouble_ends_when_enough_members_are_well_again);
 	tcase_add_test(tc, full_members_do_not_end_a_trouble_by_being_there);
+	tcase_add_test(tc,
+	    refusing_members_do_not_end_a_trouble_by_being_there);
 	tcase_add_test(tc, kinds_of_trouble_have_a_ceiling);
 	suite_add_tcase(s, tc);
 }

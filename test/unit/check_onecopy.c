@@ -56,7 +56,8 @@ entry(uint64_t n)
 {
 	struct onecopy_entry e = { .key = { { 1, 2, 3 }, n },
 		.epoch = { { 9 }, n + 1 },
-		.accepted_ms = 1700000000000 + (int64_t)n };
+		.accepted_ms = 1700000000000 + (int64_t)n,
+		.passed = n % 2 != 0 };
 
 	snprintf(e.queue_id, sizeof(e.queue_id), "4jXKs073lDz1b%u",
 	    (unsigned)n);
@@ -94,6 +95,7 @@ START_TEST(what_was_added_is_there_for_the_next_worker)
 		ck_assert_uint_eq(seen[n].epoch.counter, e.epoch.counter);
 		ck_assert_int_eq(seen[n].accepted_ms, e.accepted_ms);
 		ck_assert_str_eq(seen[n].queue_id, e.queue_id);
+		ck_assert_int_eq(seen[n].passed, e.passed);
 	}
 }
 END_TEST

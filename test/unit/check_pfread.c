@@ -235,6 +235,27 @@ START_TEST(link_in_the_queue_is_not_followed)
 }
 END_TEST
 
+/* One was refused for good and is marked as done; the bounce is yet to be sent,
+ * and would never be if the others were taken over without that one. */
+START_TEST(recipient_is_not_done_before_its_sender_was_told)
+{
+	static const char *const notes[] = { "bounce/" ID, "trace/" ID,
+		"bounce/F/" ID };
+	const char *note = notes[_i];
+	char folder[32];
+
+	snprintf(folder, sizeof(folder), "%.*s", (int)strcspn(note, "/"), note);
+	ck_assert_int_eq(mkdir(tree_path(&t, folder), 0700), 0);
+	if (strchr(strchr(note, '/') + 1, '/') != NULL)
+		ck_assert_int_eq(mkdir(tree_path(&t, "bounce/F"), 0700), 0);
+	message("active/" ID, RECORDS "done_recipient: no@y.invalid\n");
+	message(note, "<no@y.invalid>: unknown\n");
+	ck_assert_ptr_null(read_one(ID));
+	ck_assert_int_eq(unlink(tree_path(&t, note)), 0);
+	ck_assert_pstr_eq(read_one(ID), TEXT);
+}
+END_TEST
+
 /* ids of a hundred files, in deferred without subfolders */
 static char many[SMX_QUEUE_READ_MAX][PFID_TEXT];
 static const char *manies[SMX_QUEUE_READ_MAX];
@@ -551,6 +572,8 @@ main(void)
 	tcase_add_loop_test(tc, what_is_not_there_has_its_answer_without_a_run,
 	    0, 4);
 	tcase_add_test(tc, link_in_the_queue_is_not_followed);
+	tcase_add_loop_test(tc,
+	    recipient_is_not_done_before_its_sender_was_told, 0, 3);
 	tcase_add_test(tc, hundred_files_take_one_run);
 	tcase_add_test(tc, damaged_file_costs_the_others_nothing);
 	tcase_add_test(tc, flooding_file_costs_the_others_nothing);

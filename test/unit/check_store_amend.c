@@ -170,6 +170,12 @@ START_TEST(the_planned_holders_come_with_the_shadow)
 	ck_assert_int_eq(world_put(&world, &head, "x"), SMX_OK);
 	ck_assert_int_eq(world_get(&world, head.key, &row), SMX_OK);
 	ck_assert_str_eq(row.holders, "");
+	head.key.counter = 3;
+	head.amended = head.held = 1;
+	ck_assert_int_eq(world_put(&world, &head, "x"), SMX_OK);
+	ck_assert_int_eq(world_get(&world, head.key, &row), SMX_OK);
+	ck_assert_int_eq(row.amended & row.held, 1);
+	ck_assert_int_eq(row.yielded, 0);
 }
 END_TEST
 

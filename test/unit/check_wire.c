@@ -92,7 +92,9 @@ START_TEST(a_shadow_is_heard_as_it_was_said)
 		.envelope_len = strlen(ENVELOPE),
 		.recipients = 1,
 		.content = &content,
-		.holders = "mx2.example.org mx+3" };
+		.holders = "mx2.example.org mx+3",
+		.amended = 1,
+		.held = 1 };
 	struct smx_hello hello = { .sequence = UINT64_MAX,
 		.epoch.counter = 42 };
 	struct wire_server w;
@@ -115,6 +117,8 @@ START_TEST(a_shadow_is_heard_as_it_was_said)
 	ck_assert_int_eq(smx_key_compare(&w.shadow.key, &shadow.key), 0);
 	ck_assert_str_eq(w.shadow.queue_id, shadow.queue_id);
 	ck_assert_str_eq(w.shadow.holders, shadow.holders);
+	ck_assert_int_eq(w.shadow.amended, 1);
+	ck_assert_int_eq(w.shadow.held, 1);
 	ck_assert_uint_eq(w.shadow.recipients, 1);
 	ck_assert_uint_eq(w.shadow.envelope_len, strlen(ENVELOPE));
 	ck_assert_mem_eq(w.shadow.envelope, ENVELOPE, strlen(ENVELOPE));
@@ -651,6 +655,7 @@ START_TEST(a_full_list_goes_there_and_back)
 		rows[i].state = (int)(i % 4) + 1;
 		rows[i].age_ms = (int64_t)i * 1000;
 		rows[i].epoch.counter = i;
+		rows[i].version = i % 2 == 0 ? 0 : UINT64_C(1) << i % 62;
 		memset(rows[i].queue_id, i % 3 == 0 ? '=' : 'a', i % 64);
 	}
 	assert_request(&request, &w);

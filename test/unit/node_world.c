@@ -289,7 +289,8 @@ world_prepare(const char *settings)
 	mta.state.links_known = 1;
 	mta.state.mta = SMX_MTA_UP;
 	mta.presence = SMX_PRESENCE_ABSENT;
-	snprintf(text, sizeof(text), PAIR STORE "%s",
+	snprintf(text, sizeof(text), PAIR "%s%s",
+	    settings != NULL && strstr(settings, "store =") ? "" : STORE,
 	    settings == NULL ? ACCEPT : settings);
 	world_config = config_good(text);
 	ck_assert_int_eq(smx_store_open_memory(&store, &options), SMX_OK);

@@ -19,7 +19,8 @@ def mistakes(good):
         return good.replace(old, new, 1)
 
     def ack(text):
-        return put("copies = 1;", text)
+        when = 'when = ( "shadowed" );'
+        return put(when, when + " " + text)
 
     def add(text):
         return good + text + "\n"
@@ -91,7 +92,94 @@ def mistakes(good):
     )
 
 
-def config_try(lab, text, words):
+def exact_mistakes(good):
+    """Name, text, line, setting, value as a complaint tells them."""
+
+    def setting(name, old, new, path, value):
+        need(old in good, "the configuration has no", old)
+        at = good.index(old)
+        line = good.count("\n", 0, at) + 1
+        return (name, good.replace(old, "\n" + new, 1), line + 1, path, value)
+
+    def match(name, text, value):
+        words = 'policies = ( { name = "p";\nmatch = { %s }; } );\n' % text
+        rest = good if good.endswith("\n") else good + "\n"
+        return (name, rest + words, rest.count("\n") + 2,
+                "policies[0].match." + text.split("=")[0].strip(), value)
+
+    def ack(name, text, value):
+        when = 'when = ( "shadowed" );'
+        return setting(name, when, when + " " + text,
+                       "defaults.acknowledge." + text.split(";")[-2].split("=")[0].strip(), value)
+
+    def mta(name, text, value):
+        old = re.search(text.split("=")[0] + r'= "[^"]*";?', good).group(0)
+        return setting(name, old, text, "mta." + text.split("=")[0].strip(), value)
+
+    def unprotected(name, new, value):
+        old = re.search(r"when_unprotected = \"[^\"]*\";", good).group(0)
+        return setting(name, old, "when_unprotected = %s;" % new,
+                       "defaults.acknowledge.when_unprotected", value)
+
+    site = re.search(r'site = "[^"]*";', good).group(0)
+    return (
+        setting("a site with a space", site, 'site = "two words";', "site", "two words"),
+        setting("a site that is a number", site, "site = 7;", "site", "7"),
+        ack("a placement that is none", 'copies = 1; placement = "nearby";', "nearby"),
+        ack("a placement that is a list", 'copies = 1; placement = ( "remote_only" );', None),
+        ack("sites that are numbers", "copies = 1; sites = ( 1 );", "1"),
+        ack("a site with a bad name", 'copies = 1; sites = ( "a b" );', "a b"),
+        ack("min_copies of nothing", "copies = 1; min_copies = -1;", "-1"),
+        ack("min_copies as text", 'copies = 1; min_copies = "all";', "all"),
+        ack("min_copies beyond all", "copies = 1; min_copies = 100;", "100"),
+        unprotected("an empty list", "()", None),
+        unprotected("a time alone", '( "10m" )', None),
+        unprotected("two words without a time", '( "tempfail", "accept" )', None),
+        unprotected("a time that is none", '( "tempfail", "soon", "accept" )', None),
+        unprotected("a time of nothing", '( "tempfail", "0s", "accept" )', None),
+        unprotected("four of them", '( "tempfail", "1m", "accept", "1m" )', None),
+        unprotected("twice the same", '( "tempfail", "1m", "tempfail" )', None),
+        unprotected("a number", "10", "10"),
+        match("a table that is a number", "recipient_tables = ( 5 );", "5"),
+        match("a table without a name", 'recipient_tables = ( "" );', None),
+        match("a size that is negative", 'min_size = "-1K";', "-1K"),
+        match("a size without meaning", 'max_size = "big";', "big"),
+        match("a size beyond all", 'max_size = "5G";', "5G"),
+        match("an ASN as text", 'client_asns = ( "ASX" );', "ASX"),
+        match("authenticated as text", 'authenticated = "yes";', "yes"),
+        setting("own networks that are one", "milter = {", 'milter = { own_networks = ( "192.0.2.0/33" );', "milter.own_networks", "192.0.2.0/33"),
+        setting("own networks by name", "milter = {", 'milter = { own_networks = ( "relay.example" );', "milter.own_networks", "relay.example"),
+        setting("own networks with host bits", "milter = {", 'milter = { own_networks = ( "192.0.2.7/24" );', "milter.own_networks", "192.0.2.7/24"),
+        mta("a service without a port", 'submit_amended = "127.0.0.1";', "127.0.0.1"),
+        mta("a service by name", 'submit_held = "localhost:smtp";', "localhost:smtp"),
+        mta("a service with port 0", 'submit_held = "127.0.0.1:0";', "127.0.0.1:0"),
+        mta("a service on a relative socket", 'submit_amended = "unix:private/x";', "unix:private/x"),
+        setting("an ask that is too short", "takeover = {", 'takeover = { ask = "1ms";', "takeover.ask", "1ms"),
+        setting("an ask that is too long", "takeover = {", 'takeover = { ask = "1h";', "takeover.ask", "1h"),
+        setting("an ask without a unit", "takeover = {", "takeover = { ask = 5;", "takeover.ask", "5"),
+        setting("a quota per peer that is none", "store = {", 'store = { peer_quota = "half";', "store.peer_quota", "half"),
+        setting("a message limit of nothing", "milter = {", 'milter = { max_message = "0";', "milter.max_message", "0"),
+        setting("0 recipients", "milter = {", "milter = { max_recipients = 0;", "milter.max_recipients", "0"),
+    )
+
+
+def says_exactly(said, line, path, value):
+    """file:line: setting = value: message; accepted: ..."""
+    for told in said.splitlines():
+        at = "wrong.conf:%d: %s" % (line, path)
+        if at not in told or "accepted:" not in told:
+            continue
+        rest = told.split(at, 1)[1]
+        if value is None or value in rest.split("; accepted:")[0]:
+            return
+    need(False, "not told as %d: %s = %s in:" % (line, path, value), said[:400])
+
+
+def config_exactly(lab, text, line, path, value):
+    config_try(lab, text, path.rsplit(".", 1)[-1], lambda said: says_exactly(said, line, path, value))
+
+
+def config_try(lab, text, words, more=None):
     wrong = os.path.join(lab.a.folder, "wrong.conf")
     with open(lab.a.conf, "rb") as f:
         good = f.read()
@@ -108,6 +196,8 @@ def config_try(lab, text, words):
     need(run.returncode == 78, "-t ended with", run.returncode, said[:200])
     need("wrong.conf" in said or "/nonexistent" in said, "no file named:", said[:200])
     need(words in said, "not a word of", words, "in:", said[:300])
+    if more:
+        more(said)
     before = lab.a.ask("config show")
     start = lab.a.log_size()
     try:
@@ -130,6 +220,8 @@ def part_config(lab):
         lab.case("config: " + name, config_try, lab, text, words)
         if i % 25 == 24:
             lab.case("config: mail flows", one_more_message, lab)
+    for name, *what in exact_mistakes(good):
+        lab.case("config: " + name, config_exactly, lab, *what)
     lab.case("config: the right one is taken", config_right, lab)
 
 
