@@ -11,7 +11,7 @@
 
 #include <shadowmx/identity.h>
 
-static int warned;
+static unsigned warned;
 
 static void
 print_problem(void *ctx, const struct smx_config_problem *problem)
@@ -19,7 +19,7 @@ print_problem(void *ctx, const struct smx_config_problem *problem)
 	char line[1024];
 
 	(void)ctx;
-	warned |= problem->warning;
+	warned += problem->warning != 0;
 	smx_config_problem_format(problem, line, sizeof(line));
 	fprintf(stderr, "%s\n", line);
 }
@@ -31,7 +31,7 @@ check_silent(void *ctx, const struct smx_config_problem *problem)
 	(void)problem;
 }
 
-int
+unsigned
 check_warned(void)
 {
 	return warned;

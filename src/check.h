@@ -18,8 +18,8 @@
  * be NULL; it is set whenever the files could be read.
  */
 int check_config(const char *file, struct smx_config **out);
-/* Non-zero after a warning about what the files say. */
-int check_warned(void);
+/* How many warnings there were about what the files say. */
+unsigned check_warned(void);
 /* What is set, alone: no table and no database is opened. */
 int check_load(const char *file, struct smx_config **out);
 

@@ -151,11 +151,12 @@ check_all(const char *file, const char *const *names, size_t count,
 	smx_config_release(&config);
 	if (status != EX_OK)
 		return status;
+	report->counts[SMX_WARNING] += check_warned();
+	if (check_warned() != 0 && report->worst < SMX_WARNING)
+		report->worst = SMX_WARNING;
 	print_sum(file, report);
 	if (rc != SMX_OK)
 		return EX_OSERR;
-	if (check_warned() && report->worst < SMX_WARNING)
-		report->worst = SMX_WARNING;
 	switch (report->worst) {
 	case SMX_ERROR:
 		return CHECK_ERRORS;

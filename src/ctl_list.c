@@ -47,8 +47,19 @@ peer_state(const struct record *r, char out[CELL])
 	return out;
 }
 
+/* What was heard long ago says nothing of now. */
+static const char *
+peer_mta(const struct record *r, char out[CELL])
+{
+	const char *state = record_text(r, "state");
+
+	if (state != NULL && strcmp(state, "silent") == 0)
+		return "-";
+	return cell_text(r, "mta", out);
+}
+
 static int
-peer_row(struct table *t, const struct record *r)
+peer_cells(struct table *t, const struct record *r)
 {
 	char text[CELL], span[TEXT_SPAN];
 	long long heard = record_number(r, "heard_ago_ms", -1);
@@ -60,12 +71,20 @@ peer_row(struct table *t, const struct record *r)
 		  0 ||
 	      table_cell(t, 3,
 		  text_age(span, record_number(r, "round_trip_ms", -1))) != 0 ||
-	      table_cell(t, 4, cell_text(r, "mta", text)) != 0 ||
+	      table_cell(t, 4, peer_mta(r, text)) != 0 ||
 	      table_cell(t, 5, cell_number(r, "copies", text)) != 0 ||
 	      table_cell(t, 6, cell_number(r, "sole", text)) != 0 ||
-	      table_cell(t, 7, cell_number(r, "notices", text)) != 0 ||
-	      table_cell(t, 8, cell_text(r, "address", text)) != 0;
+	      table_cell(t, 7, cell_number(r, "notices", text)) != 0;
 	return bad ? SMX_ENOMEM : 0;
+}
+
+static int
+peer_row(struct table *t, const struct record *r)
+{
+	char text[CELL];
+	int rc = peer_cells(t, r);
+
+	return rc != 0 ? rc : table_cell(t, 8, cell_text(r, "address", text));
 }
 
 int
@@ -74,12 +93,13 @@ list_peers(const struct record *status, const char *path)
 	struct table t;
 	int rc = 0;
 
-	if (table_open(&t, peer_heads, 9) != 0)
+	/* "status" leaves the address out. */
+	if (table_open(&t, peer_heads, 8) != 0)
 		return SMX_ENOMEM;
 	for (size_t i = 0; rc == 0 && i < record_count(status, path); i++) {
 		const struct record *peer = record_item(status, path, i);
 
-		rc = peer == NULL ? 0 : peer_row(&t, peer);
+		rc = peer == NULL ? 0 : peer_cells(&t, peer);
 	}
 	table_close(&t);
 	return rc;

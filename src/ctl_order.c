@@ -287,6 +287,18 @@ wrong_use(const char *text)
 	return EX_USAGE;
 }
 
+/* The key, and the state in which it was selected. */
+static void
+show_item(const char *item)
+{
+	size_t key = strcspn(item, "/");
+
+	printf("%.*s", (int)key, item);
+	if (item[key] != '\0')
+		printf("  %s", item + key + 1);
+	putchar('\n');
+}
+
 static int
 show_only(const struct ctl *ctl, const struct items *items, const char *verb)
 {
@@ -294,12 +306,12 @@ show_only(const struct ctl *ctl, const struct items *items, const char *verb)
 		printf("{\"done\":0,\"not_done\":%zu}\n", items->count);
 	else
 		for (size_t i = 0; i < items->count; i++)
-			printf("%s\n", items->list[i]);
+			show_item(items->list[i]);
 	fflush(stdout);
 	fprintf(stderr,
-	    "shadowmxctl: queue %s would be for %zu messages; nothing was "
+	    "shadowmxctl: queue %s would be for %zu message%s; nothing was "
 	    "done, --yes does it\n",
-	    verb, items->count);
+	    verb, items->count, items->count == 1 ? "" : "s");
 	return EX_NOT_ALL;
 }
 

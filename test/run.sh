@@ -32,20 +32,29 @@ counts() {
 	END { if (!said) { p += tp; f += tf } print p + 0, f + 0 }' "$1"
 }
 
-# try NAME SECONDS COMMAND...
-try() {
-	local name=$1 limit=$2 log began rc p f
+log_of() {
+	echo "$logs/$(echo "$1" | tr '/ ' '__').log"
+}
+
+# attempt NAME SECONDS COMMAND...: run it, and keep what it said
+attempt() {
+	local name=$1 limit=$2 log began=$SECONDS
 	shift 2
-	log=$logs/$(echo "$name" | tr '/ ' '__').log
-	began=$SECONDS
+	log=$(log_of "$name")
 	timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null
-	rc=$?
+	echo "$? $((SECONDS - began))" >"$log.end"
+}
+
+# tell NAME: count it and print its line
+tell() {
+	local name=$1 log rc took p f
+	log=$(log_of "$name")
+	read -r rc took <"$log.end"
 	read -r p f < <(counts "$log")
-	if [ $rc != 0 ] && [ "$f" = 0 ]; then f=1; fi
-	if [ $rc = 0 ] && [ "$p$f" = 00 ]; then p=1; fi
+	if [ "$rc" != 0 ] && [ "$f" = 0 ]; then f=1; fi
+	if [ "$rc" = 0 ] && [ "$p$f" = 00 ]; then p=1; fi
 	passed=$((passed + p)) failed=$((failed + f))
-	printf '%-40s %5d passed %3d failed %4d s\n' "$name" "$p" "$f" \
-	    $((SECONDS - began))
+	printf '%-40s %5d passed %3d failed %4d s\n' "$name" "$p" "$f" "$took"
 	if [ "$f" != 0 ]; then
 		bad+=("$name")
 		grep -aE '(:[FE]:|FAIL|not ok|ERROR|error:|mismatch)' "$log" | head -n 15
@@ -53,6 +62,30 @@ try() {
 		tail -n 25 "$log"
 		echo "---"
 	fi
+}
+
+# try NAME SECONDS COMMAND...
+try() {
+	attempt "$@"
+	tell "$1"
+}
+
+# Those that mostly wait run beside each other: beside N NAME SECONDS COMMAND...
+# starts one when fewer than N run, told prints them all.
+side=()
+beside() {
+	local width=$1
+	shift
+	while [ "$(jobs -rp | wc -l)" -ge "$width" ]; do wait -n; done
+	attempt "$@" &
+	side+=("$1")
+}
+
+told() {
+	local name
+	wait
+	for name in "${side[@]}"; do tell "$name"; done
+	side=()
 }
 
 configured() { # DIR OPTIONS...
@@ -77,8 +110,9 @@ part_unit() {
 	for t in "$san"/test/unit/check_*; do
 		[ -x "$t" ] && [ -f "$t" ] || continue
 		case $t in *.o | *.log | *.trs) continue ;; esac
-		try "unit/${t##*/}" 300 env srcdir="$here" "$t"
+		beside 3 "unit/${t##*/}" 300 env srcdir="$here" "$t"
 	done
+	told
 	try "fuzz, 3 s each" 120 sh -c \
 	    "cd '$logs' && builddir='$san' '$here/test/fuzz.sh' 3"
 }
@@ -86,6 +120,7 @@ part_unit() {
 part_tool() {
 	try tool/layers 60 env srcdir="$here" test/tool/layers.sh
 	try tool/exports 60 sh -c "cd '$plain' && srcdir='$here' '$here/test/tool/exports.sh'"
+	[ ! -e .git ] || try tool/dist 60 env srcdir="$here" test/tool/dist.sh
 	try tool/manual 60 env srcdir="$here" builddir="$plain" test/tool/manual.sh
 	try tool/install 120 env srcdir="$here" builddir="$plain" test/tool/install.sh
 	try "examples/policy" 60 "$plain/examples/policy" \
@@ -115,16 +150,22 @@ part_milter() {
 part_mta() {
 	local t
 
-	try mta/queue_watch 600 env QUEUE_PROBE="$plain/test/mta/queue_probe" \
-	    test/mta/queue_watch.sh
-	for t in check_mta flow odd three amend hostile operator; do
-		[ ! -x "test/mta/$t.sh" ] ||
-		    try "mta/$t" 1200 env builddir="$plain" "test/mta/$t.sh"
+	beside 2 mta/queue_watch 600 env \
+	    QUEUE_PROBE="$plain/test/mta/queue_probe" test/mta/queue_watch.sh
+	for t in check_mta hostile operator; do
+		beside 2 "mta/$t" 1200 env builddir="$plain" "test/mta/$t.sh"
+	done
+	told
+	# Several of their scenarios at a time already.
+	for t in flow odd three amend; do
+		try "mta/$t" 1200 env builddir="$plain" "test/mta/$t.sh"
 	done
 }
 
 part_chaos() {
 	try "mta/chaos, 8 faults" 400 env builddir="$plain" test/mta/chaos.sh 8
+	try "mta/chaos, three hosts, 8 faults" 600 env builddir="$plain" HOSTS=3 \
+	    test/mta/chaos.sh 8
 }
 
 part_quickstart() {

@@ -83,6 +83,13 @@ struct smx_row_change {
 	const char *reason;      /* NULL: unchanged; cut at 255 bytes */
 };
 
+/* One of many marks. */
+struct smx_row_mark {
+	struct smx_key key;
+	struct smx_row_change change;
+	int result; /* as mark() gives it; the callee's */
+};
+
 struct smx_store_filter {
 	const char *primary;         /* NULL: all */
 	unsigned states;             /* bits 1u << state; 0: all */
@@ -171,6 +178,10 @@ struct smx_store_ops {
 	    size_t count, size_t *foreign);
 	int (*mark)(void *ctx, const struct smx_key *key,
 	    const struct smx_row_change *change);
+	/* Many marks, of different keys, that wait together instead of one
+	 * after the other; each has its own result and is durable by itself.
+	 * May be NULL: they are then made one by one. */
+	void (*marks)(void *ctx, struct smx_row_mark *list, size_t count);
 	/*
 	 * Apply amendments, all in one durable step.  Rows of another primary
 	 * are left alone and counted in *foreign; keys without a row, and rows

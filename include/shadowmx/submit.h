@@ -26,9 +26,11 @@ struct smx_submission {
 			       * content, CRLF ended; "" for none */
 	const char *trail_id; /* the primary's queue id, "" unknown */
 	/* Which way in: */
-	int amended; /* the addresses are final: no alias, no automatic copy
-		      * may be applied again */
-	int held;    /* into the MTA's hold queue, never delivered by itself */
+	int amended;  /* the addresses are final: no alias, no automatic copy
+		       * may be applied again */
+	int held;     /* into the MTA's hold queue, never delivered by itself */
+	int released; /* a person has let it go: held only where there is a way
+		       * for that */
 	int64_t deadline_mono_ms; /* for the whole conversation */
 };
 
@@ -51,6 +53,9 @@ struct smx_submit_ops {
 	int (*submit)(void *ctx, const struct smx_submission *submission,
 	    struct smx_submit_result *result);
 	void (*close)(void *ctx);
+	/* No other message follows for now: what is kept open for it is closed.
+	 * May be NULL. */
+	void (*rest)(void *ctx);
 };
 
 struct smx_submit {

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "base/buf.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -242,4 +243,21 @@ text_copy(char *out, size_t size, const char *text)
 	memcpy(out, text, n);
 	out[n] = '\0';
 	return n != len;
+}
+
+const char *
+text_errno(char *out, size_t size, int errnum)
+{
+	int saved = errno;
+#if defined(__GLIBC__) && defined(_GNU_SOURCE)
+	const char *text = strerror_r(errnum, out, size);
+
+	if (text != out)
+		(void)text_copy(out, size, text);
+#else
+	if (strerror_r(errnum, out, size) != 0)
+		snprintf(out, size, "errno %d", errnum);
+#endif
+	errno = saved;
+	return out;
 }

@@ -46,5 +46,7 @@ void json_object(struct buf *b, const char *name); /* "name":{ */
 /* strlcpy by another name: copies at most size - 1 bytes, always ends with NUL,
  * returns non-zero when text was cut. */
 int text_copy(char *out, size_t size, const char *text);
+/* strerror() for threads; keeps errno, returns out. */
+const char *text_errno(char *out, size_t size, int errnum);
 
 #endif

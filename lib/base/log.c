@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
+
 #define VALUE_MAX 256
 
 /* Set once before threads start, read by all. */
@@ -154,15 +156,8 @@ log_errno(struct log_line *l, int errnum)
 	char text[128];
 	int saved = errno;
 
-	if (!l->wanted)
-		return;
-#if defined(__GLIBC__) && defined(_GNU_SOURCE)
-	log_str(l, "error", strerror_r(errnum, text, sizeof(text)));
-#else
-	if (strerror_r(errnum, text, sizeof(text)) != 0)
-		snprintf(text, sizeof(text), "errno %d", errnum);
-	log_str(l, "error", text);
-#endif
+	if (l->wanted)
+		log_str(l, "error", text_errno(text, sizeof(text), errnum));
 	errno = saved;
 }
 

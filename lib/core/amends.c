@@ -213,14 +213,16 @@ amends_add(struct engine *engine, struct own *own, uint32_t peers,
     const struct amend_news *news, int64_t now_ms)
 {
 	struct amends *amends = &engine->amends;
+	const struct amend_news rest = { .held = news->held };
 	struct amend_text *text = NULL;
 	struct amend *a = find(amends, &own->key);
 
 	if (peers == 0)
 		return;
+	/* A mass mailing that was stopped must not be sent by its holders. */
 	if (news->text != NULL && news->len > SMX_AMEND_BYTES_MAX) {
 		not_told(engine, own, "too_long");
-		return;
+		news = &rest;
 	}
 	if (a == NULL)
 		make_room(engine, news->len);
@@ -380,6 +382,7 @@ refused(struct engine *engine, size_t peer, struct amend_peer *p)
 	engine_log_peer(engine, &l, peer);
 	log_key(&l, "key", &p->batch->list[0].key);
 	log_end(&l);
+	p->refused = 1;
 	a = find(&engine->amends, &p->batch->list[0].key);
 	if (a != NULL && a->version == p->batch->list[0].version)
 		done(engine, a, peer);

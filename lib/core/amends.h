@@ -49,6 +49,7 @@ struct amend_peer {
 	uint64_t waiting;          /* entries that it has not confirmed */
 	int64_t since_ms;          /* when waiting stopped being 0 */
 	size_t single;             /* so many are sent one by one */
+	int refused;               /* it did not take one, see hearing.c */
 };
 
 struct amends {

@@ -101,29 +101,65 @@ takeover_page(struct takeover *takeover, const char *primary, struct gate *gate,
 
 /* ---- the claim ---- */
 
+/* As many as are written in one step. */
+#define CLAIM_STEP 64
+
+struct claim {
+	struct takeover *takeover;
+	const char *primary;
+	enum engine_cause cause;
+	int64_t wall_ms;
+	size_t count;
+	struct smx_row rows[CLAIM_STEP];
+	struct smx_row_mark marks[CLAIM_STEP];
+};
+
 static int
-claim_one(struct takeover *takeover, const char *primary,
-    enum engine_cause cause, const struct smx_key *key, struct heir *heir,
-    int64_t wall_ms)
+claim_look(struct claim *c, const struct smx_key *key)
 {
-	struct smx_store *s = takeover->options.store;
-	struct smx_row_change change = { .next_try_ms = wall_ms };
-	struct smx_row row;
-	int r = s->ops->get(s->ctx, key, &row);
+	struct smx_store *s = c->takeover->options.store;
+	struct smx_row *row = &c->rows[c->count];
+	struct smx_row_mark *mark = &c->marks[c->count];
+	int r = s->ops->get(s->ctx, key, row);
 
 	if (r != SMX_OK)
-		return r;
+		return r == SMX_ENOTFOUND ? SMX_OK : r;
 	/* Discarded, or given to another member, since it was looked at. */
-	if (row.state != SMX_ROW_SHADOW || strcmp(row.primary, primary) != 0)
-		return SMX_ESTATE;
-	change.attempts = row.attempts;
-	r = takeover_mark(takeover, key, SMX_ROW_SHADOW, HOLDER_CLAIM, &change,
-	    wall_ms);
-	if (r != SMX_OK)
-		return r;
-	takeover_log(SMX_LOG_NOTICE, &row, "claimed", engine_cause_name(cause));
-	heir_begin(heir, &takeover->options.world, &row);
-	return SMX_OK;
+	if (row->state != SMX_ROW_SHADOW ||
+	    strcmp(row->primary, c->primary) != 0)
+		return SMX_OK;
+	memset(mark, 0, sizeof(*mark));
+	mark->key = *key;
+	mark->change.next_try_ms = c->wall_ms;
+	mark->change.attempts = row->attempts;
+	c->count++;
+	return takeover_move(&mark->change, SMX_ROW_SHADOW, HOLDER_CLAIM,
+	    c->wall_ms);
+}
+
+/* Returns how many; *result tells of those that could not be written. */
+static int
+claim_write(struct claim *c, struct heir *heirs, int *result)
+{
+	struct takeover *t = c->takeover;
+	int claimed = 0;
+
+	takeover_marks(t, c->marks, c->count);
+	t->wake_ms = 0;
+	for (size_t i = 0; i < c->count; i++) {
+		int r = c->marks[i].result;
+
+		if (r == SMX_OK) {
+			takeover_log(SMX_LOG_NOTICE, &c->rows[i], "claimed",
+			    engine_cause_name(c->cause));
+			heir_begin(&heirs[claimed++], &t->options.world,
+			    &c->rows[i]);
+		} else if (r != SMX_ENOTFOUND && r != SMX_ESTATE)
+			*result = r;
+	}
+	c->count = 0;
+	t->claims += (uint64_t)claimed;
+	return claimed;
 }
 
 int
@@ -131,18 +167,24 @@ takeover_claim(struct takeover *takeover, const char *primary,
     enum engine_cause cause, const struct gate_row *rows, size_t count,
     struct heir *heirs, int64_t wall_ms)
 {
+	struct claim *c = calloc(1, sizeof(*c));
 	int claimed = 0;
+	int r = SMX_OK;
 
-	for (size_t i = 0; i < count; i++) {
-		int r = claim_one(takeover, primary, cause, &rows[i].key,
-		    &heirs[claimed], wall_ms);
-
-		if (r == SMX_OK)
-			claimed++;
-		else if (r != SMX_ENOTFOUND && r != SMX_ESTATE)
-			return r;
+	if (c == NULL)
+		return SMX_ENOMEM;
+	c->takeover = takeover;
+	c->primary = primary;
+	c->cause = cause;
+	c->wall_ms = wall_ms;
+	for (size_t i = 0; r == SMX_OK && i < count; i++) {
+		r = claim_look(c, &rows[i].key);
+		if (c->count == CLAIM_STEP)
+			claimed += claim_write(c, &heirs[claimed], &r);
 	}
-	return claimed;
+	claimed += claim_write(c, &heirs[claimed], &r);
+	free(c);
+	return r == SMX_OK ? claimed : r;
 }
 
 uint64_t

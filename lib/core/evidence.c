@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "core/backoff.h"
 #include "core/inside.h"
 
 /*
@@ -49,14 +50,10 @@ evidence_soon(struct engine *engine, struct own *own, int64_t now_ms)
 static void
 look_again(struct engine *engine, struct own *own, int64_t now_ms)
 {
-	int64_t pause = FIRST_MS;
-
-	for (unsigned i = 0; i < own->tries && pause < LOOK_MAX_MS; i++)
-		pause *= 2;
+	own_due(&engine->own, own,
+	    now_ms + backoff_ms(FIRST_MS, LOOK_MAX_MS, own->tries));
 	if (own->tries < 32)
 		own->tries++;
-	own_due(&engine->own, own,
-	    now_ms + (pause < LOOK_MAX_MS ? pause : LOOK_MAX_MS));
 }
 
 void

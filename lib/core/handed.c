@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "core/backoff.h"
 #include "core/takeover_in.h"
 
 /*
@@ -112,15 +113,11 @@ takeover_verify_next(struct takeover *takeover, int64_t now_ms,
 		max = HANDED_IDS_MAX;
 	for (struct handed *h = takeover->first; h != NULL && n < max;
 	     h = h->next) {
-		int64_t pause = FIRST_MS;
-
 		if (h->due_ms > now_ms)
 			continue;
-		for (unsigned i = 0; i < h->tries && pause < MAX_MS; i++)
-			pause *= 2;
+		h->due_ms = now_ms + backoff_ms(FIRST_MS, MAX_MS, h->tries);
 		if (h->tries < 32)
 			h->tries++;
-		h->due_ms = now_ms + (pause < MAX_MS ? pause : MAX_MS);
 		memcpy(takeover->verify[n], h->id, sizeof(h->id));
 		ids[n] = takeover->verify[n];
 		n++;

@@ -45,6 +45,24 @@ is_impostor(const struct engine *engine, size_t peer,
 	return 1;
 }
 
+/* What it would not be told in its former life, a later version of it may
+ * understand: all that has an amendment is told again when it lists it. */
+static void
+tell_again(struct engine *engine, size_t peer)
+{
+	struct amend_peer *told = &engine->amends.peer[peer];
+	struct own *own = told->refused ? engine->own.first : NULL;
+
+	told->refused = 0;
+	for (; own != NULL; own = own->next) {
+		if (((own->has | own->may) >> peer & 1) == 0 ||
+		    (!own->amended && !own->held && !own->ranked))
+			continue;
+		own->stale = 1;
+		own->sum = 0;
+	}
+}
+
 void
 hearing_hello(struct engine *engine, size_t peer, const struct smx_hello *hello,
     int fresh, int64_t now_ms)
@@ -66,6 +84,7 @@ hearing_hello(struct engine *engine, size_t peer, const struct smx_hello *hello,
 	engine_log_peer(engine, &l, peer);
 	log_str(&l, "epoch", epoch);
 	log_end(&l);
+	tell_again(engine, peer);
 	sweep_failed(engine, peer);
 	sweep_want(engine, peer, now_ms);
 }

@@ -219,8 +219,13 @@ holder_list(struct smx_store *store, const char *primary,
 
 /* ---- old ones, to be asked about ---- */
 
+/* Rows looked at in one call: with a million of them a call must not read all,
+ * beat after beat. */
+#define OLD_LOOK_MAX 20000
+
 struct old {
 	struct smx_key *keys;
+	size_t looked;
 	size_t max;
 	size_t count;
 	int64_t before_ms;
@@ -234,7 +239,7 @@ old_row(void *ctx, const struct smx_row *row)
 {
 	struct old *old = ctx;
 
-	if (old->count >= old->max)
+	if (old->count >= old->max || old->looked++ == OLD_LOOK_MAX)
 		return 1;
 	old->last = row->key;
 	if (row->yielded != old->yielded)
@@ -258,7 +263,10 @@ find_old(struct smx_store *store, const char *primary, unsigned states,
 	r = store->ops->scan(store->ctx, &filter, old_row, old);
 	if (r < 0)
 		return r;
-	*after = old->last;
+	if (r == 0) /* the end: the next one starts over */
+		memset(after, 0, sizeof(*after));
+	else
+		*after = old->last;
 	return (int)old->count;
 }
 

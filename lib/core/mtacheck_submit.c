@@ -198,6 +198,27 @@ check_bare_newline(struct entrance *e)
 		tell(e, SMX_WARNING, "submit-newline", setting, "", why);
 }
 
+/* We are on the same host and speak in the clear. */
+static void
+check_tls(struct entrance *e)
+{
+	static const char why[] =
+	    "TLS is asked for, which shadowmxd does not speak to its own MTA: "
+	    "everything that is taken over is refused";
+	const char *level = value_of(e, "smtpd_tls_security_level");
+
+	if (strcmp(value_of(e, "smtpd_tls_wrappermode"), "yes") == 0)
+		tell(e, SMX_ERROR, "submit-tls", "smtpd_tls_wrappermode", "no",
+		    why);
+	else if (strcmp(level, "encrypt") == 0)
+		tell(e, SMX_ERROR, "submit-tls", "smtpd_tls_security_level",
+		    "none", why);
+	else if (level[0] == '\0' &&
+		 strcmp(value_of(e, "smtpd_enforce_tls"), "yes") == 0)
+		tell(e, SMX_ERROR, "submit-tls", "smtpd_enforce_tls", "no",
+		    why);
+}
+
 static void
 check_trail(struct entrance *e)
 {
@@ -302,6 +323,7 @@ check_entrance(struct entrance *e)
 	check_recipients(e);
 	check_relay(e);
 	check_bare_newline(e);
+	check_tls(e);
 	check_trail(e);
 	check_body_checks(e);
 	check_mappings(e);

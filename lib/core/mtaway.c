@@ -72,7 +72,8 @@ fix_way(struct finding *f, const char *target, enum mta_way way)
 		return 0;
 	line = mta_fmt(c->arena,
 	    "%s=%s - %s - 10 smtpd -o syslog_name=postfix/%s -o smtpd_milters="
-	    "%s -o smtpd_authorized_xforward_hosts=127.0.0.0/8"
+	    " -o smtpd_tls_security_level=none%s -o "
+	    "smtpd_authorized_xforward_hosts=127.0.0.0/8"
 	    " -o smtpd_client_connection_count_limit=0"
 	    " -o smtpd_client_connection_rate_limit=0%s"
 	    " -o receive_override_options=no_header_body_checks%s",

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "config.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/backoff.h"
 #include "core/takeover_in.h"
 
 /* What an attempt has come to, and what the row is then. */
@@ -11,12 +13,8 @@
 static int64_t
 pause_after(const struct takeover *takeover, uint32_t attempts)
 {
-	int64_t pause = takeover->options.retry_ms;
-	int64_t most = takeover->options.retry_max_ms;
-
-	while (attempts-- > 1 && pause < most)
-		pause *= 2;
-	return pause < most ? pause : most;
+	return backoff_ms(takeover->options.retry_ms,
+	    takeover->options.retry_max_ms, attempts > 1 ? attempts - 1 : 0);
 }
 
 static int
@@ -31,63 +29,57 @@ takeover_job_is_held(const struct takeover_job *job)
 	return job->row.held && !is_released(&job->row);
 }
 
-/* id: of what the own MTA took of it in this attempt, NULL nothing. */
+/* What is to be written of it, and what will be logged once it is. */
 static void
-result_retry(struct takeover *takeover, struct takeover_job *job,
-    const char *states, const char *id, const char *why, int64_t wall_ms)
-{
-	char reason[sizeof(job->row.reason)];
-	struct smx_row_change change = { .attempts = job->row.attempts,
-		.handed_id = id,
-		.next_try_ms =
-		    wall_ms + pause_after(takeover, job->row.attempts),
-		.rcpt_states = states,
-		.reason = reason };
-	int r;
-
-	(void)snprintf(reason, sizeof(reason), "%s%s",
-	    is_released(&job->row) ? RELEASED "; " : "", why);
-	r = takeover_mark(takeover, &job->row.key, SMX_ROW_CLAIMED,
-	    HOLDER_RETRY, &change, wall_ms);
-
-	takeover_log(SMX_LOG_WARNING, &job->row,
-	    r == SMX_OK ? "retry" : "cancelled", why);
-}
-
-static void
-result_refused(struct takeover *takeover, struct takeover_job *job,
+outcome_move(struct takeover_outcome *o, enum holder_event event,
     const char *states, const char *why, int64_t wall_ms)
 {
-	struct smx_row_change change = { .attempts = job->row.attempts,
-		.rcpt_states = states,
-		.reason = why };
-	int r = takeover_mark(takeover, &job->row.key, SMX_ROW_CLAIMED,
-	    HOLDER_REFUSE, &change, wall_ms);
+	o->why = why;
+	o->mark.key = o->job.row.key;
+	o->mark.change.attempts = o->job.row.attempts;
+	o->mark.change.rcpt_states = states;
+	o->mark.change.reason = why;
+	/* A claimed row may always move so. */
+	(void)takeover_move(&o->mark.change, SMX_ROW_CLAIMED, event, wall_ms);
+}
 
-	takeover_log(SMX_LOG_ERR, &job->row,
-	    r == SMX_OK ? "quarantined" : "cancelled", why);
+/* id: of what the own MTA took of it in this attempt, NULL nothing. */
+static void
+outcome_retry(const struct takeover *takeover, struct takeover_outcome *o,
+    const char *states, const char *id, const char *why, int64_t wall_ms)
+{
+	o->event = "retry";
+	o->level = SMX_LOG_WARNING;
+	outcome_move(o, HOLDER_RETRY, states, why, wall_ms);
+	(void)snprintf(o->reason, sizeof(o->reason), "%s%s",
+	    is_released(&o->job.row) ? RELEASED "; " : "", why);
+	o->mark.change.reason = o->reason;
+	o->mark.change.handed_id = id;
+	o->mark.change.next_try_ms =
+	    wall_ms + pause_after(takeover, o->job.row.attempts);
 }
 
 static void
-result_handed(struct takeover *takeover, struct takeover_job *job,
-    const struct smx_submit_result *s, const char *id, int64_t wall_ms)
+outcome_refused(struct takeover_outcome *o, const char *states, const char *why,
+    int64_t wall_ms)
 {
-	struct smx_row_change change = { .attempts = job->row.attempts,
-		.rcpt_states = s->rcpt_states,
-		.handed_id = id,
-		.reason = s->text };
-	int r = takeover_mark(takeover, &job->row.key, SMX_ROW_CLAIMED,
-	    HOLDER_HAND, &change, wall_ms);
+	o->event = "quarantined";
+	o->level = SMX_LOG_ERR;
+	outcome_move(o, HOLDER_REFUSE, states, why, wall_ms);
+}
 
+static void
+outcome_handed(struct takeover_outcome *o, const struct smx_submit_result *s,
+    const char *id, int64_t wall_ms)
+{
+	o->event = "handed";
+	o->level = SMX_LOG_NOTICE;
+	outcome_move(o, HOLDER_HAND, s->rcpt_states, s->text, wall_ms);
+	o->mark.change.handed_id = id;
 	if (id != NULL)
-		memcpy(job->row.handed_id, s->queue_id,
-		    sizeof(job->row.handed_id));
-	job->row.handed_id[SMX_QUEUE_ID_MAX] = '\0';
-	if (r == SMX_OK)
-		handed_follow(takeover, &job->row.key, job->row.handed_id);
-	takeover_log(r == SMX_OK ? SMX_LOG_NOTICE : SMX_LOG_WARNING, &job->row,
-	    r == SMX_OK ? "handed" : "handed_late",
-	    r == SMX_OK ? s->text : smx_errname(r));
+		memcpy(o->job.row.handed_id, s->queue_id,
+		    sizeof(o->job.row.handed_id));
+	o->job.row.handed_id[SMX_QUEUE_ID_MAX] = '\0';
 }
 
 /*
@@ -96,53 +88,99 @@ result_handed(struct takeover *takeover, struct takeover_job *job,
  * any id the end cannot be followed, and a refusal must not wait for it.
  */
 static void
-result_ok(struct takeover *takeover, struct takeover_job *job,
+outcome_ok(const struct takeover *takeover, struct takeover_outcome *o,
     const struct smx_submit_result *s, int64_t wall_ms)
 {
 	const char *id = s->queue_id[0] == '\0' ? NULL : s->queue_id;
-	int followed = id != NULL || job->row.handed_id[0] != '\0';
+	int followed = id != NULL || o->job.row.handed_id[0] != '\0';
 
 	if (s->rcpt_states == NULL ||
 	    strchr(s->rcpt_states, SMX_RCPT_OPEN) != NULL)
-		result_retry(takeover, job, s->rcpt_states, id, s->text,
+		outcome_retry(takeover, o, s->rcpt_states, id, s->text,
 		    wall_ms);
 	else if (strchr(s->rcpt_states, SMX_RCPT_HANDED) != NULL &&
 		 (followed || strchr(s->rcpt_states, SMX_RCPT_REFUSED) == NULL))
-		result_handed(takeover, job, s, id, wall_ms);
+		outcome_handed(o, s, id, wall_ms);
 	else
-		result_refused(takeover, job, s->rcpt_states, s->text, wall_ms);
+		outcome_refused(o, s->rcpt_states, s->text, wall_ms);
+}
+
+void
+takeover_judge(struct takeover *takeover, struct takeover_job *job, int result,
+    const struct smx_submit_result *submitted, int64_t wall_ms,
+    struct takeover_outcome *out)
+{
+	const char *why = submitted == NULL || submitted->text[0] == '\0'
+			      ? smx_strerror(result)
+			      : submitted->text;
+
+	memset(out, 0, sizeof(*out));
+	out->job = *job;
+	memset(job, 0, sizeof(*job));
+	if (result == SMX_OK && submitted != NULL) {
+		outcome_ok(takeover, out, submitted, wall_ms);
+		return;
+	}
+	if (result == SMX_EREFUSED || result == SMX_ECORRUPT) {
+		outcome_refused(out, NULL, why, wall_ms);
+		return;
+	}
+	if (result == SMX_EUNSURE)
+		takeover_log(SMX_LOG_WARNING, &out->job.row, "may_repeat", why);
+	outcome_retry(takeover, out, NULL, NULL, why, wall_ms);
+}
+
+void
+takeover_write(struct takeover *takeover, struct takeover_outcome *const *list,
+    size_t count)
+{
+	struct smx_row_mark marks[TAKEOVER_WRITE_MAX];
+
+	assert(count <= TAKEOVER_WRITE_MAX);
+	for (size_t i = 0; i < count; i++)
+		marks[i] = list[i]->mark;
+	takeover_marks(takeover, marks, count);
+	for (size_t i = 0; i < count; i++)
+		list[i]->mark.result = marks[i].result;
+}
+
+/* A row that moves on in the meantime (its primary is back and has discarded
+ * it) is left as it is. */
+void
+takeover_settle(struct takeover *takeover, struct takeover_outcome *o)
+{
+	const struct smx_row_change *change = &o->mark.change;
+	const struct smx_row *row = &o->job.row;
+	int written = o->mark.result == SMX_OK;
+
+	takeover_come_back(takeover, &row->key);
+	if (change->to == SMX_ROW_HANDED && written)
+		handed_follow(takeover, &row->key, row->handed_id);
+	/* What could not be written is due as it was. */
+	if (!written)
+		takeover->wake_ms = 0;
+	else if (change->to == SMX_ROW_CLAIMED &&
+		 change->next_try_ms < takeover->wake_ms)
+		takeover->wake_ms = change->next_try_ms;
+	if (written)
+		takeover_log(o->level, row, o->event, o->why);
+	else if (change->to == SMX_ROW_HANDED)
+		takeover_log(SMX_LOG_WARNING, row, "handed_late",
+		    smx_errname(o->mark.result));
+	else
+		takeover_log(o->level, row, "cancelled", o->why);
+	takeover_job_free(&o->job);
 }
 
 void
 takeover_result(struct takeover *takeover, struct takeover_job *job, int result,
     const struct smx_submit_result *submitted, int64_t wall_ms)
 {
-	const char *why = submitted == NULL || submitted->text[0] == '\0'
-			      ? smx_strerror(result)
-			      : submitted->text;
+	struct takeover_outcome o, *list = &o;
 
-	takeover_come_back(takeover, &job->row.key);
-	switch (result) {
-	case SMX_OK:
-		if (submitted != NULL) {
-			result_ok(takeover, job, submitted, wall_ms);
-			break;
-		}
-		result_retry(takeover, job, NULL, NULL, why, wall_ms);
-		break;
-	case SMX_EREFUSED:
-	case SMX_ECORRUPT:
-		result_refused(takeover, job, NULL, why, wall_ms);
-		break;
-	case SMX_EUNSURE:
-		takeover_log(SMX_LOG_WARNING, &job->row, "may_repeat", why);
-		result_retry(takeover, job, NULL, NULL, why, wall_ms);
-		break;
-	default:
-		result_retry(takeover, job, NULL, NULL, why, wall_ms);
-		break;
-	}
-	takeover_job_free(job);
+	takeover_judge(takeover, job, result, submitted, wall_ms, &o);
+	takeover_write(takeover, &list, 1);
+	takeover_settle(takeover, &o);
 }
 
 void

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/backoff.h"
+
 #define KEPT_MS     ((int64_t)10 * 60 * 1000)
 #define FIRST_MS    1000 /* first pause after a look, doubles */
 #define LOOK_MAX_MS ((int64_t)60 * 1000)
@@ -102,8 +104,6 @@ passed_add(struct passed *passed, const char *id, uint64_t after,
 struct passed_id *
 passed_due(struct passed *passed, int64_t now_ms)
 {
-	int64_t pause = FIRST_MS;
-
 	if (now_ms < passed->next_ms)
 		return NULL;
 	while (passed->first != NULL &&
@@ -116,10 +116,9 @@ passed_due(struct passed *passed, int64_t now_ms)
 				passed->next_ms = p->due_ms;
 			continue;
 		}
-		for (unsigned i = 0; i < p->tries && pause < LOOK_MAX_MS; i++)
-			pause *= 2;
+		p->due_ms =
+		    now_ms + backoff_ms(FIRST_MS, LOOK_MAX_MS, p->tries);
 		p->tries++;
-		p->due_ms = now_ms + pause;
 		passed->next_ms = now_ms; /* there may be more */
 		return p;
 	}

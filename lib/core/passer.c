@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "core/backoff.h"
 #include "core/inside.h"
 
 /*
@@ -195,13 +196,10 @@ engine_copy_next(struct engine *engine, int64_t now_ms, struct smx_key *key,
 static void
 copy_later(struct passed_copy *c, int64_t now_ms)
 {
-	int64_t pause = COPY_AGAIN_MS;
-
-	for (unsigned i = 0; i < c->tries && pause < COPY_AGAIN_MAX_MS; i++)
-		pause *= 2;
+	c->due_ms =
+	    now_ms + backoff_ms(COPY_AGAIN_MS, COPY_AGAIN_MAX_MS, c->tries);
 	c->tries++;
 	c->out = 0;
-	c->due_ms = now_ms + pause;
 }
 
 void

@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "core/backoff.h"
+
 #define LEAVING_MAX_MS ((int64_t)24 * 3600 * 1000)
 
 static const char *const states[] = { "none", "strange", "up", "quiet",
@@ -60,11 +62,8 @@ beat_pause(const struct engine_options *o)
 static int64_t
 pause_after(const struct engine_options *o, unsigned fails)
 {
-	int64_t pause = o->retry_ms;
-
-	while (fails-- > 1 && pause < o->heartbeat_ms)
-		pause *= 2;
-	return pause < o->heartbeat_ms ? pause : o->heartbeat_ms;
+	return backoff_ms(o->retry_ms, o->heartbeat_ms,
+	    fails > 1 ? fails - 1 : 0);
 }
 
 void
@@ -190,17 +189,18 @@ peer_sent(struct peer *peer, const struct engine_options *options, int result,
 	case SMX_EFULL:
 	case SMX_ETEMP:
 	case SMX_EIO:
-	case SMX_ELIMIT:
 		peer_heard(peer, now_ms);
 		peer->full_ms = now_ms + options->retry_ms;
 		break;
 	/* About this message, not about the peer: a stranger who can make one
-	 * message be refused must not turn the others away. */
+	 * message be refused must not turn the others away.  No sign of life
+	 * either: the link may have known the answer without asking. */
 	case SMX_EREFUSED:
 	case SMX_EGONE:
 	case SMX_ECONFLICT:
 	case SMX_ECORRUPT:
-		peer_heard(peer, now_ms);
+	case SMX_EINVAL:
+	case SMX_ELIMIT:
 		peer->refuses = 1;
 		break;
 	default:

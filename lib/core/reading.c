@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "core/amend.h"
+#include "core/backoff.h"
 #include "core/inside.h"
 
 /*
@@ -50,16 +51,13 @@ reading_want(struct engine *engine, struct own *own, int64_t now_ms)
 static void
 rest(struct engine *engine, struct own *own, int64_t now_ms)
 {
-	int64_t pause = PAUSE_MS;
+	int64_t pause = backoff_ms(PAUSE_MS, PAUSE_MAX_MS, own->pauses);
 
-	for (unsigned i = 0; i < own->pauses && pause < PAUSE_MAX_MS; i++)
-		pause *= 2;
 	if (own->pauses < 32)
 		own->pauses++;
 	reads_remove(&engine->reads, own);
 	own->read_again = 1;
-	reads_put(&engine->reads, own,
-	    now_ms + (pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS));
+	reads_put(&engine->reads, own, now_ms + pause);
 }
 
 /* ---- when to read ---- */

@@ -33,6 +33,8 @@ const char *path_item(char out[READ_PATH], const char *name, size_t i);
 /* One value that is not a group: setting_value.c. */
 void value_read(struct reader *r, const struct setting *s, void *base,
     const struct tree *node, const char *name);
+/* The other way: what is in the field of a kind that is kept as a number. */
+int64_t setting_number(const struct setting *s, const void *base);
 /* The table's default, and nothing when it has none. */
 void value_preset(struct reader *r, const struct setting *s, void *base);
 

@@ -373,3 +373,17 @@ value_preset(struct reader *r, const struct setting *s, void *base)
 	}
 	value_read(r, s, base, &node, s->path);
 }
+
+int64_t
+setting_number(const struct setting *s, const void *base)
+{
+	uint32_t narrow;
+	int64_t wide;
+
+	if (s->width == sizeof(wide)) {
+		memcpy(&wide, (const char *)base + s->offset, sizeof(wide));
+		return wide;
+	}
+	memcpy(&narrow, (const char *)base + s->offset, sizeof(narrow));
+	return s->kind == SETTING_FLAG ? (int32_t)narrow : (int64_t)narrow;
+}

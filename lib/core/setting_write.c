@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/setting_read.h"
 #include "core/units.h"
 
 /* The other direction of setting_value.c: a value as it stands in a file. */
@@ -24,20 +25,6 @@ quoted(struct buf *b, const char *text)
 			buf_add(b, text, 1);
 	}
 	buf_str(b, "\"");
-}
-
-static int64_t
-number_of(const struct setting *s, const void *base)
-{
-	uint32_t narrow;
-	int64_t wide;
-
-	if (s->width == sizeof(wide)) {
-		memcpy(&wide, (const char *)base + s->offset, sizeof(wide));
-		return wide;
-	}
-	memcpy(&narrow, (const char *)base + s->offset, sizeof(narrow));
-	return s->kind == SETTING_FLAG ? (int32_t)narrow : (int64_t)narrow;
 }
 
 static int
@@ -126,7 +113,7 @@ value_write(struct buf *b, const struct setting *s, const void *base)
 		return put_text(b, s, base);
 	if (s->kind == SETTING_LIST || s->kind == SETTING_ASNS)
 		return put_list(b, s, base);
-	n = number_of(s, base);
+	n = setting_number(s, base);
 	switch (s->kind) {
 	case SETTING_DURATION:
 		buf_fmt(b, "\"%s\"", duration_format(n, unit));

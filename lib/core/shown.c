@@ -28,20 +28,6 @@ struct show {
 	int64_t number;
 };
 
-static int64_t
-number_get(const struct setting *s, const void *base)
-{
-	uint32_t narrow;
-	int64_t wide;
-
-	if (s->width == sizeof(wide)) {
-		memcpy(&wide, (const char *)base + s->offset, sizeof(wide));
-		return wide;
-	}
-	memcpy(&narrow, (const char *)base + s->offset, sizeof(narrow));
-	return s->kind == SETTING_FLAG ? (int32_t)narrow : (int64_t)narrow;
-}
-
 static void
 show_words(struct show *show, const struct setting *s)
 {
@@ -146,15 +132,15 @@ show_value(struct show *show, const struct setting *s, const void *base)
 		show_list(show, s, base);
 		break;
 	case SETTING_TRIAL:
-		show->number = number_get(s, base);
+		show->number = setting_number(s, base);
 		show_trial(show, s, base);
 		break;
 	case SETTING_CHOICES:
-		show->number = number_get(s, base);
+		show->number = setting_number(s, base);
 		show_words(show, s);
 		break;
 	default:
-		show->number = number_get(s, base);
+		show->number = setting_number(s, base);
 		show_number(show, s);
 		break;
 	}

@@ -20,7 +20,8 @@ takeover_new(struct takeover **out, const struct takeover_options *options)
 	t = calloc(1, sizeof(*t));
 	if (t == NULL)
 		return SMX_ENOMEM;
-	t->out = calloc(options->parallel, sizeof(*t->out));
+	t->out_max = options->parallel + options->ahead;
+	t->out = calloc(t->out_max, sizeof(*t->out));
 	if (t->out == NULL) {
 		free(t);
 		return SMX_ENOMEM;
@@ -63,36 +64,53 @@ takeover_log(enum smx_level level, const struct smx_row *row, const char *event,
 }
 
 int
-takeover_mark(struct takeover *takeover, const struct smx_key *key,
-    enum smx_row_state from, enum holder_event event,
-    struct smx_row_change *change, int64_t wall_ms)
+takeover_move(struct smx_row_change *change, enum smx_row_state from,
+    enum holder_event event, int64_t wall_ms)
 {
-	struct smx_store *s = takeover->options.store;
 	int to = holder_move(from, event);
-	int r;
 
 	if (to <= 0)
 		return SMX_ESTATE;
 	change->from = from;
 	change->to = (enum smx_row_state)to;
 	change->now_ms = wall_ms;
+	return SMX_OK;
+}
+
+int
+takeover_mark(struct takeover *takeover, const struct smx_key *key,
+    enum smx_row_state from, enum holder_event event,
+    struct smx_row_change *change, int64_t wall_ms)
+{
+	struct smx_row_mark mark = { .key = *key };
+	int r = takeover_move(change, from, event, wall_ms);
+
+	if (r != SMX_OK)
+		return r;
+	mark.change = *change;
+	takeover_marks(takeover, &mark, 1);
+	takeover->wake_ms = 0; /* it may be due now */
+	takeover->claims += mark.result == SMX_OK && from == SMX_ROW_SHADOW;
+	return mark.result;
+}
+
+void
+takeover_marks(struct takeover *takeover, struct smx_row_mark *list,
+    size_t count)
+{
+	struct smx_store *s = takeover->options.store;
+
 	crash_point("takeover.mark");
-	r = s->ops->mark(s->ctx, key, change);
+	if (s->ops->marks != NULL && count > 1)
+		s->ops->marks(s->ctx, list, count);
+	else
+		for (size_t i = 0; i < count; i++)
+			list[i].result =
+			    s->ops->mark(s->ctx, &list[i].key, &list[i].change);
 	crash_point("takeover.marked");
-	takeover->claims += r == SMX_OK && from == SMX_ROW_SHADOW;
-	return r;
 }
 
 /* ---- jobs ---- */
-
-static int
-is_out(const struct takeover *takeover, const struct smx_key *key)
-{
-	for (size_t i = 0; i < takeover->out_count; i++)
-		if (smx_key_compare(&takeover->out[i], key) == 0)
-			return 1;
-	return 0;
-}
 
 void
 takeover_come_back(struct takeover *takeover, const struct smx_key *key)
@@ -102,67 +120,6 @@ takeover_come_back(struct takeover *takeover, const struct smx_key *key)
 			takeover->out[i] = takeover->out[--takeover->out_count];
 			return;
 		}
-}
-
-struct search {
-	const struct takeover *takeover;
-	struct smx_row *row;
-	int found;
-	int64_t earliest_ms;
-	int64_t latest_ms; /* no back-off reaches further */
-};
-
-static int
-due_row(void *ctx, const struct smx_row *row)
-{
-	struct search *s = ctx;
-
-	if (is_out(s->takeover, &row->key))
-		return 0;
-	*s->row = *row;
-	s->found = 1;
-	return 1;
-}
-
-static int
-wake_row(void *ctx, const struct smx_row *row)
-{
-	struct search *s = ctx;
-
-	if (is_out(s->takeover, &row->key))
-		return 0;
-	if (row->next_try_ms > s->latest_ms)
-		return due_row(ctx, row); /* the clock was set back */
-	if (row->next_try_ms < s->earliest_ms)
-		s->earliest_ms = row->next_try_ms;
-	return 0;
-}
-
-static int
-find_due(struct takeover *takeover, int64_t wall_ms, struct smx_row *row,
-    int64_t *wake_ms)
-{
-	struct smx_store *st = takeover->options.store;
-	struct search s = { .takeover = takeover,
-		.row = row,
-		.earliest_ms = wall_ms + takeover->options.retry_max_ms,
-		.latest_ms = wall_ms + takeover->options.retry_max_ms };
-	struct smx_store_filter filter = { .states = 1u << SMX_ROW_CLAIMED,
-		.due_ms = wall_ms };
-	int r = st->ops->scan(st->ctx, &filter, due_row, &s);
-
-	if (r < 0)
-		return r;
-	if (s.found)
-		return SMX_OK;
-	filter.due_ms = 0;
-	r = st->ops->scan(st->ctx, &filter, wake_row, &s);
-	if (r < 0)
-		return r;
-	if (s.found)
-		return SMX_OK;
-	*wake_ms = s.earliest_ms;
-	return SMX_ENOTFOUND;
 }
 
 static int
@@ -250,27 +207,68 @@ takeover_job_load(struct takeover *takeover, struct takeover_job *job)
 	return r;
 }
 
+/* Prepared some time ago: is it still ours to do? */
+static int
+next_ready(struct takeover *takeover, struct smx_row *row)
+{
+	struct smx_store *s = takeover->options.store;
+	struct smx_key *key = &takeover->ready[takeover->ready_at];
+	int r = s->ops->get(s->ctx, key, row);
+
+	if (r != SMX_OK && r != SMX_ENOTFOUND)
+		return r;
+	takeover->ready_at++;
+	takeover->ready_count--;
+	if (r == SMX_OK && row->state == SMX_ROW_CLAIMED &&
+	    row->next_try_ms == ATTEMPT_OUT(1))
+		return SMX_OK;
+	takeover_come_back(takeover, key);
+	return SMX_ESTATE;
+}
+
+/* A row whose attempt is counted; it is out.  SMX_ESTATE: that one was not to
+ * be had, another may be. */
+static int
+next_row(struct takeover *takeover, int64_t wall_ms, struct smx_row *row,
+    int64_t *wake_ms)
+{
+	size_t found;
+	int r;
+
+	if (takeover->ready_count != 0)
+		return next_ready(takeover, row);
+	if (takeover->out_count >= takeover->out_max)
+		return SMX_ENOTFOUND;
+	r = takeover_seek(takeover, wall_ms, row, &found, wake_ms);
+	if (r != SMX_OK)
+		return r;
+	if (found > 1) {
+		r = takeover_prepare(takeover, found, wall_ms);
+		return r == SMX_OK ? SMX_ESTATE : r;
+	}
+	r = count_attempt(takeover, row, wall_ms);
+	if (r == SMX_OK)
+		takeover->out[takeover->out_count++] = row->key;
+	return r == SMX_ENOTFOUND ? SMX_ESTATE : r; /* discarded */
+}
+
 int
 takeover_next(struct takeover *takeover, int64_t wall_ms,
     struct takeover_job *job, int64_t *wake_ms)
 {
 	memset(job, 0, sizeof(*job));
 	*wake_ms = wall_ms + takeover->options.retry_max_ms;
-	if (takeover->out_count >= takeover->options.parallel)
-		return SMX_ENOTFOUND;
 	for (;;) {
-		int r = find_due(takeover, wall_ms, &job->row, wake_ms);
+		int r = next_row(takeover, wall_ms, &job->row, wake_ms);
 
-		if (r != SMX_OK)
-			return r;
-		r = count_attempt(takeover, &job->row, wall_ms);
-		if (r == SMX_ENOTFOUND || r == SMX_ESTATE)
-			continue; /* discarded, or set aside */
+		if (r == SMX_ESTATE)
+			continue;
 		if (r != SMX_OK)
 			return r;
 		r = takeover_job_load(takeover, job);
 		if (r == SMX_OK)
 			break;
+		takeover_come_back(takeover, &job->row.key);
 		if (r != SMX_ECORRUPT)
 			return r;
 		r = set_aside(takeover, &job->row, "stored envelope damaged",
@@ -278,7 +276,6 @@ takeover_next(struct takeover *takeover, int64_t wall_ms,
 		if (r != SMX_OK && r != SMX_ENOTFOUND && r != SMX_ESTATE)
 			return r;
 	}
-	takeover->out[takeover->out_count++] = job->row.key;
 	takeover_log(SMX_LOG_INFO, &job->row, "resubmit", "");
 	return SMX_OK;
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <shadowmx/log.h>
 #include <shadowmx/queue.h>
 #include <shadowmx/store.h>
 #include <shadowmx/submit.h>
@@ -24,10 +25,13 @@
  * Every move is durable in the store before the next step is taken, so a stop
  * at any point repeats a step (a duplicate) and never skips one (a loss).  The
  * attempt is counted before the work, so a message that kills the daemon is set
- * aside after three tries.
+ * aside after three tries.  Attempts that are the first ones since a crash are
+ * counted for many rows in one step, ahead of the work; the others for each row
+ * alone, so that a row is blamed for at most one crash that happened before its
+ * turn.
  *
  * Calls the store's port.  One caller at a time (glue locks), apart from the
- * submission itself, which runs outside.
+ * submission itself and takeover_write(), which run outside.
  */
 struct takeover;
 
@@ -37,6 +41,8 @@ struct takeover_options {
 	int64_t retry_max_ms;
 	unsigned max_crashes;    /* 3 */
 	size_t parallel;         /* jobs out at a time */
+	size_t ahead;            /* rows that may be prepared, or wait to be
+				  * written, beyond these; 0: none */
 	size_t page;             /* rows per step: 100 */
 	struct gate_world world; /* who else may have a copy; lent */
 };
@@ -93,9 +99,35 @@ int takeover_job_is_held(const struct takeover_job *job);
  */
 void takeover_result(struct takeover *takeover, struct takeover_job *job,
     int result, const struct smx_submit_result *submitted, int64_t wall_ms);
+
+/*
+ * The same in three steps, for many at a time: what is to be written (takes the
+ * job's members; submitted is lent until the last step), all of it at once and
+ * durably (count at most TAKEOVER_WRITE_MAX; without the lock), and each
+ * taken note of.
+ */
+#define TAKEOVER_WRITE_MAX 64
+struct takeover_outcome {
+	struct takeover_job job;
+	struct smx_row_mark mark;
+	const char *event; /* for the log */
+	enum smx_level level;
+	const char *why;
+	char reason[256];
+};
+void takeover_judge(struct takeover *takeover, struct takeover_job *job,
+    int result, const struct smx_submit_result *submitted, int64_t wall_ms,
+    struct takeover_outcome *out);
+void takeover_write(struct takeover *takeover,
+    struct takeover_outcome *const *list, size_t count);
+void takeover_settle(struct takeover *takeover,
+    struct takeover_outcome *outcome);
+
 /* A job that was not begun after all (stopping). */
 void takeover_give_back(struct takeover *takeover, struct takeover_job *job,
     int64_t wall_ms);
+/* The same for all that were prepared and not asked for. */
+void takeover_rest(struct takeover *takeover, int64_t wall_ms);
 
 /* The own queue's state, as soon as it is known and when it changes.  Another
  * epoch than when rows were handed: they are not in this queue, and are claimed

@@ -10,7 +10,8 @@
 
 /*
  * The takeover's inside, shared by claim.c (becoming answerable), takeover.c
- * (jobs) and handed.c (the way to the end in the own queue).
+ * (jobs), seek.c (which rows are due), outcome.c (what came of a job) and
+ * handed.c (the way to the end in the own queue).
  */
 
 /*
@@ -42,13 +43,21 @@ struct handed {
 	uint8_t tries;
 };
 
+/* Rows whose attempts are counted in one step. */
+#define TAKEOVER_READY_MAX 32
+
 #define HANDED_IDS_MAX 256
 #define HANDED_MAX     100000
 
 struct takeover {
 	struct takeover_options options;
-	struct smx_key *out; /* jobs that are out */
-	size_t out_count;
+	struct smx_key *out; /* jobs that are out, or prepared, or written */
+	size_t out_count, out_max;
+	struct smx_key ready[TAKEOVER_READY_MAX]; /* prepared, oldest first */
+	uint32_t ready_attempts[TAKEOVER_READY_MAX];
+	size_t ready_at, ready_count;
+	int64_t wake_ms;   /* none is due before; 0 not known */
+	int64_t sought_ms; /* when that was found */
 
 	uint64_t claims;
 
@@ -80,9 +89,26 @@ void handed_follow(struct takeover *takeover, const struct smx_key *key,
 int takeover_mark(struct takeover *takeover, const struct smx_key *key,
     enum smx_row_state from, enum holder_event event,
     struct smx_row_change *change, int64_t wall_ms);
+/* The same in two steps: SMX_ESTATE when it may not, before anything is
+ * written; and many at once, each with its result. */
+int takeover_move(struct smx_row_change *change, enum smx_row_state from,
+    enum holder_event event, int64_t wall_ms);
+void takeover_marks(struct takeover *takeover, struct smx_row_mark *list,
+    size_t count);
 /* Envelope and marks of job->row; freed by takeover_job_free. */
 int takeover_job_load(struct takeover *takeover, struct takeover_job *job);
 void takeover_job_free(struct takeover_job *job);
+/*
+ * seek.c: rows that are due and not out.  The first is put into row, and when
+ * it is one that no attempt has failed to come back from, the keys of those
+ * that can be counted together with it into ready, *found of them.
+ * SMX_ENOTFOUND: none until *wake_ms.
+ */
+int takeover_seek(struct takeover *takeover, int64_t wall_ms,
+    struct smx_row *row, size_t *found, int64_t *wake_ms);
+/* Count the attempts of what was found; what could be counted is ready and
+ * out. */
+int takeover_prepare(struct takeover *takeover, size_t found, int64_t wall_ms);
 /* The job's row may be given out again. */
 void takeover_come_back(struct takeover *takeover, const struct smx_key *key);
 void takeover_log(enum smx_level level, const struct smx_row *row,

@@ -204,8 +204,8 @@ answered(struct engine *engine, size_t peer, const struct smx_request *request,
 	}
 }
 
-/* An older host says no to verbs that it does not know: a sign of life, and no
- * reason for a pause. */
+/* An older host says no to verbs that it does not know: no reason for a pause,
+ * and no sign of life, for the link knows it from the last greeting. */
 static int
 is_unknown_verb(const struct smx_request *request, int result)
 {
@@ -219,13 +219,14 @@ failed(struct engine *engine, size_t peer, const struct smx_request *request,
 {
 	struct peer *p = &engine->peers[peer].peer;
 
-	if (is_unknown_verb(request, result))
-		peer_answered(p, &engine->options, now_ms);
-	else /* A no is a sign of life, but no reason to ask again at once. */
+	if (!is_unknown_verb(request, result)) {
+		/* A no is a sign of life, but no reason to ask again at once.
+		 */
 		peer_missed(p, &engine->options, request->kind == SMX_REQ_BEAT,
 		    now_ms);
-	if (result == SMX_EREFUSED || result == SMX_ETEMP)
-		peer_heard(p, now_ms);
+		if (result == SMX_EREFUSED || result == SMX_ETEMP)
+			peer_heard(p, now_ms);
+	}
 	if (request->kind == SMX_REQ_LIST)
 		sweep_failed(engine, peer);
 	if (request->kind == SMX_REQ_AMEND)

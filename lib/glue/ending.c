@@ -190,6 +190,17 @@ hold(struct course *course)
 	return rc;
 }
 
+/* An MTA that does not wait for the answer may be told to accept without one:
+ * only the queue can tell. */
+static void
+pass_by(const struct ending *ending)
+{
+	struct engine *core = node_enter(ending->engine);
+
+	engine_passed(core, ending->message->queue_id, node_now_ms());
+	node_leave(ending->engine);
+}
+
 static void
 settle(struct course *course, struct smx_verdict *verdict)
 {
@@ -248,6 +259,8 @@ ending_run(const struct ending *ending, struct smx_verdict *verdict)
 	if (rc == SMX_OK)
 		rc = hold(&course);
 	settle(&course, verdict);
+	if (course.reply == REPLY_GIVEN_UP)
+		pass_by(ending);
 	free(course.envelope);
 	return verdict->code[0] == '5' ? SMX_OK : rc;
 }

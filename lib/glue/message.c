@@ -117,21 +117,30 @@ add_lines(struct message *message, const char *text)
 
 		rc = add(message, text, len);
 		if (rc == SMX_OK && text[len] == '\n')
-			rc = add(message, "\r\n" + cr, cr ? 1 : 2);
+			rc = add(message, &"\r\n"[cr], cr ? 1 : 2);
 		text += len + (text[len] == '\n');
 	}
 	return rc;
 }
+
+/*
+ * Postfix gives a milter the first 60,000 bytes of a field, name and colon
+ * included, or up to a tenth less when a line ends there, and does not say when
+ * that was not all of it.  A copy of such a message could not take its place.
+ */
+#define FIELD_CUT 54000
 
 static int
 check_field(struct message *message, const struct message_field *field)
 {
 	const struct conf *conf = message->conf;
 	size_t name_len = strlen(field->name);
+	size_t value_len = strlen(field->value);
 
 	if (++message->fields > conf->milter_max_headers)
 		return fail(message, REPLY_FIELDS, SMX_ELIMIT);
-	if (name_len + strlen(field->value) > (uint64_t)conf->milter_max_header)
+	if (name_len + value_len > (uint64_t)conf->milter_max_header ||
+	    name_len + 1 + strlen(field->gap) + value_len >= FIELD_CUT)
 		return fail(message, REPLY_FIELD, SMX_ELIMIT);
 	if (name_len == 0 || strpbrk(field->name, ":\r\n") != NULL ||
 	    message->in_body)

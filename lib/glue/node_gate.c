@@ -178,10 +178,10 @@ round_pages(struct keeper *k, struct gate *gate, const char *primary,
 
 	gate_round(gate);
 	while (!gate->ended) {
-		int n = still_silent(k, gate, peer);
+		int n, rc = still_silent(k, gate, peer);
 
-		if (n != SMX_OK)
-			return n;
+		if (rc != SMX_OK)
+			return rc;
 		if (node_ending(node))
 			return SMX_ECLOSED;
 		pthread_mutex_lock(&node->takeover_lock);
@@ -193,6 +193,10 @@ round_pages(struct keeper *k, struct gate *gate, const char *primary,
 		for (size_t m = 0; m < k->world.count && m < GATE_MEMBERS_MAX;
 		     m++)
 			ask_member(k, gate, primary, m, (size_t)n);
+		/* That took its time. */
+		rc = still_silent(k, gate, peer);
+		if (rc != SMX_OK)
+			return rc;
 		n = claim(k, gate, primary, judge(k, gate, (size_t)n));
 		if (n < 0)
 			return n;
@@ -276,12 +280,11 @@ watch_page(struct keeper *k, size_t owner)
 		.cause = ENGINE_CAUSE_LOST };
 	int n = holder_yielded(node->ports.store, name, &k->yielded[owner],
 	    k->keys, GATE_PAGE);
-	int all = n < GATE_PAGE;
+	static const struct smx_key start;
+	int all = n < 0 || smx_key_compare(&k->yielded[owner], &start) == 0;
 
-	if (all) /* the next round starts over */
-		memset(&k->yielded[owner], 0, sizeof(k->yielded[owner]));
 	if (n <= 0)
-		return 1;
+		return all;
 	/* No answer is for its silence to judge. */
 	if (keeper_request(k, owner, SMX_REQ_ASK, name, (size_t)n) != SMX_OK)
 		return 1;

@@ -8,6 +8,7 @@
 #include "core/conf.h"
 #include "core/takeover.h"
 #include "glue/node.h"
+#include "glue/recorder.h"
 #include "io/onecopy.h"
 #include "io/source_look.h"
 
@@ -68,6 +69,7 @@ struct smx_engine {
 
 	pthread_mutex_t takeover_lock;
 	struct takeover *takeover;
+	struct recorder *recorder; /* while submitters run */
 
 	struct onecopy *onecopy; /* NULL: the store is no folder of ours */
 

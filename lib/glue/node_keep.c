@@ -122,9 +122,6 @@ ask_about_old(struct smx_engine *node, int64_t age_ms)
 		    clock_wall_ms(), age_ms, &node->peer[i].asked, keys,
 		    KEYS_MAX);
 
-		if (n < KEYS_MAX) /* the next round starts over */
-			memset(&node->peer[i].asked, 0,
-			    sizeof(node->peer[i].asked));
 		if (n > 0) {
 			engine_ask(node_enter(node), i, keys, (size_t)n);
 			node_leave(node);

@@ -107,6 +107,9 @@ make_core(struct smx_engine *node, const struct conf *conf)
 	return rc;
 }
 
+/* Rows prepared in one step, so that submitters seldom wait for the disk. */
+#define AHEAD 32
+
 static int
 make_takeover(struct smx_engine *node, const struct conf *conf)
 {
@@ -118,6 +121,7 @@ make_takeover(struct smx_engine *node, const struct conf *conf)
 	o.retry_max_ms = conf->takeover_retry_max_ms;
 	o.max_crashes = 3;
 	o.parallel = (size_t)conf->takeover_parallel;
+	o.ahead = RECORDER_MAX + AHEAD;
 	o.page = 100;
 	o.world.own = node->node_name;
 	o.world.names = node->peer_names;

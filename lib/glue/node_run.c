@@ -59,6 +59,9 @@ start_threads(struct smx_engine *node, const struct conf *conf)
 	}
 	if (node->ports.submit == NULL)
 		submitters = 0;
+	if (rc == SMX_OK && submitters != 0)
+		rc = recorder_new(&node->recorder, node->takeover,
+		    &node->takeover_lock);
 	while (rc == SMX_OK && node->submitters < submitters &&
 	       node->submitters < NODE_SUBMIT_MAX) {
 		rc = node_thread(&node->submitter[node->submitters],
@@ -134,6 +137,10 @@ join_threads(struct smx_engine *node)
 			pthread_join(node->peer[i].thread, NULL);
 	for (size_t i = 0; i < node->submitters; i++)
 		pthread_join(node->submitter[i], NULL);
+	recorder_free(&node->recorder);
+	pthread_mutex_lock(&node->takeover_lock);
+	takeover_rest(node->takeover, clock_wall_ms());
+	pthread_mutex_unlock(&node->takeover_lock);
 	if (node->queuer_on)
 		pthread_join(node->queuer, NULL);
 	if (node->copier_on)

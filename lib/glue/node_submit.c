@@ -48,7 +48,8 @@ submit_content(struct smx_engine *node, const struct takeover_job *job,
 	s.received = received;
 	s.trail_id = job->row.queue_id;
 	s.amended = job->row.amended;
-	s.held = takeover_job_is_held(job);
+	s.held = job->row.held;
+	s.released = s.held && !takeover_job_is_held(job);
 	s.deadline_mono_ms = clock_mono_ms() + SUBMIT_MS;
 	rc = submit->ops->submit(submit->ctx, &s, result);
 	store->ops->close_content(store->ctx, &content);
@@ -56,55 +57,68 @@ submit_content(struct smx_engine *node, const struct takeover_job *job,
 }
 
 static void
-do_job(struct smx_engine *node, struct takeover_job *job)
+do_attempt(struct smx_engine *node, struct attempt *attempt)
 {
+	struct takeover_job *job = &attempt->job;
 	struct smx_envelope *envelope = NULL;
-	struct smx_submit_result result;
 	size_t count = strlen(job->rcpt_states);
 	int rc;
 
-	memset(&result, 0, sizeof(result));
-	result.rcpt_states = strdup(job->rcpt_states);
-	if (result.rcpt_states == NULL)
+	attempt->result.rcpt_states = strdup(job->rcpt_states);
+	if (attempt->result.rcpt_states == NULL)
 		rc = SMX_ETEMP;
 	else if (smx_envelope_decode(job->envelope, job->envelope_len, count,
 		     &envelope) != SMX_OK)
-		rc = unusable(&result, "the stored envelope is damaged");
+		rc = unusable(&attempt->result,
+		    "the stored envelope is damaged");
 	else
-		rc = submit_content(node, job, envelope, &result);
-	pthread_mutex_lock(&node->takeover_lock);
-	takeover_result(node->takeover, job, rc, &result, clock_wall_ms());
-	pthread_mutex_unlock(&node->takeover_lock);
+		rc = submit_content(node, job, envelope, &attempt->result);
 	smx_envelope_free(&envelope);
-	free(result.rcpt_states);
+	recorder_put_take(node->recorder, attempt, rc);
+}
+
+/* Nothing is to be done now. */
+static void
+rest(struct smx_engine *node, int64_t wake)
+{
+	struct smx_submit *submit = node->ports.submit;
+	int64_t wait;
+
+	if (submit->ops->rest != NULL)
+		submit->ops->rest(submit->ctx);
+	/* The wall clock may jump: look at least every second. */
+	wait = wake - clock_wall_ms();
+	if (wait < 0 || wait > 1000)
+		wait = 1000;
+	pthread_mutex_lock(&node->lock);
+	node_wait_locked(node, node_now_ms() + wait);
+	pthread_mutex_unlock(&node->lock);
 }
 
 void *
 node_submit_run(void *ctx)
 {
 	struct smx_engine *node = ctx;
-	struct takeover_job job;
-	int64_t wake, wait;
-	int rc;
+	struct attempt *attempt = NULL;
 
 	while (!node_ending(node)) {
-		memset(&job, 0, sizeof(job));
-		wake = clock_wall_ms() + 1000;
-		pthread_mutex_lock(&node->takeover_lock);
-		rc =
-		    takeover_next(node->takeover, clock_wall_ms(), &job, &wake);
-		pthread_mutex_unlock(&node->takeover_lock);
-		if (rc == SMX_OK) {
-			do_job(node, &job);
-			continue;
+		int64_t wake = clock_wall_ms() + 1000;
+		int rc = SMX_ENOMEM;
+
+		if (attempt == NULL)
+			attempt = calloc(1, sizeof(*attempt));
+		if (attempt != NULL) {
+			pthread_mutex_lock(&node->takeover_lock);
+			rc = takeover_next(node->takeover, clock_wall_ms(),
+			    &attempt->job, &wake);
+			pthread_mutex_unlock(&node->takeover_lock);
 		}
-		/* The wall clock may jump: look at least every second. */
-		wait = wake - clock_wall_ms();
-		if (wait < 0 || wait > 1000)
-			wait = 1000;
-		pthread_mutex_lock(&node->lock);
-		node_wait_locked(node, node_now_ms() + wait);
-		pthread_mutex_unlock(&node->lock);
+		if (rc == SMX_OK) {
+			do_attempt(node, attempt);
+			attempt = NULL;
+		} else
+			rest(node, wake);
 	}
+	attempt_free(&attempt);
 	return NULL;
 }

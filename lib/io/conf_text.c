@@ -168,16 +168,10 @@ content_wrong(struct conf_text *t, const struct buf *b, int result)
 static const char *
 open_wrong(char message[MESSAGE_BYTES])
 {
-	char text[96];
-	const char *why = text;
+	char why[96];
 
-#if defined(__GLIBC__) && defined(_GNU_SOURCE)
-	why = strerror_r(errno, text, sizeof(text));
-#else
-	if (strerror_r(errno, text, sizeof(text)) != 0)
-		why = "unknown error";
-#endif
-	snprintf(message, MESSAGE_BYTES, "it cannot be opened: %s", why);
+	snprintf(message, MESSAGE_BYTES, "it cannot be opened: %s",
+	    text_errno(why, sizeof(why), errno));
 	return message;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/link_call_in.h"
 #include "io/link_client.h"
 #include "io/link_pool.h"
 #include "io/link_send.h"
@@ -67,8 +68,8 @@ call_result(const struct smx_call *call)
 							 : SMX_EUNREACHABLE;
 }
 
-static void
-done(struct smx_call *call, int result)
+void
+call_done(struct smx_call *call, int result)
 {
 	call->result = result;
 	call->state = CALL_DONE;
@@ -77,8 +78,8 @@ done(struct smx_call *call, int result)
 		buf_free(&call->text);
 }
 
-static void
-words_set(struct smx_call *call, const char *text, size_t len)
+void
+call_words(struct smx_call *call, const char *text, size_t len)
 {
 	log_escape(call->words, sizeof(call->words), text, len);
 }
@@ -90,8 +91,8 @@ static void connection_open(struct smx_call *call, int64_t now_ms);
  * without anybody noticing, so the exchange goes over a new one, once: every
  * verb has the same result when it arrives twice.
  */
-static void
-lost(struct smx_call *call, const char *why, int64_t now_ms)
+void
+call_lost(struct smx_call *call, const char *why, int64_t now_ms)
 {
 	int again = call->kept && !call->answered && call->state >= CALL_SEND &&
 		    now_ms < call->deadline_ms;
@@ -106,8 +107,8 @@ lost(struct smx_call *call, const char *why, int64_t now_ms)
 	}
 	client_complain(call->peer, why, call->words);
 	if (call->words[0] == '\0')
-		words_set(call, why, strlen(why));
-	done(call, call_result(call));
+		call_words(call, why, strlen(why));
+	call_done(call, call_result(call));
 }
 
 /* ---- sending ---- */
@@ -122,14 +123,14 @@ push(struct smx_call *call, int64_t now_ms)
 			/* Our own content cannot be read: no other
 			 * connection will change that. */
 			call->kept = 0;
-			lost(call, smx_errname(error), now_ms);
+			call_lost(call, smx_errname(error), now_ms);
 			return;
 		}
 		error = conn_flush(&call->conn, 0);
 		if (error == TCP_AGAIN)
 			return;
 		if (error != SMX_OK) {
-			lost(call, "closed while sending", now_ms);
+			call_lost(call, "closed while sending", now_ms);
 			return;
 		}
 		if (send_complete(call)) {
@@ -140,8 +141,8 @@ push(struct smx_call *call, int64_t now_ms)
 }
 
 /* The connection is ready for the exchange. */
-static void
-exchange(struct smx_call *call, int64_t now_ms)
+void
+call_exchange(struct smx_call *call, int64_t now_ms)
 {
 	call->text_sent = 0;
 	call->content_sent = 0;
@@ -150,16 +151,16 @@ exchange(struct smx_call *call, int64_t now_ms)
 	if (call->shadow != NULL &&
 	    (call->shadow->content->size > call->limits.max_content ||
 		call->shadow->envelope_len > call->limits.max_envelope)) {
-		words_set(call, "over the peer's limit", 21);
-		done(call, call->unsure ? SMX_EUNSURE : SMX_EREFUSED);
+		call_words(call, "over the peer's limit", 21);
+		call_done(call, call->unsure ? SMX_EUNSURE : SMX_EREFUSED);
 		return;
 	}
 	if (call->request != NULL &&
 	    call->minor < wire_request_minor(call->request)) {
 		/* It would take what follows the verb for commands, and
 		 * answer each of them. */
-		words_set(call, "the peer's version is older", 27);
-		done(call, call->unsure ? SMX_EUNSURE : SMX_EREFUSED);
+		call_words(call, "the peer's version is older", 27);
+		call_done(call, call->unsure ? SMX_EUNSURE : SMX_EREFUSED);
 		return;
 	}
 	if (call->reply != NULL)
@@ -174,8 +175,8 @@ exchange(struct smx_call *call, int64_t now_ms)
 
 /* ---- opening ---- */
 
-static void
-hello_say(struct smx_call *call, int64_t now_ms)
+void
+call_hello(struct smx_call *call, int64_t now_ms)
 {
 	struct client *client = call->peer->client;
 	struct smx_hello ours;
@@ -192,7 +193,7 @@ hello_say(struct smx_call *call, int64_t now_ms)
 	if (error == SMX_OK)
 		error = conn_flush(&call->conn, 0);
 	if (error < 0) {
-		lost(call, smx_errname(error), now_ms);
+		call_lost(call, smx_errname(error), now_ms);
 		return;
 	}
 	wire_client_expect(&call->in, REPLY_LINES);
@@ -208,8 +209,8 @@ handshake(struct smx_call *call, int64_t now_ms)
 	if (error < 0 || sent < 0) {
 		const char *why = tls_reason(call->conn.tls);
 
-		lost(call, why[0] != '\0' ? why : "closed in the handshake",
-		    now_ms);
+		call_lost(call,
+		    why[0] != '\0' ? why : "closed in the handshake", now_ms);
 		return;
 	}
 	if (error == TLS_AGAIN)
@@ -229,101 +230,14 @@ connection_open(struct smx_call *call, int64_t now_ms)
 	call->connect_until_ms = now_ms + client->connect_ms;
 	if (tcp_connect(&call->conn.fd, &call->peer->address) != SMX_OK) {
 		call->conn.fd = -1;
-		lost(call, "no connection", now_ms);
+		call_lost(call, "no connection", now_ms);
 	} else if (tls_connect(&call->conn.tls, client->tls,
 		       call->peer->number) != SMX_OK) {
-		lost(call, "no memory", now_ms);
+		call_lost(call, "no memory", now_ms);
 	}
 }
 
 /* ---- receiving ---- */
-
-static int
-reply_line(struct smx_call *call, int last)
-{
-	const struct wire_client *in = &call->in;
-
-	/* What a refusal says is for people only. */
-	if (call->request == NULL || in->code != WIRE_DONE)
-		return SMX_OK;
-	return wire_reply_line(call->request, in->text, in->len, last,
-	    call->reply);
-}
-
-static void
-answer_take(struct smx_call *call)
-{
-	int result = wire_result(call->in.code);
-
-	words_set(call, call->in.text, call->in.len);
-	if (call->state == CALL_SEND) {
-		/* A refusal may come early; the connection ends with it. */
-		call->reusable = 0;
-		if (result == SMX_OK)
-			result = SMX_EUNREACHABLE;
-	}
-	if (call->in.code == WIRE_CLOSING || call->in.code == WIRE_SYNTAX ||
-	    call->in.code == WIRE_SEQUENCE || call->in.code == WIRE_LIMIT ||
-	    call->in.code == WIRE_VERB)
-		call->reusable = 0;
-	if (call->unsure && result != SMX_OK && result != SMX_EGONE)
-		result = SMX_EUNSURE;
-	done(call, result);
-}
-
-/* A reply is complete. */
-static void
-reply_end(struct smx_call *call, int64_t now_ms)
-{
-	const struct wire_client *in = &call->in;
-
-	if (call->state == CALL_GREETING) {
-		if (in->code == WIRE_GREETING &&
-		    wire_greeting_line(in->text, in->len) == SMX_OK) {
-			hello_say(call, now_ms);
-			return;
-		}
-	} else if (call->state == CALL_HELLO) {
-		if (in->code == WIRE_DONE &&
-		    wire_ehlo_line(in->text, in->len, &call->hello,
-			&call->limits, &call->minor) == SMX_OK) {
-			exchange(call, now_ms);
-			return;
-		}
-	} else if (reply_line(call, 1) == SMX_OK) {
-		answer_take(call);
-		return;
-	}
-	words_set(call, in->text, in->len);
-	lost(call, "answer not understood", now_ms);
-}
-
-/* Text from the peer; stops as soon as the connection is another one. */
-static void
-replies_take(struct smx_call *call, const char *p, size_t left, int64_t now_ms)
-{
-	unsigned tries = call->tries;
-
-	if (call->state >= CALL_SEND)
-		call->answered = 1;
-	while (left != 0 && call->tries == tries) {
-		enum wire_reply_event event;
-
-		if (call->state == CALL_DONE) {
-			call->reusable = 0; /* nobody asked for more */
-			return;
-		}
-		event = wire_client_next(&call->in, &p, &left);
-		if (event == WIRE_REPLY_MORE)
-			return;
-		if (event == WIRE_REPLY_END)
-			reply_end(call, now_ms);
-		else if (event == WIRE_REPLY_BAD ||
-			 (call->state >= CALL_SEND &&
-			     reply_line(call, 0) != SMX_OK))
-			lost(call, "answer not understood", now_ms);
-	}
-}
 
 static void
 receive(struct smx_call *call, int64_t now_ms)
@@ -336,7 +250,7 @@ receive(struct smx_call *call, int64_t now_ms)
 	if (error == TCP_AGAIN)
 		return;
 	if (error != SMX_OK) {
-		lost(call, "closed by the peer", now_ms);
+		call_lost(call, "closed by the peer", now_ms);
 		return;
 	}
 	if (call->state == CALL_HANDSHAKE)
@@ -346,12 +260,12 @@ receive(struct smx_call *call, int64_t now_ms)
 		if (error == TLS_AGAIN)
 			return;
 		if (error == SMX_OK) {
-			replies_take(call, plain, n, now_ms);
+			call_replies(call, plain, n, now_ms);
 			continue;
 		}
 		call->reusable = 0;
 		if (call->state != CALL_DONE)
-			lost(call, "closed by the peer", now_ms);
+			call_lost(call, "closed by the peer", now_ms);
 		return;
 	}
 }
@@ -363,7 +277,7 @@ start(struct smx_call *call, int64_t now_ms)
 {
 	call->kept = call->conn.fd >= 0;
 	if (call->kept)
-		exchange(call, now_ms);
+		call_exchange(call, now_ms);
 	else
 		connection_open(call, now_ms);
 }
@@ -417,7 +331,7 @@ static void
 connect_end(struct smx_call *call, int64_t now_ms)
 {
 	if (tcp_connected(call->conn.fd) != SMX_OK) {
-		lost(call, "no connection", now_ms);
+		call_lost(call, "no connection", now_ms);
 		return;
 	}
 	call->state = CALL_HANDSHAKE;
@@ -448,7 +362,7 @@ call_drive(struct smx_call *call, short revents, int64_t now_ms)
 		push(call, now_ms);
 	else if (call->state != CALL_DONE &&
 		 conn_flush(&call->conn, 0) == SMX_ECLOSED)
-		lost(call, "closed by the peer", now_ms);
+		call_lost(call, "closed by the peer", now_ms);
 }
 
 int64_t
@@ -466,7 +380,7 @@ call_expire(struct smx_call *call, int64_t now_ms)
 	if (call->state == CALL_DONE || now_ms < call_until(call))
 		return;
 	call->kept = 0; /* no time to try again */
-	lost(call,
+	call_lost(call,
 	    call->state == CALL_QUEUED ? "all connections in use"
 				       : "no answer in time",
 	    now_ms);

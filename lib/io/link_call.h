@@ -15,8 +15,9 @@ struct client_peer;
 /*
  * A connection to a peer, and the one exchange that runs on it.
  *
- *	QUEUED -> CONNECT -> HANDSHAKE -> GREETING -> HELLO -> SEND -> REPLY ->
- *DONE a kept connection begins here --------------------------^
+ *	QUEUED -> CONNECT -> HANDSHAKE -> GREETING -> HELLO -> SEND
+ *	a kept connection begins here ------------------------> SEND
+ *	SEND -> REPLY -> DONE
  *
  * REPLY is entered when the kernel has taken the last byte.  That is the line
  * between "the peer does not have it" and "it may".

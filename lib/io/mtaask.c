@@ -48,7 +48,7 @@ become_program(const char *path, const char *const *argv, int out, int err)
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	sigset_t none;
 
-	for (size_t i = 0; argv[i] != NULL && i < ARGS_MAX; i++)
+	for (size_t i = 0; i < ARGS_MAX && argv[i] != NULL; i++)
 		args[i + 1] = (char *)argv[i];
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

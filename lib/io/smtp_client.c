@@ -200,6 +200,35 @@ smtp_client_close(struct smtp_client *client)
 }
 
 int
+smtp_client_keep(struct smtp_client *client)
+{
+	int fd = client->fd;
+
+	if (client->in_at != client->in_len) {
+		smtp_client_close(client);
+		return -1;
+	}
+	client->fd = -1;
+	return fd;
+}
+
+int
+smtp_client_resume(struct smtp_client *client, int fd, int64_t step_ms,
+    int64_t deadline_mono_ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	memset(client, 0, sizeof(*client));
+	client->fd = fd;
+	client->step_ms = step_ms;
+	client->deadline_mono_ms = deadline_mono_ms;
+	if (poll(&p, 1, 0) == 0)
+		return SMX_OK;
+	smtp_client_close(client);
+	return failed(client, 0, SMX_ECLOSED);
+}
+
+int
 smtp_client_send(struct smtp_client *client, const void *data, size_t len)
 {
 	const char *at = data;

@@ -40,6 +40,12 @@ int smtp_client_open(struct smtp_client *client,
     const struct smtp_target *target, int64_t step_ms,
     int64_t deadline_mono_ms) SMX_MUST_USE;
 void smtp_client_close(struct smtp_client *client);
+/* Keep the connection for another client, its descriptor, or -1 when the other
+ * side has said more than it was asked; and go on with it.  SMX_ECLOSED: the
+ * other side has left it, or has said something meanwhile. */
+int smtp_client_keep(struct smtp_client *client);
+int smtp_client_resume(struct smtp_client *client, int fd, int64_t step_ms,
+    int64_t deadline_mono_ms) SMX_MUST_USE;
 
 /* SMX_OK: the system has taken every byte.  Any error: not the last one. */
 int smtp_client_send(struct smtp_client *client, const void *data,

@@ -53,17 +53,10 @@ trouble_errno(struct source_trouble *trouble, const char *what)
 {
 	int result =
 	    errno == ENOENT || errno == ENOTDIR ? SMX_ENOTFOUND : SMX_EIO;
-	char text[96];
-	const char *why = text;
+	char why[96];
 
-#if defined(__GLIBC__) && defined(_GNU_SOURCE)
-	why = strerror_r(errno, text, sizeof(text));
-#else
-	if (strerror_r(errno, text, sizeof(text)) != 0)
-		why = "unknown error";
-#endif
 	snprintf(trouble->message, sizeof(trouble->message), "%s: %s", what,
-	    why);
+	    text_errno(why, sizeof(why), errno));
 	trouble->accepted = readable;
 	return result;
 }

@@ -118,6 +118,12 @@ row_bytes(struct db_stmt *stmt, int column, void *out, size_t want)
 	return 0;
 }
 
+static int
+row_text(struct db_stmt *stmt, int column, char *out, size_t size)
+{
+	return text_copy(out, size, db_text(stmt, column));
+}
+
 void
 row_read(struct db_stmt *stmt, struct row_found *found)
 {
@@ -128,10 +134,9 @@ row_read(struct db_stmt *stmt, struct row_found *found)
 	found->damaged |= row_bytes(stmt, 0, key, sizeof(key));
 	memcpy(row->key.incarnation, key, 16);
 	row->key.counter = row_number_get(key + 16);
+	found->damaged |= row_text(stmt, 1, row->primary, sizeof(row->primary));
 	found->damaged |=
-	    text_copy(row->primary, sizeof(row->primary), db_text(stmt, 1));
-	found->damaged |=
-	    text_copy(row->queue_id, sizeof(row->queue_id), db_text(stmt, 2));
+	    row_text(stmt, 2, row->queue_id, sizeof(row->queue_id));
 	found->damaged |=
 	    row_bytes(stmt, 3, row->epoch.id, sizeof(row->epoch.id));
 	row->epoch.counter = (uint64_t)db_int(stmt, 4);
@@ -143,20 +148,19 @@ row_read(struct db_stmt *stmt, struct row_found *found)
 	row->state_ms = db_int(stmt, 10);
 	row->next_try_ms = db_int(stmt, 11);
 	row->attempts = (uint32_t)db_int(stmt, 12);
-	text_copy(row->handed_id, sizeof(row->handed_id), db_text(stmt, 13));
-	text_copy(row->reason, sizeof(row->reason), db_text(stmt, 14));
+	row_text(stmt, 13, row->handed_id, sizeof(row->handed_id));
+	row_text(stmt, 14, row->reason, sizeof(row->reason));
 	found->envelope_len = (uint64_t)db_int(stmt, 15);
 	found->content = db_int(stmt, 16);
+	found->damaged |= row_text(stmt, 17, found->file, sizeof(found->file));
 	found->damaged |=
-	    text_copy(found->file, sizeof(found->file), db_text(stmt, 17));
-	found->damaged |=
-	    text_copy(row->holders, sizeof(row->holders), db_text(stmt, 18));
+	    row_text(stmt, 18, row->holders, sizeof(row->holders));
 	row->version = (uint64_t)db_int(stmt, 19);
 	row->held = db_int(stmt, 20) != 0;
 	row->amended = db_int(stmt, 21) != 0;
 	row->yielded = db_int(stmt, 22) != 0;
 	found->damaged |=
-	    text_copy(found->origin, sizeof(found->origin), db_text(stmt, 23));
+	    row_text(stmt, 23, found->origin, sizeof(found->origin));
 	if (row->state == 0 || found->damaged) {
 		found->damaged = 1;
 		row->state = SMX_ROW_QUARANTINED;

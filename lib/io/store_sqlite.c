@@ -180,6 +180,37 @@ op_mark(void *ctx, const struct smx_key *key,
 			       : ask(ctx, work_mark(key, change), NULL);
 }
 
+/* As many at a time as make a group that nobody else waits long for. */
+#define MARKS_MAX 128
+
+static void
+mark_some(struct shelf *shelf, struct smx_row_mark *list, size_t count)
+{
+	struct work *works[MARKS_MAX];
+	int results[MARKS_MAX];
+
+	for (size_t i = 0; i < count; i++)
+		works[i] = list[i].result == SMX_OK
+			       ? work_mark(&list[i].key, &list[i].change)
+			       : NULL;
+	workq_ask_all(shelf->group.queue, works, count, DURABLE_WAIT_MS,
+	    results);
+	for (size_t i = 0; i < count; i++)
+		if (list[i].result == SMX_OK)
+			list[i].result = results[i];
+}
+
+static void
+op_marks(void *ctx, struct smx_row_mark *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		list[i].result =
+		    shelf_down(ctx) ? SMX_EIO : rules_change(&list[i].change);
+	for (size_t i = 0; i < count; i += MARKS_MAX)
+		mark_some(ctx, list + i,
+		    count - i < MARKS_MAX ? count - i : MARKS_MAX);
+}
+
 static int
 op_amend(void *ctx, const char *primary, const struct smx_row_amendment *list,
     size_t count, size_t *foreign)
@@ -310,6 +341,7 @@ static const struct smx_store_ops sqlite_ops = {
 	.abort = op_abort,
 	.drop = op_drop,
 	.mark = op_mark,
+	.marks = op_marks,
 	.amend = op_amend,
 	.scan = op_scan,
 	.get = op_get,

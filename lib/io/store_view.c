@@ -10,8 +10,10 @@
 #include "base/clock.h"
 #include "io/store_rules.h"
 
-/* Looking for the oldest row reads all rows: not more often than this. */
-#define OLDEST_KEPT_MS 2000
+/* Looking for the oldest row reads all rows, some at a time, so that nobody
+ * else waits for it; the answer is kept this many times as long as it took. */
+#define OLDEST_ROWS "5000"
+#define OLDEST_KEPT 50
 
 enum {
 	PAGE_ALL,     /* in key order, whatever */
@@ -53,7 +55,9 @@ static const char *const statements[STATEMENTS] = {
 		 "FROM shadow LEFT JOIN content ON id = content "
 		 "WHERE key = ?1",
 	[META] = "SELECT value FROM meta WHERE name = ?1",
-	[OLDEST] = "SELECT min(stored_ms) FROM shadow",
+	[OLDEST] = "SELECT min(stored_ms), max(key) FROM "
+		   "(SELECT stored_ms, key FROM shadow WHERE key > ?1 "
+		   "ORDER BY key LIMIT " OLDEST_ROWS ")",
 };
 
 enum { COLUMN_ENVELOPE = ROW_COLUMN_COUNT, COLUMN_SEAL, COLUMN_REST };
@@ -62,7 +66,7 @@ struct view {
 	pthread_mutex_t lock;
 	struct db *db;
 	struct db_stmt *stmt[STATEMENTS];
-	int64_t oldest_ms, oldest_mono_ms;
+	int64_t oldest_ms, oldest_until_ms;
 };
 
 int
@@ -316,25 +320,62 @@ view_meta(struct view *view, const char *name, char *value, size_t size)
 	return result;
 }
 
+/* One page; *len 0: it was the last. */
+static int
+oldest_page(struct view *view, uint8_t after[ROW_KEY_BYTES], size_t *len,
+    int64_t *oldest_ms)
+{
+	struct db_stmt *stmt = view->stmt[OLDEST];
+	int result;
+
+	pthread_mutex_lock(&view->lock);
+	db_bind_blob(stmt, 1, after, *len);
+	result = db_step(stmt);
+	*len = 0;
+	if (result == SMX_OK && !db_is_null(stmt, 0)) {
+		if (*oldest_ms == 0 || db_int(stmt, 0) < *oldest_ms)
+			*oldest_ms = db_int(stmt, 0);
+		if (row_bytes(stmt, 1, after, ROW_KEY_BYTES) == 0)
+			*len = ROW_KEY_BYTES;
+	}
+	db_reset(stmt);
+	pthread_mutex_unlock(&view->lock);
+	return result == SMX_ENOTFOUND ? SMX_OK : result;
+}
+
+static int
+oldest_known(struct view *view, int64_t now_ms, int64_t *stored_ms)
+{
+	int known;
+
+	pthread_mutex_lock(&view->lock);
+	known = now_ms < view->oldest_until_ms;
+	*stored_ms = view->oldest_ms;
+	pthread_mutex_unlock(&view->lock);
+	return known;
+}
+
 int
 view_oldest(struct view *view, int64_t *stored_ms)
 {
-	struct db_stmt *stmt = view->stmt[OLDEST];
-	int64_t now_ms = clock_mono_ms();
-	int result = SMX_OK;
+	int64_t began_ms = clock_mono_ms(), oldest_ms = 0, took_ms;
+	uint8_t after[ROW_KEY_BYTES];
+	size_t len = 0;
+	int result;
 
+	if (oldest_known(view, began_ms, stored_ms))
+		return SMX_OK;
+	do
+		result = oldest_page(view, after, &len, &oldest_ms);
+	while (result == SMX_OK && len != 0);
+	if (result != SMX_OK)
+		return result;
+	took_ms = clock_mono_ms() - began_ms;
 	pthread_mutex_lock(&view->lock);
-	if (view->oldest_mono_ms == 0 ||
-	    now_ms - view->oldest_mono_ms > OLDEST_KEPT_MS) {
-		result = db_step(stmt);
-		if (result == SMX_OK)
-			view->oldest_ms = db_int(stmt, 0);
-		db_reset(stmt);
-		/* A quick answer need not be kept. */
-		view->oldest_mono_ms =
-		    clock_mono_ms() - now_ms > 5 ? now_ms : 0;
-	}
-	*stored_ms = view->oldest_ms;
+	view->oldest_ms = *stored_ms = oldest_ms;
+	/* A quick answer need not be kept. */
+	view->oldest_until_ms =
+	    took_ms > 5 ? began_ms + took_ms * OLDEST_KEPT : 0;
 	pthread_mutex_unlock(&view->lock);
-	return result == SMX_ENOTFOUND ? SMX_OK : result;
+	return SMX_OK;
 }

@@ -9,6 +9,9 @@
 
 #include "base/clock.h"
 
+/* No result yet. */
+#define WORK_ASKED 1
+
 struct workq {
 	pthread_mutex_t lock;
 	pthread_cond_t more; /* for the writer */
@@ -255,10 +258,8 @@ withdraw_locked(struct workq *queue, struct work *work)
 }
 
 static int
-wait_locked(struct workq *queue, struct work *work, int64_t wait_ms)
+wait_locked(struct workq *queue, struct work *work, int64_t until)
 {
-	int64_t until = clock_mono_ms() + wait_ms;
-
 	while (!work->told)
 		if (cond_wait(&work->told_cond, &queue->lock, until) &&
 		    !work->told) {
@@ -270,22 +271,32 @@ wait_locked(struct workq *queue, struct work *work, int64_t wait_ms)
 	return work->result;
 }
 
+/* Non-zero when it waits in the queue now. */
+static int
+put_locked(struct workq *queue, struct work *work, int *result)
+{
+	if (queue->closed || queue->waiting == WORK_WAITING_MAX) {
+		*result = queue->closed ? SMX_ECLOSED : SMX_EFULL;
+		work->refs--;
+		return 0;
+	}
+	*queue->last = work;
+	queue->last = &work->next;
+	queue->waiting++;
+	return 1;
+}
+
 int
 workq_ask(struct workq *queue, struct work *work, int64_t wait_ms,
     size_t *foreign)
 {
+	int64_t until = clock_mono_ms() + wait_ms;
 	int result, last;
 
 	pthread_mutex_lock(&queue->lock);
-	if (queue->closed || queue->waiting == WORK_WAITING_MAX) {
-		result = queue->closed ? SMX_ECLOSED : SMX_EFULL;
-		work->refs--;
-	} else {
-		*queue->last = work;
-		queue->last = &work->next;
-		queue->waiting++;
+	if (put_locked(queue, work, &result)) {
 		pthread_cond_signal(&queue->more);
-		result = wait_locked(queue, work, wait_ms);
+		result = wait_locked(queue, work, until);
 	}
 	if (result == SMX_OK && foreign != NULL)
 		*foreign = work->foreign;
@@ -295,6 +306,32 @@ workq_ask(struct workq *queue, struct work *work, int64_t wait_ms,
 	if (last)
 		work_free(work);
 	return result;
+}
+
+void
+workq_ask_all(struct workq *queue, struct work **works, size_t count,
+    int64_t wait_ms, int *results)
+{
+	int64_t until = clock_mono_ms() + wait_ms;
+
+	pthread_mutex_lock(&queue->lock);
+	for (size_t i = 0; i < count; i++) {
+		results[i] = WORK_ASKED;
+		if (works[i] == NULL)
+			results[i] = SMX_ENOMEM;
+		else
+			(void)put_locked(queue, works[i], &results[i]);
+	}
+	pthread_cond_signal(&queue->more);
+	for (size_t i = 0; i < count; i++) {
+		if (works[i] == NULL)
+			continue;
+		if (results[i] == WORK_ASKED)
+			results[i] = wait_locked(queue, works[i], until);
+		if (--works[i]->refs == 0)
+			work_free(works[i]);
+	}
+	pthread_mutex_unlock(&queue->lock);
 }
 
 static size_t

@@ -75,6 +75,11 @@ void workq_free(struct workq **queue); /* empty, and nobody waits */
 int workq_ask(struct workq *queue, struct work *work, int64_t wait_ms,
     size_t *foreign) SMX_MUST_USE;
 
+/* The same for many at once, NULL ones left out: they wait together, at most
+ * wait_ms in all.  results has room for count. */
+void workq_ask_all(struct workq *queue, struct work **works, size_t count,
+    int64_t wait_ms, int *results);
+
 /* Writer: all that waits, at most max with about max_bytes of content, as a
  * list; NULL after idle_ms without any, or (*stopped) when the queue is closed
  * and empty. */

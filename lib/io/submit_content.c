@@ -85,6 +85,7 @@ talk_data(struct talk *t)
 		    "DATA");
 	}
 	t->no_quit = 1;
+	t->begun = 1;
 	smtpdata_begin(&t->size);
 	rc = each_part(t, send_part);
 	if (rc != SMX_OK)

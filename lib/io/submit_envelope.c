@@ -20,6 +20,8 @@ talk_tell(struct talk *t, int result, const char *step, const char *text)
 int
 talk_tell_reply(struct talk *t, int result, const char *step)
 {
+	t->complained |= result != SMX_OK;
+	t->left |= t->reply.code == 421;
 	return talk_tell(t, result, step, t->reply.line);
 }
 
@@ -27,6 +29,7 @@ int
 talk_tell_failure(struct talk *t, int failure, int result, const char *step)
 {
 	t->no_quit = 1;
+	t->left |= failure == SMX_ECLOSED;
 	return talk_tell(t, result, step,
 	    t->client.errnum != 0 ? strerror(t->client.errnum)
 				  : smx_strerror(failure));
@@ -97,20 +100,89 @@ talk_check(struct talk *t)
 	return talk_tell(t, SMX_EREFUSED, "EHLO", text);
 }
 
+/* ---- before the recipients ---- */
+
+static int
+pipelines(const struct talk *t)
+{
+	return (t->offer.bits & SMTP_OFFERS_PIPELINING) != 0;
+}
+
+static int
+trail_answer(struct talk *t)
+{
+	int rc = smtp_client_reply(&t->client, &t->reply, 0, NULL, NULL);
+
+	if (rc != SMX_OK)
+		return talk_tell_failure(t, rc, SMX_ETEMP, "XFORWARD");
+	/* a refusal costs the trail, not the message */
+	t->complained |= smtpreply_result(&t->reply) != SMX_OK;
+	t->left |= t->reply.code == 421;
+	return SMX_OK;
+}
+
+static int
+mail_answer(struct talk *t)
+{
+	int rc = smtp_client_reply(&t->client, &t->reply, 0, NULL, NULL);
+
+	if (rc != SMX_OK)
+		return talk_tell_failure(t, rc, SMX_ETEMP, "MAIL");
+	rc = smtpreply_result(&t->reply);
+	if (rc == SMX_OK)
+		return SMX_OK;
+	return talk_tell_reply(t, rc == SMX_EREFUSED ? SMX_EREFUSED : SMX_ETEMP,
+	    "MAIL");
+}
+
+/* What was written before the recipients, if not asked for yet. */
+static int
+early_answers(struct talk *t)
+{
+	int rc = SMX_OK;
+
+	for (; rc == SMX_OK && t->trail > 0; t->trail--)
+		rc = trail_answer(t);
+	if (rc == SMX_OK && t->mail) {
+		t->mail = 0;
+		rc = mail_answer(t);
+	}
+	return rc;
+}
+
+/* Send what is in out, and with a server that wants each command by itself
+ * read its answer. */
+static int
+send_early(struct talk *t, const char *step)
+{
+	int rc = buf_error(&t->out);
+
+	if (rc != SMX_OK)
+		return talk_tell(t, SMX_ETEMP, step, smx_strerror(rc));
+	if (pipelines(t))
+		return SMX_OK;
+	rc = smtp_client_send(&t->client, t->out.data, t->out.len);
+	buf_clear(&t->out);
+	return rc == SMX_OK ? early_answers(t)
+			    : talk_tell_failure(t, rc, SMX_ETEMP, step);
+}
+
 int
 talk_trail(struct talk *t)
 {
 	for (int part = SMTP_XFORWARD_TRAIL; part <= SMTP_XFORWARD_CLIENT;
 	     part++) {
+		size_t before = t->out.len;
 		int rc = smtpcmd_xforward(&t->out, t->job->envelope,
 		    t->job->trail_id, &t->offer, (enum smtp_xforward)part);
 
 		if (rc != SMX_OK)
 			return talk_tell(t, SMX_ETEMP, "XFORWARD",
 			    smx_strerror(rc));
-		/* a refusal costs the trail, not the message */
-		if (t->out.len > 0)
-			rc = talk_command(t, "XFORWARD");
+		if (t->out.len == before)
+			continue;
+		t->trail++;
+		rc = send_early(t, "XFORWARD");
 		if (rc != SMX_OK)
 			return rc;
 	}
@@ -126,14 +198,8 @@ talk_mail(struct talk *t)
 	if (rc != SMX_OK)
 		return talk_tell(t, SMX_EREFUSED, "MAIL",
 		    "unusable sender address");
-	rc = talk_command(t, "MAIL");
-	if (rc != SMX_OK)
-		return rc;
-	rc = smtpreply_result(&t->reply);
-	if (rc == SMX_OK)
-		return SMX_OK;
-	return talk_tell_reply(t, rc == SMX_EREFUSED ? SMX_EREFUSED : SMX_ETEMP,
-	    "MAIL");
+	t->mail = 1;
+	return send_early(t, "MAIL");
 }
 
 /* ---- recipients ---- */
@@ -179,6 +245,8 @@ rcpt_answer(struct talk *t, size_t index)
 		note(t, index, SMX_RCPT_HANDED);
 		return SMX_OK;
 	}
+	t->complained = 1;
+	t->left |= t->reply.code == 421;
 	note_words(t, index, t->reply.line);
 	note(t, index, rc == SMX_EREFUSED ? SMX_RCPT_REFUSED : SMX_RCPT_OPEN);
 	return SMX_OK;
@@ -213,11 +281,22 @@ rcpt_batch(struct talk *t, size_t *first, size_t *asked, size_t max,
 	return rc == SMX_OK ? rc : talk_tell_failure(t, rc, SMX_ETEMP, "RCPT");
 }
 
+/* The sender was refused, and with it all recipients, whatever the server says
+ * of them. */
+static void
+rcpt_ignore(struct talk *t, size_t count)
+{
+	struct smtpreply reply;
+
+	for (size_t i = 0; i < count && !t->no_quit; i++)
+		t->no_quit = smtp_client_reply(&t->client, &reply, 0, NULL,
+				 NULL) != SMX_OK;
+}
+
 int
 talk_rcpts(struct talk *t)
 {
-	size_t max =
-	    (t->offer.bits & SMTP_OFFERS_PIPELINING) != 0 ? BATCH_RCPTS : 1;
+	size_t max = pipelines(t) ? BATCH_RCPTS : 1;
 	size_t first = 0;
 
 	while (first < t->recipients) {
@@ -225,6 +304,11 @@ talk_rcpts(struct talk *t)
 		size_t count;
 		int rc = rcpt_batch(t, &first, asked, max, &count);
 
+		if (rc != SMX_OK || count == 0)
+			return rc;
+		rc = early_answers(t);
+		if (rc != SMX_OK)
+			rcpt_ignore(t, count);
 		for (size_t i = 0; rc == SMX_OK && i < count; i++)
 			rc = rcpt_answer(t, asked[i]);
 		if (rc != SMX_OK)

@@ -13,10 +13,8 @@
 static int
 converse(struct talk *t)
 {
-	int rc = talk_greet(t);
+	int rc = talk_check(t);
 
-	if (rc == SMX_OK)
-		rc = talk_check(t);
 	if (rc == SMX_OK)
 		rc = talk_trail(t);
 	if (rc == SMX_OK)
@@ -49,6 +47,8 @@ settle(struct talk *t, int rc)
 static void
 leave(struct talk *t)
 {
+	if (t->client.fd < 0)
+		return;
 	/* the answer is awaited so that our end does not look broken off */
 	if (!t->no_quit &&
 	    smtp_client_send(&t->client, "QUIT\r\n", 6) == SMX_OK)
@@ -63,11 +63,60 @@ leave(struct talk *t)
 static const struct smtp_target *
 way_in(const struct talk *t)
 {
-	if (t->job->held)
+	if (t->job->held && (t->smtp->held != NULL || !t->job->released))
 		return t->smtp->held;
 	if (t->job->amended && t->smtp->amended != NULL)
 		return t->smtp->amended;
 	return t->smtp->target;
+}
+
+/* From the beginning of the message, on whatever connection. */
+static void
+begin(struct talk *t)
+{
+	struct smx_submit_result *result = t->result;
+
+	t->accepted = t->refused = t->deferred = 0;
+	t->trail = t->messages = 0;
+	t->mail = t->complained = t->left = t->begun = t->no_quit = 0;
+	buf_clear(&t->out);
+	result->queue_id[0] = '\0';
+	result->text[0] = '\0';
+	for (size_t i = 0; i < t->recipients; i++)
+		result->rcpt_states[i] = t->job->rcpt_states == NULL
+					     ? SMX_RCPT_OPEN
+					     : t->job->rcpt_states[i];
+}
+
+static int
+run_new(struct talk *t, const struct smtp_target *target)
+{
+	int rc = smtp_client_open(&t->client, target, t->smtp->step_ms,
+	    t->job->deadline_mono_ms);
+
+	if (rc != SMX_OK)
+		return talk_tell_failure(t, rc, SMX_EUNREACHABLE, "connect");
+	memset(&t->offer, 0, sizeof(t->offer));
+	rc = talk_greet(t);
+	return rc == SMX_OK ? converse(t) : rc;
+}
+
+/* A server may leave a connection between two messages at any time.  Before the
+ * content is on its way nothing can have been taken, so another connection
+ * begins anew.  SMX_ENOTFOUND: none was kept, or it was left. */
+static int
+run_kept(struct talk *t, const struct smtp_target *target)
+{
+	int rc;
+
+	if (kept_take(t, target) != SMX_OK)
+		return SMX_ENOTFOUND;
+	rc = converse(t);
+	if (rc == SMX_OK || t->begun || !t->left)
+		return rc;
+	leave(t);
+	begin(t);
+	return SMX_ENOTFOUND;
 }
 
 static int
@@ -83,11 +132,11 @@ talk_run(struct talk *t)
 	rc = talk_measure(t);
 	if (rc != SMX_OK)
 		return rc;
-	rc = smtp_client_open(&t->client, target, t->smtp->step_ms,
-	    t->job->deadline_mono_ms);
-	if (rc != SMX_OK)
-		return talk_tell_failure(t, rc, SMX_EUNREACHABLE, "connect");
-	rc = converse(t);
+	rc = run_kept(t, target);
+	if (rc == SMX_ENOTFOUND)
+		rc = run_new(t, target);
+	if (rc == SMX_OK)
+		kept_put(t, target);
 	leave(t);
 	return rc;
 }
@@ -109,11 +158,8 @@ submit(void *ctx, const struct smx_submission *submission,
 	t->job = submission;
 	t->result = result;
 	t->recipients = smx_envelope_recipients(submission->envelope);
-	for (size_t i = 0; i < t->recipients; i++)
-		result->rcpt_states[i] = submission->rcpt_states == NULL
-					     ? SMX_RCPT_OPEN
-					     : submission->rcpt_states[i];
 	buf_init(&t->out, 0);
+	begin(t);
 	t->chunk = malloc(CHUNK_BYTES);
 	rc = t->chunk == NULL
 		 ? talk_tell(t, SMX_ETEMP, "submit", smx_strerror(SMX_ENOMEM))
@@ -130,6 +176,7 @@ close_smtp(void *ctx)
 {
 	struct submit_smtp *smtp = ctx;
 
+	kept_free(&smtp->kept);
 	smtp_target_free(&smtp->target);
 	smtp_target_free(&smtp->amended);
 	smtp_target_free(&smtp->held);
@@ -137,7 +184,17 @@ close_smtp(void *ctx)
 	free(smtp);
 }
 
-static const struct smx_submit_ops ops = { submit, close_smtp };
+static void
+rest(void *ctx)
+{
+	struct submit_smtp *smtp = ctx;
+
+	kept_close(smtp->kept);
+}
+
+static const struct smx_submit_ops ops = { .submit = submit,
+	.close = close_smtp,
+	.rest = rest };
 
 /* It becomes part of a command line. */
 static int
@@ -191,9 +248,9 @@ smx_submit_open_smtp(struct smx_submit *out,
 		return SMX_ENOMEM;
 	smtp->step_ms = options->step_ms > 0 ? options->step_ms : STEP_MS;
 	smtp->helo = strdup(options->helo);
-	rc = smtp->helo == NULL
-		 ? SMX_ENOMEM
-		 : target_open(&smtp->target, options->target, why, why_size);
+	rc = smtp->helo == NULL ? SMX_ENOMEM : kept_new(&smtp->kept);
+	if (rc == SMX_OK)
+		rc = target_open(&smtp->target, options->target, why, why_size);
 	if (rc == SMX_OK)
 		rc = target_maybe(&smtp->amended, options->target_amended, why,
 		    why_size);

@@ -20,6 +20,7 @@
  * put the decisive words into the result's text.
  */
 struct submit_smtp {
+	struct submit_kept *kept; /* between two messages */
 	struct smtp_target *target;
 	struct smtp_target *amended; /* NULL: target */
 	struct smtp_target *held;    /* NULL: there is no way */
@@ -27,7 +28,7 @@ struct submit_smtp {
 	int64_t step_ms;
 };
 
-/* One conversation. */
+/* One message's part of a conversation. */
 struct talk {
 	const struct submit_smtp *smtp;
 	const struct smx_submission *job;
@@ -42,13 +43,31 @@ struct talk {
 	size_t accepted;
 	size_t refused;
 	size_t deferred;
-	int no_quit; /* it would be content, or nobody would answer */
+	size_t trail;      /* answers to XFORWARD that are awaited */
+	int mail;          /* likewise to MAIL */
+	unsigned messages; /* that this connection has carried before */
+	int complained;    /* something was refused */
+	int left;          /* the server closed or is about to */
+	int begun;         /* DATA was accepted */
+	int no_quit;       /* it would be content, or nobody would answer */
 };
+
+/* submit_kept.c: connections that wait for the next message. */
+struct submit_kept;
+int kept_new(struct submit_kept **out) SMX_MUST_USE;
+void kept_free(struct submit_kept **kept);
+/* Go on with one that stands to this target: SMX_ENOTFOUND. */
+int kept_take(struct talk *t, const struct smtp_target *target) SMX_MUST_USE;
+/* Instead of an end: the connection, if it is fit for another message. */
+void kept_put(struct talk *t, const struct smtp_target *target);
+/* Say good-bye on all of them. */
+void kept_close(struct submit_kept *kept);
 
 /* submit_envelope.c */
 int talk_greet(struct talk *t) SMX_MUST_USE;
 /* Can this server carry this message unharmed? */
 int talk_check(struct talk *t) SMX_MUST_USE;
+/* The envelope, with PIPELINING in as few round trips as can be. */
 int talk_trail(struct talk *t) SMX_MUST_USE;
 int talk_mail(struct talk *t) SMX_MUST_USE;
 int talk_rcpts(struct talk *t) SMX_MUST_USE;

@@ -29,6 +29,8 @@
  */
 struct smx_store store;
 
+static void say(const char *fmt, ...) SMX_PRINTF(1, 2);
+
 static void
 say(const char *fmt, ...)
 {

@@ -6,13 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <shadowmx/err.h>
+
 const struct fuzz_target *const fuzz_targets[] = { &fuzz_wire_server,
 	&fuzz_wire_client, &fuzz_amend, &fuzz_envelope, &fuzz_pfcat,
 	&fuzz_table, &fuzz_config, &fuzz_smtpreply, &fuzz_pflog, NULL };
 
 /* libconfig forgets the text that it was reading when it finds a mistake: a few
  * bytes for each file with one, out of our reach. */
-const char *__lsan_default_suppressions(void);
+SMX_API const char *__lsan_default_suppressions(void);
 
 const char *
 __lsan_default_suppressions(void)

@@ -547,6 +547,11 @@ case_submit_may_not_relay() {
 	expect 1 submit-relay
 }
 
+case_submit_wants_tls() {
+	over "127.0.0.1:$P1/inet/smtpd_tls_security_level=encrypt"
+	expect 2 submit-tls
+}
+
 case_submit_without_trail() {
 	over "127.0.0.1:$P1/inet/smtpd_authorized_xforward_hosts="
 	expect 1 submit-trail

@@ -12,10 +12,10 @@ trap 'rm -rf "$conf"' EXIT
 printf '#define _GNU_SOURCE 1\n#define PACKAGE_VERSION "test"\n' >"$conf/config.h"
 
 set -- "$@" -I"$conf" -I"$top/include" -I"$top/lib" -I"$here"
-for name in addr amend amends choice claim copies engine envelope \
+for name in addr amend amends backoff choice claim copies engine envelope \
 	envelope_text evidence gate handed hearing heirs hint hold holder \
 	holder_amend holder_ask idmap ip notice outcome over own passed \
-	passer peer reading reads report successor sweep takeover talk \
+	passer peer reading reads report seek successor sweep takeover talk \
 	trouble witness xtext; do
 	set -- "$@" "$top/lib/core/$name.c"
 done

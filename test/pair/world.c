@@ -40,6 +40,9 @@ copy(const void *data, size_t len)
 	return p;
 }
 
+static void line(const struct world *w, const char *fmt, va_list ap)
+    SMX_PRINTF(2, 0);
+
 static void
 line(const struct world *w, const char *fmt, va_list ap)
 {

@@ -16,13 +16,9 @@ C=${SHADOWMXCTL:-${builddir:-.}/src/shadowmxctl}
 	echo "no programs at $D and $C"
 	exit 77
 }
-# Looking for leaks needs ptrace, which the children refuse.
-ASAN_OPTIONS=detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
-export ASAN_OPTIONS
-
 W=$(mktemp -d "${TMPDIR:-/tmp}/daemon.XXXXXX") || exit 1
 chmod 755 "$W"
-passed=0 failed=0 pid=
+. "$(dirname "$0")/lib.sh"
 root=
 [ "$(id -u)" = 0 ] && root=1
 if [ "$root" ]; then
@@ -30,57 +26,6 @@ if [ "$root" ]; then
 else
 	worker_user=$(id -un) owner=$(id -un)
 fi
-
-end() {
-	[ -n "$pid" ] && kill -KILL "$pid" 2>/dev/null
-	wait 2>/dev/null
-	[ -n "${KEEP:-}" ] || rm -rf "$W"
-}
-trap end EXIT
-trap 'exit 130' INT TERM HUP
-
-# claim TEXT COMMAND...: a line and a count
-claim() {
-	claim_text=$1
-	shift
-	if "$@" >"$W/claim.out" 2>&1; then
-		passed=$((passed + 1))
-		echo "ok $claim_text"
-	else
-		failed=$((failed + 1))
-		echo "FAIL $claim_text"
-		sed 's/^/    /' "$W/claim.out" | tail -n 5
-		[ -f "$W/log" ] && tail -n 15 "$W/log" | sed 's/^/    log: /'
-	fi
-}
-
-not() { ! "$@"; }
-
-# within SECONDS COMMAND...: true as soon as COMMAND is
-within() {
-	within_left=$(($1 * 20))
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		within_left=$((within_left - 1))
-		[ $within_left -gt 0 ] || return 1
-		sleep 0.05
-	done
-}
-
-status_is() { # STATUS COMMAND...
-	status_want=$1
-	shift
-	"$@"
-	status_got=$?
-	echo "exit status $status_got, not $status_want"
-	[ $status_got = "$status_want" ]
-}
-
-says() { # TEXT COMMAND...: on either output
-	says_text=$1
-	shift
-	"$@" 2>&1 | grep -F -e "$says_text"
-}
 
 logged() { grep -F -e "$1" "$W/log"; }
 logged_times() { [ "$(grep -cF -e "$1" "$W/log")" -ge "$2" ]; }
@@ -103,18 +48,6 @@ conf() { # FILE [DEFAULTS] [MORE]
 	${3:-}
 	END
 	chmod 644 "$1"
-}
-
-# Outside of the range that the kernel gives to others.
-free_port() {
-	for try in 1 2 3 4 5 6 7 8 9; do
-		n=$(($(od -An -N2 -tu2 /dev/urandom) % 20000 + 11000))
-		ss -Hltn "sport = :$n" | grep -q . || {
-			echo "$n"
-			return 0
-		}
-	done
-	return 1
 }
 
 prepare() {

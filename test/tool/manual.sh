@@ -4,7 +4,8 @@
 # Help texts and manual pages say the same: every option and phrase of --help is
 # in the page, and every one of the page is in --help.  libshadowmx(3) has every
 # function as the headers declare it, every result, and an example that works.
-# The pages are clean mdoc.
+# shadowmxd(8) has every event that the log can have, and no other.  The pages
+# are clean mdoc.
 #
 #	SHADOWMXD, SHADOWMXCTL	the programs, else below $builddir
 #	LIBSHADOWMX		the library, else below $builddir
@@ -85,6 +86,41 @@ header_results() {
 page_results() {
 	sed -n '/^\.Sh ERRORS/,/^\.El/s/^\.It Dv \(SMX_[A-Z]*\)$/\1/p' "$1" | sort
 }
+# A statement of the sources a line, comments left out.
+statements() {
+	cat "$S"/lib/*/*.c "$S"/src/*.c | sed 's,^#.*,,' | tr '\n\t' '  ' |
+	    sed 's,/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/,,g' | tr ';{}' '\n\n\n' |
+	    sed 's/  */ /g'
+}
+# Those that log: with the word itself, or through one of a few functions that
+# are given it.  The last text of takeover_log() is the reason.
+logging() {
+	statements | sed -n '/[^a-z_]log_begin(/p; /[^a-z_]log_event(/p
+	    /[^a-z_]takeover_log(/{
+	        s/, "[^"]*")$/)/
+	        p
+	    }
+	    /[^a-z_]cannot("no-/p
+	    /[^a-z_]\(server_\)*complain(/p; /[^a-z_]log_passed(/p
+	    /[^a-z_]event = /p'
+}
+# What is in "a-word" or "a_word" is an event; states that a message can come to
+# are events, too.
+source_events() {
+	{
+		logging | grep -oE '"[a-z][a-z_-]*"' | tr -d '"'
+		printf '%s\n' committed corrupt lost
+	} | sort -u
+}
+# A line that is given its event as an argument, by whom else than those above?
+hidden_events() {
+	logging | grep -E 'log_(begin|event)\(' | grep -vE '"[a-z][a-z_-]*"' |
+	    grep -vE '(, (event|what)\)|enum smx_level|own_state_name\()'
+}
+page_events() {
+	sed -n '/^\.Sh DIAGNOSTICS/,/^\.Sh SEE/s/^\.It //p' "$1" |
+	    tr -s ' ,' '\n\n' | sort
+}
 example() {
 	sed -n '/^\.Sh EXAMPLES/,/^\.Ed/p' "$1" |
 	    sed '1,/^\.Bd/d; /^\.Ed/d; s/^\\&//; s/\\e/\\/g'
@@ -101,6 +137,7 @@ run_example() {
 }
 
 same() { diff -u "$1" "$2"; }
+none() { ! "$@"; }
 some() { [ "$(wc -l <"$1")" -ge "$2" ]; }
 
 "$D" --help >"$W/d.help"
@@ -141,6 +178,13 @@ if [ -e "$L" ]; then
 	run_example >"$W/example.out" 2>&1
 	claim "and does what it says" grep -q "done, shadowed" "$W/example.out"
 fi
+
+source_events >"$W/source.events"
+page_events "$S/doc/shadowmxd.8" | uniq >"$W/page.events"
+claim "shadowmxd(8): the sources have events" some "$W/source.events" 100
+claim "no line of the log hides its event from this test" none hidden_events
+claim "shadowmxd(8) has every event, and no other" \
+    same "$W/source.events" "$W/page.events"
 
 # What the page names as an option is accepted by the program.
 for o in $(cut -d' ' -f2 "$W/d.options"); do

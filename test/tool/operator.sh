@@ -16,77 +16,17 @@ P=${PLANT:-${builddir:-.}/test/tool/plant}
 	echo "no programs at $D, $C and $P"
 	exit 77
 }
-# Looking for leaks needs ptrace, which the children refuse.
-ASAN_OPTIONS=detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
-export ASAN_OPTIONS
-
 W=$(mktemp -d "${TMPDIR:-/tmp}/operator.XXXXXX") || exit 1
 chmod 755 "$W"
-passed=0 failed=0 pid=
+. "$(dirname "$0")/lib.sh"
 if [ "$(id -u)" = 0 ]; then
 	user=daemon owner=nobody
 else
 	user=$(id -un) owner=$user
 fi
 
-end() {
-	[ -n "$pid" ] && kill -KILL "$pid" 2>/dev/null
-	wait 2>/dev/null
-	[ -n "${KEEP:-}" ] || rm -rf "$W"
-}
-trap end EXIT
-trap 'exit 130' INT TERM HUP
-
-claim() { # TEXT COMMAND...
-	claim_text=$1
-	shift
-	if "$@" >"$W/claim.out" 2>&1; then
-		passed=$((passed + 1))
-		echo "ok $claim_text"
-	else
-		failed=$((failed + 1))
-		echo "FAIL $claim_text"
-		sed 's/^/    /' "$W/claim.out" | tail -n 8
-	fi
-}
-not() { ! "$@"; }
-within() { # SECONDS COMMAND...
-	within_left=$(($1 * 20))
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		within_left=$((within_left - 1))
-		[ $within_left -gt 0 ] || return 1
-		sleep 0.05
-	done
-}
-status_is() { # STATUS COMMAND...
-	status_want=$1
-	shift
-	"$@"
-	status_got=$?
-	echo "exit status $status_got, not $status_want"
-	[ $status_got = "$status_want" ]
-}
-says() { # TEXT COMMAND...: on either output
-	says_text=$1
-	shift
-	"$@" >"$W/says.out" 2>&1
-	cat "$W/says.out"
-	grep -qF -e "$says_text" "$W/says.out"
-}
 logged() { grep -E -e "$1" "$W/log"; }
 same() { diff "$1" "$2"; }
-
-free_port() {
-	for try in 1 2 3 4 5 6 7 8 9; do
-		n=$(($(od -An -N2 -tu2 /dev/urandom) % 20000 + 11000))
-		ss -Hltn "sport = :$n" | grep -q . || {
-			echo "$n"
-			return 0
-		}
-	done
-	return 1
-}
 
 # Where the daemon is looked for.
 places() {

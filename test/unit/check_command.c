@@ -75,7 +75,8 @@ submit_close(void *ctx)
 	(void)ctx;
 }
 
-static const struct smx_submit_ops submit_ops = { submit_later, submit_close };
+static const struct smx_submit_ops submit_ops = { .submit = submit_later,
+	.close = submit_close };
 static struct smx_submit submit = { NULL, &submit_ops };
 
 static void

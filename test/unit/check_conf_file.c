@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "core/conf.h"
 #include "conf_text_of.h"
+#include "folder.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
@@ -424,49 +425,6 @@ END_TEST
 
 /* ---- files ---- */
 
-static char folder[64];
-
-static void
-folder_make(void)
-{
-	snprintf(folder, sizeof(folder), "/tmp/check_conf_file.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
-}
-
-static const char *
-folder_file(const char *name)
-{
-	static char path[2][256];
-	static int turn;
-
-	turn = !turn;
-	snprintf(path[turn], sizeof(path[turn]), "%s/%s", folder, name);
-	return path[turn];
-}
-
-static void
-file_write(const char *name, const char *text)
-{
-	FILE *f = fopen(folder_file(name), "w");
-
-	ck_assert_ptr_nonnull(f);
-	ck_assert_int_ge(fputs(text, f), 0);
-	ck_assert_int_eq(fclose(f), 0);
-}
-
-static void
-folder_remove(void)
-{
-	static const char *const names[] = { "conf.d/10-a.conf",
-		"conf.d/20-b.conf", "conf.d/.hidden.conf", "conf.d/off.conf~",
-		"conf.d/dir.conf", "conf.d", "main.conf", "inc.conf", "sub/a",
-		"sub/b", "sub", "self.conf", "fifo" };
-
-	for (size_t i = 0; i < COUNT(names); i++)
-		(void)remove(folder_file(names[i]));
-	ck_assert_int_eq(rmdir(folder), 0);
-}
-
 static int
 load(struct smx_config **config, struct told *told)
 {
@@ -507,20 +465,20 @@ START_TEST(later_file_overrides_and_lists_grow)
 
 	folder_make();
 	ck_assert_int_eq(mkdir(folder_file("conf.d"), 0700), 0);
-	file_write("main.conf",
+	folder_put_text("main.conf",
 	    GOOD "store = { quota = \"1G\"; driver = \"memory\"; };\n"
 		 "policies = ( { name = \"first\"; } );\n");
-	file_write("conf.d/20-b.conf",
+	folder_put_text("conf.d/20-b.conf",
 	    "\nstore = { quota = \"3G\"; };\n"
 	    "policies = ( { name = \"third\"; } );\n");
-	file_write("conf.d/10-a.conf",
+	folder_put_text("conf.d/10-a.conf",
 	    "store = { quota = \"2G\";\n"
 	    "path = \"/a\"; };\n"
 	    "peers = { pool = 7; members = ( { name = \"mx3.example.org\";\n"
 	    " address = \"192.0.2.3:8825\"; pin = \"" PIN_B "\"; } ); };\n"
 	    "policies = ( { name = \"second\"; } );\n");
-	file_write("conf.d/.hidden.conf", "nonsense");
-	file_write("conf.d/off.conf~", "nonsense");
+	folder_put_text("conf.d/.hidden.conf", "nonsense");
+	folder_put_text("conf.d/off.conf~", "nonsense");
 	ck_assert_msg(load(&config, &told) == SMX_OK, "%s", told.lines);
 
 	ck_assert_str_eq(smx_config_text(config, "store.quota"), "3G");
@@ -546,13 +504,13 @@ START_TEST(included_lines_keep_their_place)
 
 	folder_make();
 	ck_assert_int_eq(mkdir(folder_file("sub"), 0700), 0);
-	file_write("main.conf",
+	folder_put_text("main.conf",
 	    GOOD "store = {\n"
 		 "  @include \"sub/a\"\n"
 		 " driver = \"memory\"; };\nlog = { level = \"debug\"; };\n");
 	/* relative to the file that includes; no line break at the end */
-	file_write("sub/a", "# one\n@include \"b\"\npath = \"/x\";");
-	file_write("sub/b", "\n\nquota = \"5G\";\n");
+	folder_put_text("sub/a", "# one\n@include \"b\"\npath = \"/x\";");
+	folder_put_text("sub/b", "\n\nquota = \"5G\";\n");
 	ck_assert_msg(load(&config, &told) == SMX_OK, "%s", told.lines);
 	ck_assert_str_eq(smx_config_text(config, "store.quota"), "5G");
 	origin_is(config, "store.quota", "sub/b", 3);
@@ -561,13 +519,13 @@ START_TEST(included_lines_keep_their_place)
 	origin_is(config, "log.level", "main.conf", 7);
 	smx_config_release(&config);
 
-	file_write("sub/b", "\nquota = 5;\npath = = \"/y\";\n");
+	folder_put_text("sub/b", "\nquota = 5;\npath = = \"/y\";\n");
 	ck_assert_int_eq(load(&config, &told), SMX_ECONFIG);
 	ck_assert_ptr_nonnull(strstr(told.lines, "sub/b:3: path = = "));
-	file_write("sub/b", "\nquota = 5;\n");
+	folder_put_text("sub/b", "\nquota = 5;\n");
 	ck_assert_int_eq(load(&config, &told), SMX_ECONFIG);
 	ck_assert_ptr_nonnull(strstr(told.lines, "sub/b:2: store.quota = 5"));
-	file_write("sub/b", "\nquota = 5000000000;\n");
+	folder_put_text("sub/b", "\nquota = 5000000000;\n");
 	ck_assert_int_eq(load(&config, &told), SMX_ECONFIG);
 	ck_assert_ptr_nonnull(strstr(told.lines, "sub/b:2: 5000000000"));
 	folder_remove();
@@ -582,23 +540,23 @@ START_TEST(include_of_anything_but_a_file_is_refused)
 
 	folder_make();
 	ck_assert_int_eq(mkdir(folder_file("sub"), 0700), 0);
-	file_write("main.conf", GOOD "@include \"inc.conf\"\n");
-	file_write("inc.conf", "\n@include \"sub\"\n");
+	folder_put_text("main.conf", GOOD "@include \"inc.conf\"\n");
+	folder_put_text("inc.conf", "\n@include \"sub\"\n");
 	ck_assert_int_eq(load(&config, &told), SMX_ECONFIG);
 	ck_assert_ptr_nonnull(strstr(told.lines, "inc.conf:2: "));
 	ck_assert_ptr_nonnull(strstr(told.lines, "sub: this is a folder"));
 
 	ck_assert_int_eq(mkfifo(folder_file("fifo"), 0600), 0);
-	file_write("inc.conf", "@include \"fifo\"\n");
+	folder_put_text("inc.conf", "@include \"fifo\"\n");
 	ck_assert_int_eq(load(&config, &told), SMX_ECONFIG);
 	ck_assert_ptr_nonnull(strstr(told.lines, "not a regular file"));
 
-	file_write("inc.conf", "@include \"inc.conf\"\n");
+	folder_put_text("inc.conf", "@include \"inc.conf\"\n");
 	ck_assert_int_eq(load(&config, &told), SMX_ECONFIG);
 	ck_assert_ptr_nonnull(strstr(told.lines, "more than 10 deep"));
 
 	/* "*" is a name, not a pattern */
-	file_write("inc.conf", "@include \"sub/*\"\n");
+	folder_put_text("inc.conf", "@include \"sub/*\"\n");
 	ck_assert_int_eq(load(&config, &told), SMX_ECONFIG);
 	ck_assert_ptr_nonnull(strstr(told.lines, "cannot be opened"));
 	folder_remove();
@@ -627,7 +585,7 @@ START_TEST(file_that_cannot_be_used_is_named)
 	ck_assert_int_eq(load(&config, &told), SMX_ECONFIG);
 	ck_assert_ptr_nonnull(strstr(told.lines, "larger than 16 MiB"));
 
-	file_write("main.conf", GOOD);
+	folder_put_text("main.conf", GOOD);
 	ck_assert_int_eq(mkdir(folder_file("conf.d"), 0700), 0);
 	ck_assert_int_eq(mkdir(folder_file("conf.d/dir.conf"), 0700), 0);
 	ck_assert_int_eq(load(&config, &told), SMX_ECONFIG);
@@ -644,16 +602,18 @@ START_TEST(problem_in_a_later_file_names_that_file)
 
 	folder_make();
 	ck_assert_int_eq(mkdir(folder_file("conf.d"), 0700), 0);
-	file_write("main.conf", GOOD "user = ;\n");
-	file_write("conf.d/10-a.conf", "\nlog = = 5;\n");
+	folder_put_text("main.conf", GOOD "user = ;\n");
+	folder_put_text("conf.d/10-a.conf", "\nlog = = 5;\n");
 	ck_assert_int_eq(load(&config, &told), SMX_ECONFIG);
 	/* both files' errors, and nothing that follows from them */
 	ck_assert_ptr_nonnull(strstr(told.lines, "main.conf:4: user = ;: "));
 	ck_assert_ptr_nonnull(strstr(told.lines, "conf.d/10-a.conf:2: log"));
 	ck_assert_uint_eq(told.count, 2);
 
-	file_write("main.conf", GOOD "policies = ( { name = \"a\"; } );\n");
-	file_write("conf.d/10-a.conf", "policies = (\n { name = \"a\"; } );\n");
+	folder_put_text("main.conf",
+	    GOOD "policies = ( { name = \"a\"; } );\n");
+	folder_put_text("conf.d/10-a.conf",
+	    "policies = (\n { name = \"a\"; } );\n");
 	ck_assert_int_eq(load(&config, &told), SMX_ECONFIG);
 	ck_assert_ptr_nonnull(strstr(told.lines,
 	    "conf.d/10-a.conf:2: policies[1].name = \"a\": two policies"));

@@ -671,6 +671,29 @@ START_TEST(batch_is_bounded_in_number_and_bytes)
 }
 END_TEST
 
+/* A mass mailing that somebody has stopped in time. */
+START_TEST(what_is_too_long_to_be_told_is_on_hold_all_the_same)
+{
+	size_t line = strlen(SEEN) - strlen(MAIL);
+	size_t count = SMX_AMEND_BYTES_MAX / line + 1;
+	char *big = malloc(strlen(MAIL) + count * line + 1);
+	struct smx_request q;
+
+	ck_assert_ptr_nonnull(big);
+	memcpy(big, MAIL, strlen(MAIL));
+	for (size_t i = 0; i < count; i++)
+		memcpy(big + strlen(MAIL) + i * line, &SEEN[strlen(MAIL)],
+		    line + 1);
+	memcpy(strstr(big, "RCPT <r"), "RCPT <x", 7);
+	(void)committed("A");
+	read_as("A", big, 1);
+	ck_assert_uint_eq(amendments(0, &q), 1);
+	ck_assert_int_eq(q.amendments[0].held, 1);
+	ck_assert_ptr_null(q.amendments[0].envelope);
+	free(big);
+}
+END_TEST
+
 START_TEST(what_waits_for_a_dead_peer_does_not_block_the_others)
 {
 	struct smx_request q;
@@ -752,16 +775,35 @@ START_TEST(host_that_does_not_know_the_verb_is_left_in_peace)
 }
 END_TEST
 
-int
-main(void)
+/* A holder of the former version is upgraded while messages are open. */
+START_TEST(what_was_refused_is_told_again_in_the_peers_next_life)
 {
-	Suite *s = suite_create("engine_amend");
-	TCase *tc = tcase_create("amend");
-	SRunner *sr = srunner_create(s);
-	int failed;
+	struct smx_hello ours, theirs = { .incarnation = { 77 } };
+	struct smx_key key = committed("A");
+	struct smx_reply reply = { .listed = listed, .count = 1 };
+	struct smx_request q;
 
-	tcase_set_timeout(tc, 60);
-	tcase_add_checked_fixture(tc, open_seen, bench_close);
+	engine_hello(engine, 0, &theirs, &ours, now);
+	read_as("A", MORE, 1);
+	while (amendments(0, &q) != 0)
+		bench_push(0, &q, SMX_EREFUSED);
+	theirs.incarnation[0] = 78;
+	engine_hello(engine, 0, &theirs, &ours, now);
+	ck_assert(until(0, SMX_REQ_LIST, &q));
+	memset(&listed[0], 0, sizeof(listed[0]));
+	listed[0].key = key;
+	engine_peer_result(engine, 0, &q, SMX_OK, &reply, now);
+	now += 20000;
+	read_as("A", MORE, 1);
+	ck_assert_uint_eq(amendments(0, &q), 1);
+	ck_assert_ptr_nonnull(q.amendments[0].envelope);
+	ck_assert_int_eq(q.amendments[0].held, 1);
+}
+END_TEST
+
+static void
+add_cases(TCase *tc)
+{
 	tcase_add_test(tc, what_holders_were_told_is_not_told_again);
 	tcase_add_test(tc, final_set_goes_to_all_that_have_it_or_may);
 	tcase_add_test(tc, set_that_lost_one_before_the_answer_is_told);
@@ -793,10 +835,26 @@ main(void)
 	tcase_add_test(tc, reads_are_paced);
 	tcase_add_test(tc, fresh_ones_are_not_starved_by_those_that_move);
 	tcase_add_test(tc, batch_is_bounded_in_number_and_bytes);
+	tcase_add_test(tc, what_is_too_long_to_be_told_is_on_hold_all_the_same);
 	tcase_add_test(tc,
 	    what_waits_for_a_dead_peer_does_not_block_the_others);
 	tcase_add_test(tc, stale_message_is_read_and_told_when_it_is_listed);
 	tcase_add_test(tc, host_that_does_not_know_the_verb_is_left_in_peace);
+	tcase_add_test(tc,
+	    what_was_refused_is_told_again_in_the_peers_next_life);
+}
+
+int
+main(void)
+{
+	Suite *s = suite_create("engine_amend");
+	TCase *tc = tcase_create("amend");
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, open_seen, bench_close);
+	add_cases(tc);
 	suite_add_tcase(s, tc);
 	srunner_set_tap(sr, "-");
 	srunner_run_all(sr, CK_SILENT);

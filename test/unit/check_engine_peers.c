@@ -314,6 +314,43 @@ START_TEST(one_way_failure_is_no_silence)
 }
 END_TEST
 
+/* The link knows from the last greeting what a peer cannot take: so much mail
+ * that is too large for it must not keep one alive that is gone. */
+START_TEST(refusal_that_needs_no_answer_is_no_sign_of_life)
+{
+	static const int results[] = { SMX_EREFUSED, SMX_ELIMIT, SMX_EINVAL };
+	const struct smx_key key = { .incarnation = { 1 }, .counter = 4711 };
+	struct engine_takeover t;
+
+	engine_heard(engine, 0, now);
+	for (int i = 0; i < 8; i++) {
+		beat_fails(0);
+		engine_sent(engine, &key, 0, results[_i], now);
+	}
+	ck_assert(due(ENGINE_CAUSE_SILENT, &t));
+	ck_assert_int_eq(bench_state(0), ENGINE_PEER_SILENT);
+}
+END_TEST
+
+/* Nor does it ask one that is too old for a verb. */
+START_TEST(verb_that_is_not_said_is_no_sign_of_life)
+{
+	static const enum smx_request_kind kinds[] = { SMX_REQ_AMEND,
+		SMX_REQ_SEEN };
+	const struct smx_request request = { .kind = kinds[_i] };
+	const struct smx_reply reply = { 0 };
+	struct engine_takeover t;
+
+	engine_heard(engine, 0, now);
+	for (int i = 0; i < 8; i++) {
+		beat_fails(0);
+		engine_peer_result(engine, 0, &request, SMX_EREFUSED, &reply,
+		    now);
+	}
+	ck_assert(due(ENGINE_CAUSE_SILENT, &t));
+}
+END_TEST
+
 START_TEST(own_pause_restarts_the_clock)
 {
 	struct engine_takeover t;
@@ -500,6 +537,9 @@ add_peers(Suite *s)
 	tcase_add_test(tc, silence_needs_time_and_failed_probes);
 	tcase_add_test(tc, time_without_probes_is_no_silence);
 	tcase_add_test(tc, one_way_failure_is_no_silence);
+	tcase_add_loop_test(tc, refusal_that_needs_no_answer_is_no_sign_of_life,
+	    0, 3);
+	tcase_add_loop_test(tc, verb_that_is_not_said_is_no_sign_of_life, 0, 2);
 	tcase_add_test(tc, own_pause_restarts_the_clock);
 	tcase_add_test(tc, leaving_peer_gets_its_time);
 	tcase_add_test(tc, another_epoch_is_looked_into_at_once);

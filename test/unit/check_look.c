@@ -16,6 +16,7 @@
 #include <shadowmx/policy.h>
 
 #include "conf_text_of.h"
+#include "folder.h"
 #include "io/source_file.h"
 #include "io/source_look.h"
 
@@ -23,7 +24,6 @@
  * Files that change while they are in use.  Time is told, so nobody waits: the
  * files are made old (utimensat), and a look comes every two seconds.
  */
-static char folder[64];
 static char logged[16384];
 static struct source_look look;
 static int64_t now_ms;
@@ -41,37 +41,12 @@ keep_log(void *ctx, enum smx_level level, const char *line)
 static void
 begin(void)
 {
-	snprintf(folder, sizeof(folder), "/tmp/check_look.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
+	folder_make();
 	smx_log_set(keep_log, NULL, SMX_LOG_DEBUG);
 	memset(&look, 0, sizeof(look));
 	logged[0] = '\0';
 	now_ms = 1000000;
 	age_s = 1000;
-}
-
-static void
-end(void)
-{
-	static const char *const names[] = { "a", "b", "new", "geo" };
-	char path[128];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-		(void)remove(path);
-	}
-	ck_assert_int_eq(rmdir(folder), 0);
-}
-
-static const char *
-in_folder(const char *name)
-{
-	static char path[2][128];
-	static int turn;
-
-	turn = !turn;
-	snprintf(path[turn], sizeof(path[turn]), "%s/%s", folder, name);
-	return path[turn];
 }
 
 /* Each one younger than the one before, and all of them old. */
@@ -89,12 +64,8 @@ make_old(const char *path)
 static void
 put(const char *name, const char *text)
 {
-	FILE *f = fopen(in_folder(name), "w");
-
-	ck_assert_ptr_nonnull(f);
-	ck_assert_int_ge(fputs(text, f), 0);
-	ck_assert_int_eq(fclose(f), 0);
-	make_old(in_folder(name));
+	folder_put_text(name, text);
+	make_old(folder_file(name));
 }
 
 static struct smx_config *
@@ -164,7 +135,7 @@ START_TEST(unchanged_file_is_left_alone)
 		ck_assert(!looked(&config));
 	ck_assert_str_eq(logged, "");
 	smx_config_release(&config);
-	end();
+	folder_remove();
 }
 END_TEST
 
@@ -194,7 +165,7 @@ START_TEST(change_is_taken_when_it_has_been_still)
 		ck_assert(!looked(&config));
 	ck_assert_uint_eq(times_logged("event="), 1);
 	smx_config_release(&config);
-	end();
+	folder_remove();
 }
 END_TEST
 
@@ -219,7 +190,7 @@ START_TEST(file_that_is_being_written_is_waited_for)
 	ck_assert(looked(&config));
 	ck_assert_str_eq(policy_of(config, "z@a.example"), "a");
 	smx_config_release(&config);
-	end();
+	folder_remove();
 }
 END_TEST
 
@@ -234,23 +205,23 @@ START_TEST(renamed_file_is_noticed_whatever_its_time)
 	put("b", "x@b.example\n");
 	config = config_of("");
 	put("new", "y@a.example\n");
-	ck_assert_int_eq(stat(in_folder("a"), &st), 0);
+	ck_assert_int_eq(stat(folder_file("a"), &st), 0);
 	times[0] = times[1] = st.st_mtim;
-	ck_assert_int_eq(utimensat(AT_FDCWD, in_folder("new"), times, 0), 0);
-	ck_assert_int_eq(rename(in_folder("new"), in_folder("a")), 0);
+	ck_assert_int_eq(utimensat(AT_FDCWD, folder_file("new"), times, 0), 0);
+	ck_assert_int_eq(rename(folder_file("new"), folder_file("a")), 0);
 	ck_assert(!looked(&config));
 	ck_assert(looked(&config));
 	ck_assert_str_eq(policy_of(config, "y@a.example"), "a");
 	/* rewritten in place, as long as before, its time put back */
-	ck_assert_int_eq(stat(in_folder("a"), &st), 0);
+	ck_assert_int_eq(stat(folder_file("a"), &st), 0);
 	put("a", "w@a.example\n");
 	times[0] = times[1] = st.st_mtim;
-	ck_assert_int_eq(utimensat(AT_FDCWD, in_folder("a"), times, 0), 0);
+	ck_assert_int_eq(utimensat(AT_FDCWD, folder_file("a"), times, 0), 0);
 	ck_assert(!looked(&config));
 	ck_assert(looked(&config));
 	ck_assert_str_eq(policy_of(config, "w@a.example"), "a");
 	smx_config_release(&config);
-	end();
+	folder_remove();
 }
 END_TEST
 
@@ -271,7 +242,7 @@ START_TEST(file_that_is_fresh_at_load_is_read_once_more)
 	ck_assert(!looked(&config));
 	ck_assert_uint_eq(times_logged("event=table-loaded"), 1);
 	smx_config_release(&config);
-	end();
+	folder_remove();
 }
 END_TEST
 
@@ -305,7 +276,7 @@ START_TEST(bad_line_leaves_the_old_table_and_is_told_once)
 	ck_assert_str_eq(policy_of(config, "y@a.example"), "a");
 	ck_assert_str_eq(policy_of(config, "x@a.example"), "defaults");
 	smx_config_release(&config);
-	end();
+	folder_remove();
 }
 END_TEST
 
@@ -317,7 +288,7 @@ START_TEST(missing_file_leaves_the_old_table_and_is_told_once)
 	put("a", "x@a.example\n");
 	put("b", "x@b.example\n");
 	config = config_of("");
-	ck_assert_int_eq(unlink(in_folder("a")), 0);
+	ck_assert_int_eq(unlink(folder_file("a")), 0);
 	ck_assert(!looked(&config));
 	ck_assert_str_eq(logged, "");
 	for (int i = 0; i < 5; i++)
@@ -326,17 +297,17 @@ START_TEST(missing_file_leaves_the_old_table_and_is_told_once)
 	ck_assert_ptr_nonnull(strstr(logged, "No such file"));
 	ck_assert_str_eq(policy_of(config, "x@a.example"), "a");
 	/* A folder in its place is looked at each time and told once. */
-	ck_assert_int_eq(mkdir(in_folder("a"), 0700), 0);
+	ck_assert_int_eq(mkdir(folder_file("a"), 0700), 0);
 	for (int i = 0; i < 5; i++)
 		ck_assert(!looked(&config));
 	ck_assert_uint_eq(times_logged("event=table-refused"), 2);
-	ck_assert_int_eq(rmdir(in_folder("a")), 0);
+	ck_assert_int_eq(rmdir(folder_file("a")), 0);
 	put("a", "y@a.example\n");
 	ck_assert(!looked(&config));
 	ck_assert(looked(&config));
 	ck_assert_str_eq(policy_of(config, "y@a.example"), "a");
 	smx_config_release(&config);
-	end();
+	folder_remove();
 }
 END_TEST
 
@@ -354,7 +325,7 @@ START_TEST(empty_table_is_taken_and_warned_about)
 	ck_assert_str_eq(policy_of(config, "x@a.example"), "defaults");
 	ck_assert_ptr_nonnull(strstr(logged, "recipients=0"));
 	smx_config_release(&config);
-	end();
+	folder_remove();
 }
 END_TEST
 
@@ -365,7 +336,7 @@ static atomic_int writing;
 static void *
 append(void *arg)
 {
-	FILE *f = fopen(in_folder("a"), "a");
+	FILE *f = fopen(folder_file("a"), "a");
 
 	(void)arg;
 	while (f != NULL && atomic_load(&writing) != 0) {
@@ -407,7 +378,7 @@ START_TEST(file_that_changes_under_the_reader_is_no_table)
 	ck_assert_ptr_nonnull(strstr(trouble.message, "was changed while"));
 	ck_assert_int_eq(source_read(&source, &trouble), SMX_OK);
 	source_release(&source);
-	end();
+	folder_remove();
 }
 END_TEST
 
@@ -435,11 +406,11 @@ copy(const char *from, const char *name, size_t cut)
 	len = fread(bytes, 1, sizeof(bytes), f);
 	fclose(f);
 	ck_assert_uint_gt(len, cut);
-	f = fopen(in_folder(name), "wb");
+	f = fopen(folder_file(name), "wb");
 	ck_assert_ptr_nonnull(f);
 	ck_assert_uint_eq(fwrite(bytes, 1, len - cut, f), len - cut);
 	fclose(f);
-	make_old(in_folder(name));
+	make_old(folder_file(name));
 }
 
 static struct smx_config *
@@ -449,7 +420,7 @@ config_geo(void)
 	char text[1024];
 
 	snprintf(text, sizeof(text),
-	    PAIR ACCEPT "geo = { country = \"%s\"; };\n", in_folder("geo"));
+	    PAIR ACCEPT "geo = { country = \"%s\"; };\n", folder_file("geo"));
 	ck_assert_int_eq(smx_config_parse(&config, text, "t", NULL, NULL),
 	    SMX_OK);
 	return config;
@@ -475,14 +446,14 @@ START_TEST(database_is_replaced_by_rename)
 	ck_assert_str_eq(country(config, "192.0.2.1"), "JP");
 	ck_assert_str_eq(country(config, "2001:db8::1"), "");
 	copy("country.mmdb", "new", 0);
-	ck_assert_int_eq(rename(in_folder("new"), in_folder("geo")), 0);
+	ck_assert_int_eq(rename(folder_file("new"), folder_file("geo")), 0);
 	ck_assert(!looked(&config));
 	ck_assert(looked(&config));
 	ck_assert_str_eq(country(config, "192.0.2.1"), "JP");
 	ck_assert_str_eq(country(config, "2001:db8::1"), "JP");
 	ck_assert_uint_eq(times_logged("event=geo-loaded"), 1);
 	smx_config_release(&config);
-	end();
+	folder_remove();
 }
 END_TEST
 
@@ -502,7 +473,7 @@ START_TEST(damaged_replacement_leaves_the_old_database)
 	copy("country.mmdb", "geo", 0);
 	config = config_geo();
 	copy(damages[_i].from, "new", damages[_i].cut);
-	ck_assert_int_eq(rename(in_folder("new"), in_folder("geo")), 0);
+	ck_assert_int_eq(rename(folder_file("new"), folder_file("geo")), 0);
 	for (int i = 0; i < 5; i++)
 		ck_assert(!looked(&config));
 	ck_assert_uint_eq(times_logged("event=geo-refused"), 1);
@@ -513,7 +484,7 @@ START_TEST(damaged_replacement_leaves_the_old_database)
 	ck_assert(!looked(&config));
 	ck_assert(looked(&config));
 	smx_config_release(&config);
-	end();
+	folder_remove();
 }
 END_TEST
 
@@ -533,7 +504,7 @@ START_TEST(database_that_was_missing_is_taken_when_it_comes)
 	ck_assert(looked(&config));
 	ck_assert_str_eq(country(config, "192.0.2.1"), "JP");
 	smx_config_release(&config);
-	end();
+	folder_remove();
 }
 END_TEST
 
@@ -560,7 +531,7 @@ START_TEST(reload_keeps_an_open_database)
 	ck_assert_int_eq(source_inherit(next, config, &both), SMX_ENOTFOUND);
 	smx_config_release(&config);
 	smx_config_release(&next);
-	end();
+	folder_remove();
 }
 END_TEST
 

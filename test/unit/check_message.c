@@ -182,6 +182,28 @@ START_TEST(too_long_a_header_field)
 }
 END_TEST
 
+/* Postfix cuts a field after 54,000 to 60,000 bytes and does not say so. */
+START_TEST(a_field_that_may_have_been_cut_is_refused)
+{
+	static char value[54000];
+	size_t whole = 54000 - strlen("X-Long:") - 1;
+
+	world.conf.milter_max_header = 1 << 20;
+	for (size_t more = 0; more < 2; more++) {
+		memset(value, 'x', whole + more);
+		value[0] = ' ';
+		value[whole + more] = '\0';
+		world_envelope(session, one);
+		ck_assert_int_eq(smx_session_header(session, "X-Long", value),
+		    more == 0 ? SMX_OK : SMX_ELIMIT);
+		world_end(session, &verdict);
+		ck_assert_int_eq(verdict.accept, more == 0);
+	}
+	ck_assert_str_eq(verdict.code, "552");
+	next_message_is_fine();
+}
+END_TEST
+
 START_TEST(too_large_a_message)
 {
 	static char body[60000];
@@ -398,6 +420,7 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, a_message_over_the_memory_limit_is_whole);
 	tcase_add_test(tc, too_many_header_fields);
 	tcase_add_test(tc, too_long_a_header_field);
+	tcase_add_test(tc, a_field_that_may_have_been_cut_is_refused);
 	tcase_add_test(tc, too_large_a_message);
 	tcase_add_test(tc, the_size_limit_is_exact);
 	tcase_add_test(tc, no_room_to_spill);

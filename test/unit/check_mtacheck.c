@@ -268,6 +268,13 @@ static const struct {
 	    "127.0.0.1:10026/inet/smtpd_relay_restrictions = "
 	    "reject_unauth_destination\n",
 	    "submit-relay " },
+	{ "smtpd_tls_security_level = encrypt\n", "", "submit-tls " },
+	{ "smtpd_tls_security_level = may\n", "", "" },
+	{ "smtpd_tls_security_level = encrypt\n",
+	    "127.0.0.1:10026/inet/smtpd_tls_security_level = none\n", "" },
+	{ "smtpd_enforce_tls = yes\n", "", "submit-tls " },
+	{ "", "127.0.0.1:10026/inet/smtpd_tls_wrappermode = yes\n",
+	    "submit-tls " },
 	{ "body_checks = regexp:/x\n",
 	    "127.0.0.1:10026/inet/receive_override_options =\n",
 	    "submit-rechecked " },

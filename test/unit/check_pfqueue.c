@@ -32,7 +32,7 @@ static char why[256];
 static int
 open_with(const char *log, const char *boot)
 {
-	struct pfqueue_options o = { .postfix = { t.queue, log, "" },
+	struct pfqueue_options o = { .postfix = { t.queue, log, "", "" },
 		.boot = boot,
 		.settle_ms = 100,
 		.stray_ms = 100 };
@@ -761,7 +761,7 @@ END_TEST
 START_TEST(marker_elsewhere_is_refused)
 {
 	struct pfqueue_options o = {
-		.postfix = { t.queue, "", "/dev/shm/shadowmx-check" },
+		.postfix = { t.queue, "", "/dev/shm/shadowmx-check", "" },
 		.boot = "b",
 	};
 	struct pfqueue *inner;

@@ -677,19 +677,238 @@ START_TEST(targets_are_checked_when_opened)
 }
 END_TEST
 
+/* ---- several messages, one connection ---- */
+
+static void
+open_submit(struct smx_submit *submit, struct script *s)
+{
+	struct smx_submit_smtp_options o = { .target = s->target,
+		.helo = "mx2.test.invalid",
+		.step_ms = 2000 };
+	char why[128] = "";
+
+	script_start(s);
+	ck_assert_int_eq(smx_submit_open_smtp(submit, &o, why, sizeof(why)),
+	    SMX_OK);
+}
+
+/* One more message. */
+static int
+give(struct smx_submit *submit, struct job *j, const char *const *rcpts)
+{
+	int rc;
+
+	job_init(j, rcpts);
+	rc = submit->ops->submit(submit->ctx, &j->s, &j->result);
+	smx_envelope_free(&j->envelope);
+	return rc;
+}
+
+static size_t
+count_of(const struct script *s, const char *text)
+{
+	size_t n = 0;
+
+	for (const char *p = s->commands; (p = strstr(p, text)) != NULL; p++)
+		n++;
+	return n;
+}
+
+START_TEST(next_message_takes_the_same_connection)
+{
+	struct script s = { .unix_socket = _i };
+	struct smx_submit submit;
+	struct job j;
+
+	open_submit(&submit, &s);
+	for (int i = 0; i < 5; i++) {
+		ck_assert_int_eq(give(&submit, &j, one), SMX_OK);
+		ck_assert_str_eq(j.states, "h");
+		ck_assert_str_eq(j.result.queue_id, "4jXKs073lDz1bkTK");
+	}
+	smx_submit_close(&submit);
+	script_stop(&s);
+	ck_assert_int_eq(s.connections, 1);
+	ck_assert_int_eq(s.messages, 5);
+	ck_assert_uint_eq(count_of(&s, "EHLO"), 1);
+	ck_assert_uint_eq(count_of(&s, "MAIL FROM"), 5);
+	ck_assert_uint_eq(count_of(&s, "QUIT"), 1);
+	script_free(&s);
+}
+END_TEST
+
+START_TEST(connection_does_not_outlive_the_work)
+{
+	struct script s = { .serves = 2 };
+	struct smx_submit submit;
+	struct job j;
+
+	open_submit(&submit, &s);
+	ck_assert_int_eq(give(&submit, &j, one), SMX_OK);
+	submit.ops->rest(submit.ctx);
+	ck_assert_int_eq(give(&submit, &j, one), SMX_OK);
+	smx_submit_close(&submit);
+	script_stop(&s);
+	ck_assert_int_eq(s.connections, 2);
+	ck_assert_uint_eq(count_of(&s, "QUIT"), 2);
+	script_free(&s);
+}
+END_TEST
+
+START_TEST(connection_carries_a_hundred_messages_at_most)
+{
+	struct script s = { .serves = 2 };
+	struct smx_submit submit;
+	struct job j;
+
+	open_submit(&submit, &s);
+	for (int i = 0; i < 101; i++)
+		ck_assert_int_eq(give(&submit, &j, one), SMX_OK);
+	smx_submit_close(&submit);
+	script_stop(&s);
+	ck_assert_int_eq(s.connections, 2);
+	ck_assert_int_eq(s.messages, 101);
+	script_free(&s);
+}
+END_TEST
+
+/* What a server does between two messages, or at the second. */
+static const struct {
+	enum script_step step;
+	enum script_act act;
+	const char *text;
+	int idle;
+} leavings[] = {
+	{ .idle = 1 },
+	{ .step = STEP_XFORWARD, .act = ACT_CLOSE },
+	{ .step = STEP_MAIL, .act = ACT_CLOSE },
+	{ .step = STEP_RCPT, .act = ACT_CLOSE },
+	{ .step = STEP_DATA, .act = ACT_CLOSE },
+	{ .step = STEP_XFORWARD, .text = "421 4.4.2 Too long\r\n" },
+	{ .step = STEP_MAIL, .text = "421 4.4.2 Too long\r\n" },
+	{ .step = STEP_DATA, .text = "421 4.4.2 Too long\r\n" },
+};
+
+START_TEST(server_that_leaves_between_messages_costs_nothing)
+{
+	struct script s = { .serves = 2,
+		.after = 1,
+		.leave_after = leavings[_i].idle };
+	struct smx_submit submit;
+	struct job j;
+
+	s.act[leavings[_i].step] = leavings[_i].act;
+	s.text[leavings[_i].step] = leavings[_i].text;
+	open_submit(&submit, &s);
+	ck_assert_int_eq(give(&submit, &j, one), SMX_OK);
+	ck_assert_int_eq(give(&submit, &j, one), SMX_OK);
+	ck_assert_str_eq(j.states, "h");
+	smx_submit_close(&submit);
+	script_stop(&s);
+	ck_assert_int_eq(s.messages, 2);
+	/* A 421 to the trail costs the trail, until the server really goes. */
+	ck_assert_int_eq(s.connections,
+	    leavings[_i].step == STEP_XFORWARD && leavings[_i].text ? 1 : 2);
+	script_free(&s);
+}
+END_TEST
+
+/* It may have the message: another try is for the caller to decide. */
+START_TEST(answer_lost_on_a_used_connection_is_unsure)
+{
+	struct script s = { .serves = 2, .after = 1 };
+	struct smx_submit submit;
+	struct job j;
+
+	s.act[STEP_DOT] = ACT_CLOSE;
+	open_submit(&submit, &s);
+	ck_assert_int_eq(give(&submit, &j, one), SMX_OK);
+	ck_assert_int_eq(give(&submit, &j, one), SMX_EUNSURE);
+	ck_assert_str_eq(j.states, "o");
+	smx_submit_close(&submit);
+	script_stop(&s);
+	ck_assert_int_eq(s.connections, 1);
+	ck_assert_int_eq(s.messages, 2);
+	script_free(&s);
+}
+END_TEST
+
+START_TEST(silence_on_a_used_connection_is_not_tried_elsewhere)
+{
+	struct script s = { .serves = 2, .after = 1 };
+	struct smx_submit submit;
+	struct job j;
+
+	s.act[STEP_MAIL] = ACT_SILENT;
+	open_submit(&submit, &s);
+	ck_assert_int_eq(give(&submit, &j, one), SMX_OK);
+	job_init(&j, one);
+	j.s.deadline_mono_ms = clock_mono_ms() + 200;
+	ck_assert_int_eq(submit.ops->submit(submit.ctx, &j.s, &j.result),
+	    SMX_ETEMP);
+	smx_submit_close(&submit);
+	script_stop(&s);
+	ck_assert_int_eq(s.connections, 1);
+	job_free(&j, &s);
+}
+END_TEST
+
+START_TEST(complaint_ends_the_connection)
+{
+	static const char *const some[] = { "<a@x.invalid>", "<5xx@x.invalid>",
+		NULL };
+	struct script s = { .serves = 2 };
+	struct smx_submit submit;
+	struct job j;
+
+	open_submit(&submit, &s);
+	ck_assert_int_eq(give(&submit, &j, some), SMX_OK);
+	ck_assert_str_eq(j.states, "hr");
+	ck_assert_int_eq(give(&submit, &j, one), SMX_OK);
+	ck_assert_str_eq(j.states, "h");
+	smx_submit_close(&submit);
+	script_stop(&s);
+	ck_assert_int_eq(s.connections, 2);
+	script_free(&s);
+}
+END_TEST
+
+START_TEST(refused_sender_leaves_the_conversation_in_step)
+{
+	struct script s = { .text = { [STEP_MAIL] = "552 5.3.4 Too big\r\n" } };
+	struct job j;
+
+	job_init(&j, NULL);
+	for (int i = 0; i < 60; i++)
+		ck_assert_int_eq(smx_envelope_rcpt(j.envelope, "<r@x.invalid>",
+				     NONE),
+		    SMX_OK);
+	ck_assert_int_eq(run(&j, &s, 2000), SMX_EREFUSED);
+	ck_assert_str_eq(j.result.text, "MAIL: 552 5.3.4 Too big");
+	ck_assert_lacks(&s, "DATA");
+	ck_assert_has(&s, "QUIT");
+	job_free(&j, &s);
+}
+END_TEST
+
 /* Which of the three ways a message goes; -1: none. */
 static const struct {
 	int amended, held;
 	int has_amended, has_held;
 	int way;
+	int released;
 } ways[] = {
-	{ 0, 0, 1, 1, 0 },
-	{ 1, 0, 1, 1, 1 },
-	{ 1, 0, 0, 1, 0 },
-	{ 0, 1, 1, 1, 2 },
-	{ 1, 1, 1, 1, 2 },
-	{ 0, 1, 1, 0, -1 },
-	{ 1, 1, 1, 0, -1 },
+	{ 0, 0, 1, 1, 0, 0 },
+	{ 1, 0, 1, 1, 1, 0 },
+	{ 1, 0, 0, 1, 0, 0 },
+	{ 0, 1, 1, 1, 2, 0 },
+	{ 1, 1, 1, 1, 2, 0 },
+	{ 0, 1, 1, 0, -1, 0 },
+	{ 1, 1, 1, 0, -1, 0 },
+	/* Released by a person: on hold all the same where that can be. */
+	{ 0, 1, 1, 1, 2, 1 },
+	{ 0, 1, 1, 0, 0, 1 },
+	{ 1, 1, 1, 0, 1, 1 },
 };
 
 START_TEST(message_takes_the_way_that_fits_it)
@@ -706,6 +925,7 @@ START_TEST(message_takes_the_way_that_fits_it)
 	job_init(&j, one);
 	j.s.amended = ways[_i].amended;
 	j.s.held = ways[_i].held;
+	j.s.released = ways[_i].released;
 	rc = run_to(&j, s[0].target, 2000);
 	for (int i = 0; i < 3; i++) {
 		script_stop(&s[i]);
@@ -757,6 +977,16 @@ suite(void)
 	tcase_add_loop_test(tc, targets_are_checked_when_opened, 0, 14);
 	tcase_add_loop_test(tc, message_takes_the_way_that_fits_it, 0,
 	    sizeof(ways) / sizeof(*ways));
+	tcase_add_loop_test(tc, next_message_takes_the_same_connection, 0, 2);
+	tcase_add_test(tc, connection_does_not_outlive_the_work);
+	tcase_add_test(tc, connection_carries_a_hundred_messages_at_most);
+	tcase_add_loop_test(tc,
+	    server_that_leaves_between_messages_costs_nothing, 0,
+	    sizeof(leavings) / sizeof(*leavings));
+	tcase_add_test(tc, answer_lost_on_a_used_connection_is_unsure);
+	tcase_add_test(tc, silence_on_a_used_connection_is_not_tried_elsewhere);
+	tcase_add_test(tc, complaint_ends_the_connection);
+	tcase_add_test(tc, refused_sender_leaves_the_conversation_in_step);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -14,49 +14,9 @@
 #include "core/addr.h"
 #include "core/table.h"
 #include "conf_text_of.h"
+#include "folder.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
-
-static char folder[64];
-
-static void
-folder_open(void)
-{
-	snprintf(folder, sizeof(folder), "/tmp/check_table.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(folder));
-}
-
-static void
-folder_close(void)
-{
-	static const char *const names[] = { "a", "b", "c" };
-	char path[128];
-
-	for (size_t i = 0; i < COUNT(names); i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
-		(void)remove(path);
-	}
-	ck_assert_int_eq(rmdir(folder), 0);
-}
-
-static void
-put(const char *name, const char *data, size_t len)
-{
-	char path[128];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	f = fopen(path, "wb");
-	ck_assert_ptr_nonnull(f);
-	ck_assert_uint_eq(fwrite(data, 1, len, f), len);
-	ck_assert_int_eq(fclose(f), 0);
-}
-
-static void
-put_text(const char *name, const char *text)
-{
-	put(name, text, strlen(text));
-}
 
 /* policies: '$' stands for the folder. */
 static int
@@ -178,19 +138,19 @@ START_TEST(key_names_what_it_should)
 	struct smx_config *config;
 	struct told told;
 
-	folder_open();
+	folder_make();
 	/* the last but one line is no address */
-	put_text("a", forms);
+	folder_put_text("a", forms);
 	ck_assert_int_eq(load(&config, &told, ONE), SMX_ECONFIG);
 	ck_assert_msg(strstr(told.lines, "/a:18: hash#in") != NULL, "%s",
 	    told.lines);
-	put("a", forms, (size_t)(strstr(forms, "hash#") - forms));
+	folder_put("a", forms, (size_t)(strstr(forms, "hash#") - forms));
 	config = loaded(ONE);
 	ck_assert_msg(strcmp(policy_of(config, asked[_i].recipient),
 			  asked[_i].named ? "t" : "defaults") == 0,
 	    "%s", asked[_i].recipient);
 	smx_config_release(&config);
-	folder_close();
+	folder_remove();
 }
 END_TEST
 
@@ -215,15 +175,15 @@ START_TEST(file_may_come_in_many_shapes)
 {
 	struct smx_config *config;
 
-	folder_open();
-	put_text("a", shapes[_i].text);
+	folder_make();
+	folder_put_text("a", shapes[_i].text);
 	config = loaded(ONE);
 	ck_assert_str_eq(policy_of(config, "a@x.example"), "t");
 	ck_assert_str_eq(policy_of(config, "b@x.example"), "t");
 	ck_assert_str_eq(policy_of(config, "c@x.example"), "defaults");
 	ck_assert_str_eq(policy_of(config, "a@x.example\r"), "defaults");
 	smx_config_release(&config);
-	folder_close();
+	folder_remove();
 }
 END_TEST
 
@@ -231,16 +191,16 @@ START_TEST(empty_file_names_nobody)
 {
 	struct smx_config *config;
 
-	folder_open();
-	put_text("a", "");
+	folder_make();
+	folder_put_text("a", "");
 	config = loaded(ONE);
 	ck_assert_str_eq(policy_of(config, "a@x.example"), "defaults");
 	smx_config_release(&config);
-	put_text("a", "# nobody\n\n");
+	folder_put_text("a", "# nobody\n\n");
 	config = loaded(ONE);
 	ck_assert_str_eq(policy_of(config, "a@x.example"), "defaults");
 	smx_config_release(&config);
-	folder_close();
+	folder_remove();
 }
 END_TEST
 
@@ -280,8 +240,8 @@ START_TEST(bad_line_is_told_with_its_place)
 	struct smx_config *config = NULL;
 	struct told told;
 
-	folder_open();
-	put("a", faults[_i].text,
+	folder_make();
+	folder_put("a", faults[_i].text,
 	    faults[_i].len != 0 ? faults[_i].len : strlen(faults[_i].text));
 	ck_assert_int_eq(load(&config, &told, ONE), SMX_ECONFIG);
 	ck_assert_uint_eq(told.count, 1);
@@ -289,7 +249,7 @@ START_TEST(bad_line_is_told_with_its_place)
 	    "%s\nis not in\n%s", faults[_i].want, told.lines);
 	ck_assert_ptr_nonnull(
 	    strstr(told.lines, "; accepted: as the first word user@domain"));
-	folder_close();
+	folder_remove();
 }
 END_TEST
 
@@ -301,29 +261,29 @@ START_TEST(line_length_is_bounded)
 	struct smx_config *config = NULL;
 	struct told told;
 
-	folder_open();
+	folder_make();
 	memset(line, 'x', TABLE_LINE_MAX + 64);
 	memcpy(line, "a@x.example ", 12);
 	line[TABLE_LINE_MAX] = '\n';
 	memcpy(line + TABLE_LINE_MAX + 1, "b@x.example\n", 12);
-	put("a", line, TABLE_LINE_MAX + 13);
+	folder_put("a", line, TABLE_LINE_MAX + 13);
 	config = loaded(ONE);
 	ck_assert_str_eq(policy_of(config, "a@x.example"), "t");
 	ck_assert_str_eq(policy_of(config, "b@x.example"), "t");
 	smx_config_release(&config);
 	line[TABLE_LINE_MAX] = 'x';
 	line[TABLE_LINE_MAX + 1] = '\n';
-	put("a", line, TABLE_LINE_MAX + 2);
+	folder_put("a", line, TABLE_LINE_MAX + 2);
 	ck_assert_int_eq(load(&config, &told, ONE), SMX_ECONFIG);
 	ck_assert_msg(strstr(told.lines, "/a:1: a@x.example x") != NULL &&
 			  strstr(told.lines, "longer than 64 KiB") != NULL,
 	    "%s", told.lines);
 	memset(line, 'x', ADDR_MAX + 1);
-	put("a", line, ADDR_MAX + 1);
+	folder_put("a", line, ADDR_MAX + 1);
 	ck_assert_int_eq(load(&config, &told, ONE), SMX_ECONFIG);
 	ck_assert_ptr_nonnull(strstr(told.lines, "longer than 1000 bytes"));
 	free(line);
-	folder_close();
+	folder_remove();
 }
 END_TEST
 
@@ -333,7 +293,7 @@ START_TEST(file_that_cannot_be_read_is_told)
 	char path[128];
 	struct told told;
 
-	folder_open();
+	folder_make();
 	ck_assert_int_eq(load(&config, &told, ONE), SMX_ECONFIG);
 	ck_assert_msg(strstr(told.lines,
 			  "test.conf:4: policies[0].match.recipient_tables[0] "
@@ -349,7 +309,7 @@ START_TEST(file_that_cannot_be_read_is_told)
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
 	ck_assert_int_eq(load(&config, &told, ONE), SMX_ECONFIG);
 	ck_assert_ptr_nonnull(strstr(told.lines, "not a regular file"));
-	folder_close();
+	folder_remove();
 }
 END_TEST
 
@@ -360,13 +320,13 @@ START_TEST(settings_are_read_without_tables)
 	struct told told = { 0 };
 	char path[128], text[2048];
 
-	folder_open();
+	folder_make();
 	snprintf(text, sizeof(text),
 	    PAIR ACCEPT "geo = { country = \"%s/c\"; };\n"
 			"policies = ( { name = \"t\"; match = { "
 			"recipient_tables = \"%s/b\"; }; } );",
 	    folder, folder);
-	put_text("a", text);
+	folder_put_text("a", text);
 	snprintf(path, sizeof(path), "%s/a", folder);
 	ck_assert_int_eq(smx_config_load(&config, path, told_report, &told),
 	    SMX_ECONFIG);
@@ -377,7 +337,7 @@ START_TEST(settings_are_read_without_tables)
 	ck_assert_str_eq(smx_config_text(config, "policies[0].name"), "t");
 	ck_assert_str_eq(policy_of(config, "a@x.example"), "defaults");
 	smx_config_release(&config);
-	folder_close();
+	folder_remove();
 }
 END_TEST
 
@@ -389,10 +349,11 @@ START_TEST(first_policy_wins_across_tables)
 {
 	struct smx_config *config;
 
-	folder_open();
-	put_text("a", "both@x.example\nfirst@x.example\n");
-	put_text("b", "both@x.example\nsecond@x.example\nwide.example\n");
-	put_text("c", "late@x.example\nboth@x.example\n");
+	folder_make();
+	folder_put_text("a", "both@x.example\nfirst@x.example\n");
+	folder_put_text("b",
+	    "both@x.example\nsecond@x.example\nwide.example\n");
+	folder_put_text("c", "late@x.example\nboth@x.example\n");
 	config = loaded(
 	    "policies = (\n"
 	    "{ name = \"list\"; match = { recipients = \"listed@x.example\";"
@@ -414,7 +375,7 @@ START_TEST(first_policy_wins_across_tables)
 	ck_assert_str_eq(policy_of(config, "other@x.example"), "domain");
 	ck_assert_str_eq(policy_of(config, "other@y.example"), "defaults");
 	smx_config_release(&config);
-	folder_close();
+	folder_remove();
 }
 END_TEST
 
@@ -425,8 +386,8 @@ START_TEST(policy_that_does_not_match_leaves_it_to_the_next)
 	struct smx_config *config;
 	struct smx_ack ack;
 
-	folder_open();
-	put_text("a", "u@x.example\n");
+	folder_make();
+	folder_put_text("a", "u@x.example\n");
 	config = loaded("policies = (\n"
 			"{ name = \"guest\"; match = { recipient_tables = "
 			"\"$/a\"; authenticated = false; }; },\n"
@@ -438,7 +399,7 @@ START_TEST(policy_that_does_not_match_leaves_it_to_the_next)
 	    SMX_OK);
 	ck_assert_str_eq(ack.policy, "user");
 	smx_config_release(&config);
-	folder_close();
+	folder_remove();
 }
 END_TEST
 
@@ -449,7 +410,7 @@ START_TEST(many_tables_are_too_many)
 	char name[128];
 	struct buf b;
 
-	folder_open();
+	folder_make();
 	buf_init(&b, 0);
 	buf_str(&b, PAIR ACCEPT "policies = ( { name = \"t\"; match = { "
 				"recipient_tables = ( \"/dev/null\"");
@@ -465,7 +426,7 @@ START_TEST(many_tables_are_too_many)
 			  NULL,
 	    "%s", told.lines);
 	buf_free(&b);
-	folder_close();
+	folder_remove();
 }
 END_TEST
 
@@ -474,8 +435,8 @@ START_TEST(table_does_not_stand_for_a_domain)
 {
 	struct smx_config *config;
 
-	folder_open();
-	put_text("a", "u@x.example\nu@y.example\n");
+	folder_make();
+	folder_put_text("a", "u@x.example\nu@y.example\n");
 	config = loaded("policies = ( { name = \"t\"; match = {"
 			" recipient_tables = \"$/a\";"
 			" domains = \"y.example\"; }; } );");
@@ -483,7 +444,7 @@ START_TEST(table_does_not_stand_for_a_domain)
 	ck_assert_str_eq(policy_of(config, "u@x.example"), "defaults");
 	ck_assert_str_eq(policy_of(config, "v@y.example"), "defaults");
 	smx_config_release(&config);
-	folder_close();
+	folder_remove();
 }
 END_TEST
 

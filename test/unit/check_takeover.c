@@ -16,6 +16,7 @@ static struct takeover *takeover;
 /* This node is "n"; mx1 and mx2 are the primaries of the tests. */
 static const char *const names[] = { "mx1", "mx2", "mx3" };
 static struct gate_world world; /* empty: nobody else is known */
+static size_t ahead;            /* rows prepared beforehand */
 
 static void
 reopen(void)
@@ -25,6 +26,7 @@ reopen(void)
 		.retry_max_ms = 60000,
 		.max_crashes = 3,
 		.parallel = 2,
+		.ahead = ahead,
 		.page = 2,
 		.world = world };
 
@@ -57,8 +59,16 @@ setup_three(void)
 }
 
 static void
+setup_ahead(void)
+{
+	ahead = 6;
+	setup();
+}
+
+static void
 teardown(void)
 {
+	ahead = 0;
 	takeover_free(&takeover);
 }
 
@@ -146,6 +156,7 @@ START_TEST(claims_come_in_pages_until_none_is_left)
 	ck_assert_int_eq(claim_page("mx1", 2), 2);
 	while (!gate.ended)
 		ck_assert_int_eq(claim_page("mx1", 2), 0);
+	ck_assert_uint_eq(store.steps, 2); /* each page at once */
 	ck_assert_int_eq(store.row[2].state, SMX_ROW_SHADOW);
 	ck_assert_uint_eq(takeover_claims(takeover), 4);
 }
@@ -245,8 +256,8 @@ START_TEST(one_job_for_a_row_and_no_more_than_allowed)
 	ck_assert_int_eq(next(100, &b), SMX_ENOTFOUND);
 	claimed(2);
 	claimed(3);
-	ck_assert_int_eq(next(100, &b), SMX_OK);
-	ck_assert_int_eq(next(100, &c), SMX_ENOTFOUND);
+	ck_assert_int_eq(next(1100, &b), SMX_OK);
+	ck_assert_int_eq(next(1100, &c), SMX_ENOTFOUND);
 	takeover_give_back(takeover, &a, 100);
 	takeover_give_back(takeover, &b, 100);
 }
@@ -313,6 +324,153 @@ START_TEST(clock_set_back_delays_nothing)
 	claimed(1)->next_try_ms = INT64_C(1000) * 86400 * 365;
 	ck_assert_int_eq(next(5000, &job), SMX_OK);
 	takeover_give_back(takeover, &job, 5000);
+}
+END_TEST
+
+/* ---- many at a time ---- */
+
+START_TEST(attempts_are_counted_in_one_step_before_the_work)
+{
+	struct takeover_job job;
+
+	for (uint64_t i = 1; i <= 4; i++)
+		claimed(i);
+	ck_assert_int_eq(next(100, &job), SMX_OK);
+	ck_assert_uint_eq(store.steps, 1);
+	ck_assert_uint_eq(store.marks, 4);
+	for (size_t i = 0; i < 4; i++) {
+		ck_assert_uint_eq(store.row[i].attempts, 1);
+		ck_assert_int_lt(store.row[i].next_try_ms, 0);
+	}
+	ck_assert_uint_eq(job.row.key.counter, 1);
+	ck_assert_uint_eq(job.row.attempts, 1);
+	takeover_give_back(takeover, &job, 100);
+	for (uint64_t i = 2; i <= 4; i++) {
+		ck_assert_int_eq(next(100, &job), SMX_OK);
+		ck_assert_uint_eq(job.row.key.counter, i);
+		takeover_give_back(takeover, &job, 200);
+	}
+	ck_assert_uint_eq(store.steps, 1);
+}
+END_TEST
+
+START_TEST(what_was_prepared_and_not_begun_is_as_before)
+{
+	struct takeover_job job;
+
+	for (uint64_t i = 1; i <= 4; i++)
+		claimed(i);
+	ck_assert_int_eq(next(100, &job), SMX_OK);
+	takeover_give_back(takeover, &job, 100);
+	takeover_rest(takeover, 100);
+	for (size_t i = 0; i < 4; i++) {
+		ck_assert_uint_eq(store.row[i].attempts, 0);
+		ck_assert_int_ge(store.row[i].next_try_ms, 0);
+	}
+	attempt(100, SMX_OK, "hh", "N1");
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_HANDED);
+	takeover_rest(takeover, 100);
+}
+END_TEST
+
+START_TEST(prepared_row_that_was_discarded_is_not_begun)
+{
+	struct takeover_job job;
+	size_t foreign;
+
+	for (uint64_t i = 1; i <= 3; i++)
+		claimed(i);
+	attempt(100, SMX_OK, "hh", "N1");
+	ck_assert_int_eq(store.port.ops->drop(&store, NULL, &store.row[1].key,
+			     1, &foreign),
+	    SMX_OK);
+	ck_assert_int_eq(next(100, &job), SMX_OK);
+	ck_assert_uint_eq(job.row.key.counter, 3);
+	takeover_give_back(takeover, &job, 5000);
+	ck_assert_int_eq(next(100, &job), SMX_ENOTFOUND);
+}
+END_TEST
+
+/* The first row ends the process each time. */
+START_TEST(crash_is_not_blamed_on_those_that_were_prepared)
+{
+	struct takeover_job job;
+
+	for (uint64_t i = 1; i <= 5; i++)
+		claimed(i);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(next(100, &job), SMX_OK);
+		ck_assert_uint_eq(job.row.key.counter, 1);
+		free(job.envelope);
+		free(job.rcpt_states);
+		reopen();
+	}
+	for (int i = 0; i < 4; i++)
+		attempt(100, SMX_OK, "hh", "N");
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_QUARANTINED);
+	for (size_t i = 1; i < 5; i++)
+		ck_assert_int_eq(store.row[i].state, SMX_ROW_HANDED);
+}
+END_TEST
+
+START_TEST(row_is_out_until_its_outcome_is_noted)
+{
+	struct smx_submit_result r[3];
+	struct takeover_outcome o[3], *list[3];
+	char marks[3][3] = { "hh", "oo", "rr" };
+	struct takeover_job job;
+
+	memset(r, 0, sizeof(r));
+	for (uint64_t i = 1; i <= 3; i++)
+		claimed(i);
+	for (int i = 0; i < 3; i++) {
+		r[i].rcpt_states = marks[i];
+		snprintf(r[i].queue_id, sizeof(r[i].queue_id), "N%d", i);
+		ck_assert_int_eq(next(100, &job), SMX_OK);
+		takeover_judge(takeover, &job, SMX_OK, &r[i], 100, &o[i]);
+		list[i] = &o[i];
+	}
+	store.steps = 0;
+	takeover_write(takeover, list, 3);
+	ck_assert_uint_eq(store.steps, 1);
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_HANDED);
+	ck_assert_str_eq(store.row[0].handed_id, "N0");
+	ck_assert_int_eq(store.row[1].next_try_ms, 1100);
+	ck_assert_int_eq(store.row[2].state, SMX_ROW_QUARANTINED);
+	ck_assert_int_eq(next(1100, &job), SMX_ENOTFOUND);
+	for (int i = 0; i < 3; i++)
+		takeover_settle(takeover, &o[i]);
+	ck_assert_int_eq(next(1100, &job), SMX_OK);
+	ck_assert_uint_eq(job.row.key.counter, 2);
+	takeover_give_back(takeover, &job, 5000);
+}
+END_TEST
+
+START_TEST(many_that_wait_are_not_gone_through_again_before_one_is_due)
+{
+	struct takeover_job job;
+	int64_t wake;
+
+	store.rows = 0;
+	for (uint64_t i = 1; i <= ROW_STORE_MAX; i++)
+		claimed(i)->next_try_ms = 5000 + (int64_t)i;
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(takeover_next(takeover, 4500, &job, &wake),
+		    SMX_ENOTFOUND);
+		ck_assert_int_eq(wake, 5001);
+	}
+	ck_assert_uint_eq(store.scans, 3); /* one to begin with, two to look */
+	/* A person's word, and the time, are heeded at once. */
+	ck_assert_int_eq(takeover_hasten(takeover, &store.row[9].key, 4500),
+	    SMX_OK);
+	ck_assert_int_eq(next(4500, &job), SMX_OK);
+	ck_assert_uint_eq(job.row.key.counter, 10);
+	takeover_give_back(takeover, &job, 9000);
+	ck_assert_int_eq(takeover_next(takeover, 4500, &job, &wake),
+	    SMX_ENOTFOUND);
+	ck_assert_int_eq(next(5001, &job), SMX_OK);
+	ck_assert_uint_eq(job.row.key.counter, 1);
+	takeover_give_back(takeover, &job, 9000);
 }
 END_TEST
 
@@ -849,6 +1007,23 @@ add_rows(Suite *s)
 	suite_add_tcase(s, tc);
 }
 
+/* Jobs, several at a time. */
+static void
+add_ahead(Suite *s)
+{
+	TCase *tc = tcase_create("ahead");
+
+	tcase_add_checked_fixture(tc, setup_ahead, teardown);
+	tcase_add_test(tc, attempts_are_counted_in_one_step_before_the_work);
+	tcase_add_test(tc, what_was_prepared_and_not_begun_is_as_before);
+	tcase_add_test(tc, prepared_row_that_was_discarded_is_not_begun);
+	tcase_add_test(tc, crash_is_not_blamed_on_those_that_were_prepared);
+	tcase_add_test(tc, row_is_out_until_its_outcome_is_noted);
+	tcase_add_test(tc,
+	    many_that_wait_are_not_gone_through_again_before_one_is_due);
+	suite_add_tcase(s, tc);
+}
+
 static void
 add_heirs(Suite *s)
 {
@@ -878,6 +1053,7 @@ main(void)
 	int failed;
 
 	add_rows(s);
+	add_ahead(s);
 	add_heirs(s);
 	tcase_add_test(tc, received_tells_the_first_hop);
 	tcase_add_test(tc, strangers_cannot_write_into_received);

@@ -268,7 +268,8 @@ submit_one(void *ctx, const struct smx_submission *submission,
 	return rc;
 }
 
-static const struct smx_submit_ops submit_ops = { submit_one, no_close };
+static const struct smx_submit_ops submit_ops = { .submit = submit_one,
+	.close = no_close };
 
 /* ---- hosts ---- */
 

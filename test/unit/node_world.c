@@ -273,7 +273,8 @@ submit_later(void *ctx, const struct smx_submission *submission,
 	return SMX_ETEMP;
 }
 
-static const struct smx_submit_ops submit_ops = { submit_later, queue_close };
+static const struct smx_submit_ops submit_ops = { .submit = submit_later,
+	.close = queue_close };
 static struct smx_submit submit = { NULL, &submit_ops };
 
 void

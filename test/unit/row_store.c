@@ -118,6 +118,16 @@ op_mark(void *ctx, const struct smx_key *key, const struct smx_row_change *c)
 }
 
 static void
+op_marks(void *ctx, struct smx_row_mark *list, size_t count)
+{
+	struct row_store *s = ctx;
+
+	s->steps++;
+	for (size_t i = 0; i < count; i++)
+		list[i].result = op_mark(ctx, &list[i].key, &list[i].change);
+}
+
+static void
 amend_row(struct row_store *s, struct smx_row *r,
     const struct smx_row_amendment *a)
 {
@@ -168,6 +178,8 @@ op_scan(void *ctx, const struct smx_store_filter *f, smx_row_fn each,
 {
 	struct row_store *s = ctx;
 	size_t n = 0;
+
+	s->scans++;
 
 	for (size_t i = 0; i < s->rows; i++) {
 		const struct smx_row *r = &s->row[i];
@@ -241,6 +253,7 @@ op_meta_set(void *ctx, const char *name, const char *value)
 
 static const struct smx_store_ops ops = { .drop = op_drop,
 	.mark = op_mark,
+	.marks = op_marks,
 	.amend = op_amend,
 	.scan = op_scan,
 	.get = op_get,

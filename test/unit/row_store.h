@@ -19,6 +19,8 @@ struct row_store {
 	char meta[128];
 	int fail;
 	unsigned drops, marks, amends;
+	unsigned scans;
+	unsigned steps; /* many marks at once are one */
 };
 
 void row_store_init(struct row_store *s);

@@ -92,12 +92,20 @@ repeat(struct script *s, const char *text, int pause_ms)
 	}
 }
 
+/* Does the script say anything of this moment? */
+static int
+applies(const struct script *s)
+{
+	return s->after == 0 ||
+	       (s->connections == 1 && s->messages >= s->after);
+}
+
 static int
 perform(struct script *s, enum script_step step, const char *text)
 {
 	struct pollfd p = { .fd = s->fd, .events = POLLRDHUP };
 
-	switch (s->act[step]) {
+	switch (applies(s) ? s->act[step] : ACT_ANSWER) {
 	case ACT_ANSWER:
 		return say(s, text, strlen(text));
 	case ACT_SILENT:
@@ -126,8 +134,8 @@ perform(struct script *s, enum script_step step, const char *text)
 static int
 answer(struct script *s, enum script_step step, const char *line)
 {
-	const char *text =
-	    s->text[step] != NULL ? s->text[step] : friendly[step];
+	const char *text = s->text[step] != NULL && applies(s) ? s->text[step]
+							       : friendly[step];
 
 	if (step == STEP_RCPT && strstr(line, "4xx") != NULL)
 		text = "450 4.2.0 Not now\r\n";
@@ -158,8 +166,13 @@ content(struct script *s)
 			memcmp(s->raw + s->raw_len - 5, "\r\n.\r\n", 5) == 0) ||
 		    (s->raw_len - from == 3 &&
 			memcmp(s->raw + from, ".\r\n", 3) == 0)) {
+			int rc = answer(s, STEP_DOT, "");
+
 			s->messages++;
-			return answer(s, STEP_DOT, "");
+			return s->connections == 1 &&
+				       s->messages == s->leave_after
+				   ? -1
+				   : rc;
 		}
 	}
 	return -1;
@@ -206,7 +219,7 @@ serve(struct script *s)
 				known = 1;
 				rc = answer(s, (enum script_step)i, text);
 				if (rc == 0 && i == STEP_DATA &&
-				    s->text[STEP_DATA] == NULL)
+				    (s->text[STEP_DATA] == NULL || !applies(s)))
 					rc = content(s);
 			}
 		if (!known)
@@ -221,12 +234,15 @@ run(void *ctx)
 {
 	struct script *s = ctx;
 
-	s->fd = accept(s->listener, NULL, NULL);
-	if (s->fd < 0)
-		return NULL;
-	s->connections++;
-	serve(s);
-	close(s->fd);
+	do {
+		s->fd = accept(s->listener, NULL, NULL);
+		if (s->fd < 0)
+			return NULL;
+		s->connections++;
+		s->in_at = s->in_len = 0;
+		serve(s);
+		close(s->fd);
+	} while (s->connections < s->serves);
 	return NULL;
 }
 

@@ -6,8 +6,9 @@
 #include <stddef.h>
 
 /*
- * An SMTP server in a thread that does what a script says: for one connection,
- * at each step an answer or some misbehaviour, and it writes down what it got.
+ * An SMTP server in a thread that does what a script says: for one connection
+ * after the other, at each step an answer or some misbehaviour, and it writes
+ * down what it got.
  */
 enum script_step {
 	STEP_GREETING,
@@ -36,6 +37,10 @@ struct script {
 	const char *text[STEPS]; /* NULL: the friendly answer */
 	const char *deaf;        /* not NULL: stop reading after DATA */
 	int unix_socket;
+	int serves;      /* connections, 0: one */
+	int after;       /* not 0: act and text are for the first connection
+			  * only, after that many messages */
+	int leave_after; /* not 0: the first connection is closed then */
 
 	/* what came */
 	char *commands; /* lines, LF ended */

@@ -16,6 +16,7 @@ from badinput.lab import (
     need,
     one_more_message,
 )
+from badinput.growth import leaves_nothing
 from badinput.peer import key
 
 
@@ -107,6 +108,7 @@ def control_as(lab, uid, command, result):
 
 
 def part_control(lab):
+    before = lab.a.size()
     refused = "event=control-refused"
     for name, data, log in (
         ("no line end", b"status", refused),
@@ -132,6 +134,8 @@ def part_control(lab):
     lab.case("control: 200 that say nothing", control_silent, lab, 200, b"")
     lab.case("control: 200 that never read", control_silent, lab, 200, b"config show\n")
     lab.case("control: 300 probes", control_probes, lab, 300)
+    lab.case("control: 100 half lines", control_halves, lab, 100)
+    lab.case("control: it leaves nothing behind", leaves_nothing, lab, lab.a, before)
 
 
 def control_any_error(lab, data, log):
@@ -146,6 +150,25 @@ def control_any_error(lab, data, log):
         need(line, "no line in the log")
         need(line.isprintable(), "a line with strange bytes")
     time.sleep(PACE)
+
+
+def control_halves(lab, count):
+    """Half a command and gone, or half of the answer read and gone."""
+    for i in range(count):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(DEADLINE)
+        s.connect(lab.a.control)
+        try:
+            s.sendall(b"config show\n"[: 5 if i % 2 else None])
+            if i % 2 == 0:
+                s.recv(10)
+        except OSError:
+            pass
+        s.close()
+    until = time.time() + DEADLINE
+    while lab.a.ask("status")[-1]["result"] != "ok":
+        need(time.time() < until, "the operator is not served")
+        time.sleep(0.1)
 
 
 def control_probes(lab, count):

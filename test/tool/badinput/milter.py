@@ -3,8 +3,9 @@
 
 import socket
 import struct
+import time
 
-from badinput.lab import CHANCE, DEADLINE, one_more_message
+from badinput.lab import CHANCE, DEADLINE, need, one_more_message
 
 
 def milter_open(lab):
@@ -55,7 +56,16 @@ def milter_probes(lab, count):
         milter_open(lab).close()
 
 
+def no_descriptor_stays(lab, before):
+    """Threads of libmilter's pool stay for a while; connections do not."""
+    until = time.time() + 15
+    while lab.a.size()["descriptors"] > before["descriptors"] + 2:
+        need(time.time() < until, before, "then", lab.a.size())
+        time.sleep(0.3)
+
+
 def part_milter(lab):
+    before = lab.a.size()
     mail = frame(b"M", b"<a@b.invalid>\0")
     rcpt = frame(b"R", b"<c@d.invalid>\0")
     ready = NEGOTIATE + CONNECT
@@ -94,3 +104,4 @@ def part_milter(lab):
     lab.case("milter: 200 silent connections beside mail", milter_many, lab, 200, b"")
     lab.case("milter: 200 greeted ones beside mail", milter_many, lab, 200, ready)
     lab.case("milter: 200 half commands beside mail", milter_many, lab, 200, b"\0\0")
+    lab.case("milter: no descriptor stays open", no_descriptor_stays, lab, before)
