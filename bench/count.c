@@ -53,10 +53,10 @@ count_here(void)
 __attribute__((constructor)) static void
 begin(void)
 {
-	real_lock = (int (*)(pthread_mutex_t *))dlsym(RTLD_NEXT,
-	    "pthread_mutex_lock");
-	real_wait = (int (*)(pthread_cond_t *, pthread_mutex_t *))dlsym(
-	    RTLD_NEXT, "pthread_cond_wait");
+	real_lock =
+	    (int (*)(pthread_mutex_t *))dlsym(RTLD_NEXT, "pthread_mutex_lock");
+	real_wait = (int (*)(pthread_cond_t *,
+	    pthread_mutex_t *))dlsym(RTLD_NEXT, "pthread_cond_wait");
 	real_timedwait = (int (*)(pthread_cond_t *, pthread_mutex_t *,
 	    const struct timespec *))dlsym(RTLD_NEXT, "pthread_cond_timedwait");
 	count_here();

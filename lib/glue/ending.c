@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/amend.h"
+#include "core/placement.h"
 #include "glue/earn.h"
 #include "glue/node.h"
 
@@ -134,6 +135,14 @@ prepare(struct course *course)
 	return rc;
 }
 
+/* No member that is away: waiting and trying again do not help. */
+static enum reply
+no_copy(const struct smx_ack *ack)
+{
+	return placement_count(ack->holders) < ack->min_copies ? REPLY_CONFLICT
+							       : REPLY_NO_COPY;
+}
+
 static int
 ask(struct course *course, int room)
 {
@@ -165,7 +174,7 @@ ask(struct course *course, int room)
 	else if (course->earned.gave_up)
 		course->reply = REPLY_GIVEN_UP;
 	else if (course->earned.earned == SMX_EARNED_NOTHING)
-		course->reply = room ? REPLY_NO_COPY : REPLY_BUSY;
+		course->reply = room ? no_copy(&message->ack) : REPLY_BUSY;
 	return rc;
 }
 

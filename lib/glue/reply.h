@@ -11,6 +11,7 @@
 enum reply {
 	REPLY_NONE = 0,
 	REPLY_NO_COPY,   /* policy: no copy, no acknowledgement */
+	REPLY_CONFLICT,  /* the same: too few members that all policies allow */
 	REPLY_GIVEN_UP,  /* the MTA is gone; nobody will read this */
 	REPLY_BUSY,      /* too many open messages */
 	REPLY_STOPPING,  /* the engine is stopping */

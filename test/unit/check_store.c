@@ -326,6 +326,49 @@ START_TEST(mark_refuses_what_makes_no_sense)
 }
 END_TEST
 
+START_TEST(many_marks_have_each_their_own_result)
+{
+	enum { KEYS = 300 };
+	static struct smx_row_mark list[KEYS];
+	struct smx_row_change wrong = to_claimed;
+	struct smx_store_stats before, after;
+	struct smx_row row;
+
+	world_open(&world, _i);
+	if (world.store.ops->marks == NULL)
+		return;
+	wrong.rcpt_states = "ox";
+	for (uint64_t i = 0; i < KEYS; i++) {
+		list[i].key = world_key(1, i + 1);
+		list[i].change = i % 4 == 3 ? wrong : to_claimed;
+		list[i].result = 77;
+		if (i % 4 != 1)
+			ck_assert_int_eq(world_store(&world, "mx1", list[i].key,
+					     10, 1),
+			    SMX_OK);
+		if (i % 4 == 2)
+			ck_assert_int_eq(world.store.ops->mark(world.store.ctx,
+					     &list[i].key, &to_claimed),
+			    SMX_OK);
+	}
+	world_stats(&world, &before);
+	world.store.ops->marks(world.store.ctx, list, KEYS);
+	world_stats(&world, &after);
+	ck_assert_uint_lt(after.commits - before.commits, 20);
+	for (size_t i = 0; i < KEYS; i++) {
+		static const int want[] = { SMX_OK, SMX_ENOTFOUND, SMX_ESTATE,
+			SMX_EINVAL };
+
+		ck_assert_int_eq(list[i].result, want[i % 4]);
+		if (i % 4 == 1)
+			continue;
+		ck_assert_int_eq(world_get(&world, list[i].key, &row), SMX_OK);
+		ck_assert_int_eq(row.state,
+		    i % 4 == 3 ? SMX_ROW_SHADOW : SMX_ROW_CLAIMED);
+	}
+}
+END_TEST
+
 struct seen {
 	size_t count, stop;
 	struct smx_key last;
@@ -689,6 +732,7 @@ claims(void)
 	BOTH(key_dropped_before_it_came_never_comes);
 	BOTH(nobody_finishes_a_strangers_shadow);
 	BOTH(mark_moves_a_row_once);
+	BOTH(many_marks_have_each_their_own_result);
 	BOTH(mark_refuses_what_makes_no_sense);
 	BOTH(scan_finds_what_the_filter_asks_for);
 	BOTH(pages_joined_are_the_whole);
