@@ -697,12 +697,17 @@ sql(const char *text)
 }
 
 static char *
-file_text(const char *path)
+data_text(const char *name)
 {
-	FILE *file = fopen(path, "r");
+	const char *dir = getenv("srcdir");
 	char *text = calloc(1, 65536);
+	char path[4200];
+	FILE *file;
 	size_t len;
 
+	snprintf(path, sizeof(path), "%s/test/data/%s", dir != NULL ? dir : ".",
+	    name);
+	file = fopen(path, "r");
 	ck_assert_msg(file != NULL, "%s", path);
 	len = fread(text, 1, 65535, file);
 	ck_assert_uint_gt(len, 0);
@@ -714,7 +719,7 @@ file_text(const char *path)
 static void
 first_version(void)
 {
-	char *text = file_text(TEST_DATA "/store-1.sql");
+	char *text = data_text("store-1.sql");
 
 	sql("DROP TABLE shadow; DROP TABLE content; DROP TABLE finished;"
 	    "DROP TABLE meta;");
