@@ -63,8 +63,8 @@ int holder_list(struct smx_store *store, const char *primary,
     const struct smx_request *request, struct smx_reply *reply,
     int64_t wall_ms);
 /* Keys of this primary stored at least age_ms ago, to be asked about, from
- * *after on; *after moves, and is zero again at the end.  So many rows are looked
- * at in one call and no more.  Returns how many, or a negative error. */
+ * *after on; *after moves, and is zero again at the end.  So many rows are
+ * looked at in one call and no more.  Returns how many, or a negative error. */
 int holder_old(struct smx_store *store, const char *primary, int64_t wall_ms,
     int64_t age_ms, struct smx_key *after, struct smx_key *keys, size_t max);
 /* Likewise those that this host holds for a member that took them over: it is
