@@ -24,16 +24,18 @@ void
 server_complain(struct server *server, const struct tcp_address *from,
     size_t peer, const char *event, const char *reason)
 {
+	/* What strangers do must not drown what is said of a member. */
+	struct log_limit *limit = &server->limit[peer != TLS_ANY];
 	struct log_line l;
 	char address[TCP_TEXT];
 	uint64_t unsaid;
 	int allowed;
 
 	pthread_mutex_lock(&server->lock);
-	allowed = log_allow(&server->limit, COMPLAINTS, clock_mono_ms());
-	unsaid = server->limit.unsaid;
+	allowed = log_allow(limit, COMPLAINTS, clock_mono_ms());
+	unsaid = limit->unsaid;
 	if (allowed)
-		server->limit.unsaid = 0;
+		limit->unsaid = 0;
 	pthread_mutex_unlock(&server->lock);
 	if (!allowed)
 		return;

@@ -40,7 +40,7 @@ struct server {
 	size_t pending;
 	size_t evicted;      /* of these, cut off for others */
 	size_t *connections; /* per peer */
-	struct log_limit limit;
+	struct log_limit limit[2]; /* strangers, members */
 };
 
 /* options and its pointers are lent until server_stop returns. */
