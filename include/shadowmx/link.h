@@ -60,7 +60,9 @@ enum smx_request_kind {
 	SMX_REQ_ASK,      /* holder to holder: what do you have of primary's? */
 	SMX_REQ_CLAIM, /* holder to holder: I take over these of primary's; you
 			* hold them for me from now on */
-	SMX_REQ_SEEN   /* to any member: when did you last hear primary? */
+	SMX_REQ_SEEN,  /* to any member: when did you last hear primary? */
+	SMX_REQ_RETURN /* primary to holder: I am back and have these in my
+			* queue; who delivers them? */
 };
 
 enum smx_answer {
@@ -77,6 +79,21 @@ enum smx_answer {
 	SMX_ANSWER_YIELDED, /* CLAIM: held for the asking peer from now on */
 	SMX_ANSWER_DENIED   /* CLAIM: the primary did not name the asker */
 };
+
+/*
+ * RETURN: one amendment for each message that the holder has listed as anything
+ * but a shadow and that the primary has in its queue again; envelope: its open
+ * recipients there (never NULL), held: its MTA does not deliver it now.
+ * Version and holders are not said.  One answer each:
+ *   SHADOW    it is a shadow here: not taken over, or given back just now,
+ *             durably.  Only what this host's MTA has not been handed is given
+ *             back.  Yours to deliver
+ *   TAKEN     it is being delivered here, or was handed and has not ended: keep
+ *             yours on hold, it is the second copy
+ *   FINISHED  ended here, for all the recipients that you named: delete yours
+ *   OPEN      ended here, but you named some that were not served: deliver
+ * yours NONE      no such row: yours to deliver UNKNOWN   ask again later
+ */
 
 /*
  * What became of a shadow after it was sent: its holders, its envelope, its
@@ -129,7 +146,7 @@ struct smx_request {
 	struct smx_beat beat;       /* BEAT */
 	const struct smx_key *keys; /* DISCARD, ABORT, QUERY, ASK, CLAIM */
 	size_t count;               /* of keys or amendments */
-	const struct smx_amendment *amendments; /* AMEND */
+	const struct smx_amendment *amendments; /* AMEND, RETURN */
 	const char *node;     /* ASK, CLAIM, SEEN: the primary's name */
 	struct smx_key after; /* LIST: page start, exclusive */
 	size_t limit;         /* LIST */
@@ -138,7 +155,8 @@ struct smx_request {
 struct smx_reply {
 	struct smx_hello hello;    /* the peer's, from this connection */
 	struct smx_beat beat;      /* BEAT */
-	enum smx_answer *answers;  /* QUERY, ASK, CLAIM: caller's array */
+	enum smx_answer *answers;  /* QUERY, ASK, CLAIM, RETURN: caller's
+				    * array */
 	struct smx_listed *listed; /* LIST: caller's array of limit */
 	size_t count;              /* LIST: rows filled; less than limit: end */
 	size_t foreign; /* DISCARD, ABORT, AMEND: keys refused as not ours */

@@ -73,6 +73,15 @@ struct smx_queue_state {
 
 #define SMX_QUEUE_READ_MAX 100
 
+/* What the engine does to messages in the MTA's queue, and never to others than
+ * those that it follows. */
+enum smx_queue_change {
+	SMX_QUEUE_HOLD = 1, /* put on hold; a delivery that runs goes on */
+	SMX_QUEUE_RELEASE,  /* from hold; tried at once */
+	SMX_QUEUE_ERASE     /* from any queue, without a notice to anybody */
+};
+#define SMX_QUEUE_CHANGE_MAX 1000
+
 /* read and open may be NULL: then nothing is amended or copied. */
 struct smx_queue_ops {
 	/*
@@ -106,6 +115,14 @@ struct smx_queue_ops {
 	    size_t *count, int64_t until_mono_ms);
 	int (*state)(void *ctx, struct smx_queue_state *state);
 	void (*close)(void *ctx);
+	/*
+	 * Do this to messages; works on a stopped MTA as well.  Blocks until
+	 * until_mono_ms at most; any thread.  Ids that are not in the queue are
+	 * no error.  SMX_ETIMEOUT: nothing was done; SMX_EUNSURE, SMX_EIO: some
+	 * may be.  May be NULL: then nothing is fenced.
+	 */
+	int (*change)(void *ctx, enum smx_queue_change what,
+	    const char *const *ids, size_t count, int64_t until_mono_ms);
 };
 
 struct smx_queue {

@@ -33,12 +33,14 @@ extern "C" {
 #define SMX_HOLDERS_MAX  1023 /* names of nodes, one space between */
 
 enum smx_row_state {
-	SMX_ROW_SHADOW = 1, /* the primary answers for it */
-	SMX_ROW_CLAIMED,    /* this host answers for it; not yet in its MTA */
-	SMX_ROW_HANDED,     /* this host's MTA has it; followed to its end */
-	SMX_ROW_QUARANTINED /* needs a person; never deleted by itself */
+	SMX_ROW_SHADOW = 1,  /* the primary answers for it */
+	SMX_ROW_CLAIMED,     /* this host answers for it; not yet in its MTA */
+	SMX_ROW_HANDED,      /* this host's MTA has it; followed to its end */
+	SMX_ROW_QUARANTINED, /* needs a person; never deleted by itself */
+	SMX_ROW_DONE /* taken over and ended here; without content, until its
+		      * primary knows */
 };
-/* A finished row (done) is gone; its key stays as a tombstone. */
+/* A finished row is gone; its key stays as a tombstone. */
 
 SMX_API const char *smx_row_state_name(enum smx_row_state state);
 
@@ -99,9 +101,9 @@ struct smx_store_filter {
 };
 
 struct smx_store_stats {
-	uint64_t rows[SMX_ROW_QUARANTINED + 1]; /* by state */
-	uint64_t bytes;                         /* content kept */
-	uint64_t quota_bytes;                   /* 0: none */
+	uint64_t rows[SMX_ROW_DONE + 1]; /* by state */
+	uint64_t bytes;                  /* content kept */
+	uint64_t quota_bytes;            /* 0: none */
 	int64_t oldest_ms;  /* stored_ms of the oldest row, 0 if none */
 	uint64_t commits;   /* group commits since open */
 	uint64_t committed; /* shadows stored since open */

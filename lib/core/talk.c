@@ -200,6 +200,7 @@ answered(struct engine *engine, size_t peer, const struct smx_request *request,
 		break;
 	case SMX_REQ_ASK:
 	case SMX_REQ_CLAIM:
+	case SMX_REQ_RETURN:
 		break; /* not said here */
 	}
 }

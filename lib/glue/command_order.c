@@ -104,6 +104,8 @@ resubmit_locked(struct order *o)
 	case SMX_ROW_QUARANTINED:
 		return say(o, SMX_ESTATE,
 		    "it is quarantined; \"queue release\" tries it again");
+	case SMX_ROW_DONE:
+		return say(o, SMX_ESTATE, "it has ended here");
 	case SMX_ROW_SHADOW:
 		break;
 	}
@@ -131,6 +133,8 @@ release_locked(struct order *o)
 		    "it is tried again now");
 	case SMX_ROW_HANDED:
 		return has_it(o);
+	case SMX_ROW_DONE:
+		return say(o, SMX_ESTATE, "it has ended here");
 	case SMX_ROW_SHADOW:
 		break;
 	}
@@ -156,6 +160,9 @@ forgotten_means(struct order *o)
 					: "this host's MTA has it; what "
 					  "becomes of it is not "
 					  "followed any more";
+	case SMX_ROW_DONE:
+		return "it had ended here; its primary was not told, and may "
+		       "deliver its own";
 	case SMX_ROW_CLAIMED:
 	case SMX_ROW_QUARANTINED:
 		break;

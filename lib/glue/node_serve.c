@@ -344,6 +344,8 @@ serve_request(void *ctx, size_t peer, const struct smx_request *request,
 	case SMX_REQ_QUERY:
 	case SMX_REQ_SEEN:
 		return serve_core(node, peer, request, reply);
+	case SMX_REQ_RETURN:
+		break;
 	}
 	return SMX_EPROTO;
 }

@@ -320,7 +320,7 @@ port_close(void *ctx)
 }
 
 static const struct smx_queue_ops ops = { port_verify, port_read, port_open,
-	port_next, port_state, port_close };
+	port_next, port_state, port_close, NULL };
 
 int
 watcher_connect(struct smx_queue *out, int fd)

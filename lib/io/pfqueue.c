@@ -330,6 +330,6 @@ port_close(void *ctx)
 }
 
 const struct smx_queue_ops pfqueue_ops = { port_verify, port_read, port_open,
-	port_next, port_state, port_close };
+	port_next, port_state, port_close, NULL };
 const struct smx_queue_ops pfqueue_ops_watch = { port_verify, NULL, NULL,
-	port_next, port_state, port_close };
+	port_next, port_state, port_close, NULL };
