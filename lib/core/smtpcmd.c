@@ -123,8 +123,18 @@ smtpcmd_needs(const struct smx_envelope *envelope, int eight, const char **why)
 
 /* ---- MAIL and RCPT ---- */
 
+/* Control bytes are nothing to be proud of, but the MTA that took the message
+ * took them: only those that end a line, or a word, are none of an address. */
+static int
+is_of_a_path(unsigned char c, int quoted)
+{
+	if (c == '\0' || c == '\r' || c == '\n')
+		return 0;
+	return quoted || (c != '<' && c != '>' && c != ' ' && c != '\t');
+}
+
 /* No byte between the brackets may end the path early: quoted pairs and quoted
- * strings are skipped, all else must be visible and no bracket. */
+ * strings are skipped, all else must be no bracket and no white space. */
 static int
 path_is_safe(const char *path, size_t len)
 {
@@ -133,15 +143,13 @@ path_is_safe(const char *path, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)path[i];
 
-		if (c < 0x20 || c == 0x7f)
-			return 0;
 		if (c == '\\') {
-			if (++i == len || (unsigned char)path[i] < 0x20 ||
-			    path[i] == 0x7f)
+			if (++i == len ||
+			    !is_of_a_path((unsigned char)path[i], 1))
 				return 0;
 		} else if (c == '"') {
 			quoted = !quoted;
-		} else if (!quoted && (c == '<' || c == '>' || c == ' ')) {
+		} else if (!is_of_a_path(c, quoted)) {
 			return 0;
 		}
 	}
@@ -164,12 +172,18 @@ path_add(struct buf *out, const char *address)
 	return buf_add(out, ">", 1);
 }
 
-/* A parameter that holds a space or control byte would be read as two. */
+/* A byte that ends a parameter, or is not to stand in one. */
+static int
+is_unsafe(unsigned char c)
+{
+	return c <= 0x20 || c == 0x7f;
+}
+
 static int
 param_is_safe(const char *param)
 {
 	for (; *param != '\0'; param++)
-		if ((unsigned char)*param <= 0x20 || *param == 0x7f)
+		if (is_unsafe((unsigned char)*param))
 			return 0;
 	return 1;
 }
@@ -184,11 +198,25 @@ param_is(const char *param, const char *name)
 	       (name[len - 1] == '=' || param[len] == '\0');
 }
 
+/* The values of these two are xtext (RFC 3461 section 4): what some MTAs take
+ * as it is can be said in another way. */
+static int
+param_can_be_said(const char *param)
+{
+	return param_is_safe(param) || strncasecmp(param, "ENVID=", 6) == 0 ||
+	       strncasecmp(param, "ORCPT=", 6) == 0;
+}
+
 static void
 param_add(struct buf *out, const char *param)
 {
 	(void)buf_add(out, " ", 1);
-	(void)buf_str(out, param);
+	for (; *param != '\0'; param++)
+		if (is_unsafe((unsigned char)*param))
+			(void)buf_fmt(out, "+%02X",
+			    (unsigned)(unsigned char)*param);
+		else
+			(void)buf_add(out, param, 1);
 }
 
 /* Take back what was begun at `from` when a command cannot be said. */
@@ -223,7 +251,7 @@ smtpcmd_mail(struct buf *out, const struct smx_envelope *envelope,
 		     k < sizeof(mail_params) / sizeof(*mail_params); k++)
 			if (param_is(params[i], mail_params[k].name) &&
 			    (offer->bits & mail_params[k].bit) != 0 &&
-			    param_is_safe(params[i]))
+			    param_can_be_said(params[i]))
 				param_add(out, params[i]);
 	return command_end(out, from, rc);
 }
@@ -247,7 +275,7 @@ smtpcmd_rcpt(struct buf *out, const struct smx_envelope *envelope, size_t index,
 		     k < sizeof(rcpt_params) / sizeof(*rcpt_params); k++)
 			if (param_is(params[i], rcpt_params[k].name) &&
 			    (offer->bits & rcpt_params[k].bit) != 0 &&
-			    param_is_safe(params[i]))
+			    param_can_be_said(params[i]))
 				param_add(out, params[i]);
 	return command_end(out, from, rc);
 }
@@ -270,7 +298,8 @@ xtext_add(struct buf *out, const char *text)
 	for (; *text != '\0'; text++) {
 		unsigned char c = (unsigned char)*text;
 
-		if (c < 0x21 || c > 0x7e || c == '+' || c == '=')
+		/* Postfix takes words apart at brackets and quotes. */
+		if (c < 0x21 || c > 0x7e || strchr("+=\"<>()\\", c) != NULL)
 			(void)buf_fmt(out, "+%02X", (unsigned)c);
 		else
 			(void)buf_add(out, text, 1);

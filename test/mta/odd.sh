@@ -44,6 +44,55 @@ odd_same_bytes() {
 	    $PYTHON "$TOOL/oddmail.py" compare "$SINK/plain" "$SINK"
 }
 
+# What is one message for host a is one for host b: every end of data that was
+# ever taken for one, under each setting for bare newlines, and every byte in
+# every part of an envelope.
+odd_one_in_one_out() {
+	two_hosts
+	pf_cf "$LAB/a" "local_header_rewrite_clients =" \
+	    "smtpd_soft_error_limit = 10000" "smtpd_hard_error_limit = 10000"
+	smuggle_plain= smuggle_ours=
+	for smuggle_mode in no normalize reject; do
+		for smuggle_milter in plain ours; do
+			smuggle_port=$(pf_port)
+			smuggle_to=$smuggle_mode:$smuggle_port
+			if [ $smuggle_milter = plain ]; then
+				smuggle_plain="$smuggle_plain $smuggle_to"
+				smuggle_option="-o smtpd_milters="
+			else
+				smuggle_ours="$smuggle_ours $smuggle_to"
+				smuggle_option="-o smtpd_helo_required=no"
+			fi
+			pf_master "$LAB/a" \
+			    "127.0.0.1:$smuggle_port inet n - n - - smtpd" \
+			    "    -o smtpd_forbid_bare_newline=$smuggle_mode" \
+			    "    -o smtpd_forbid_bare_newline_exclusions=" \
+			    "    $smuggle_option"
+		done
+	done
+	need "hosts that see each other" hosts_start
+	sink_control
+	# shellcheck disable=SC2086
+	need "it past the milter" \
+	    $PYTHON "$TOOL/smugmail.py" send "$LAB/expected" $smuggle_plain
+	need "it delivered" wait_for 60 queue_is_empty a
+	mkdir "$SINK/plain"
+	mv "$SINK"/*.json "$SINK"/*.eml "$SINK/plain"
+	sink_control pause
+	# shellcheck disable=SC2086
+	need "it through the milter" \
+	    $PYTHON "$TOOL/smugmail.py" send "$LAB/answers" $smuggle_ours
+	need "the same answers" cmp "$LAB/expected" "$LAB/answers"
+	need "a CR in an address refused" \
+	    $PYTHON "$TOOL/smugmail.py" cr "$(port_of a)"
+	need "nothing unprotected" status_is a own.unprotected 0
+	host_lose a
+	sink_control
+	need "a takeover" wait_for 60 no_rows b
+	need "as many messages, the same bytes, the same envelopes" \
+	    $PYTHON "$TOOL/smugmail.py" compare "$SINK/plain" "$SINK"
+}
+
 # Debian's mail log belongs to root and is for the group adm alone.
 odd_mail_log_of_a_group() {
 	need "a next hop" sink_start

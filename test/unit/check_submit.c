@@ -283,6 +283,34 @@ START_TEST(parameters_are_said_again)
 }
 END_TEST
 
+/* Postfix takes control bytes, and delivers what has them. */
+START_TEST(control_bytes_that_were_taken_are_said_again)
+{
+	static const char *const mail[] = { "ENVID=a\001z", "RET=F\001" };
+	static const char *const rcpt[] = { "ORCPT=rfc822;a\177z@x",
+		"NOTIFY=\001" };
+	struct script s = { 0 };
+	struct job j;
+
+	job_init(&j, NULL);
+	smx_envelope_reset(j.envelope);
+	ck_assert_int_eq(smx_envelope_mail(j.envelope, "<a\001@x.invalid>",
+			     mail, 2),
+	    SMX_OK);
+	ck_assert_int_eq(smx_envelope_rcpt(j.envelope,
+			     "<\"\t\\\177\"@y.invalid>", rcpt, 2),
+	    SMX_OK);
+	ck_assert_int_eq(smx_envelope_set(j.envelope, SMX_FIELD_HELO, "a\"<\\"),
+	    SMX_OK);
+	ck_assert_int_eq(run(&j, &s, 0), SMX_OK);
+	ck_assert_has(&s, "MAIL FROM:<a\001@x.invalid> SIZE=39 ENVID=a+01z\n");
+	ck_assert_has(&s,
+	    "RCPT TO:<\"\t\\\177\"@y.invalid> ORCPT=rfc822;a+7Fz@x\n");
+	ck_assert_has(&s, " HELO=a+22+3C+5C ");
+	job_free(&j, &s);
+}
+END_TEST
+
 START_TEST(parameters_that_are_not_offered_are_left_out)
 {
 	static const char *const mail[] = { "SIZE=1000", "BODY=7BIT",
@@ -955,6 +983,7 @@ suite(void)
 	tcase_add_loop_test(tc, one_message_in_is_one_message_out, 0, 24);
 	tcase_add_loop_test(tc, all_bytes_pass_unchanged, 0, 2);
 	tcase_add_test(tc, parameters_are_said_again);
+	tcase_add_test(tc, control_bytes_that_were_taken_are_said_again);
 	tcase_add_test(tc, parameters_that_are_not_offered_are_left_out);
 	tcase_add_loop_test(tc, trail_is_told, 0, 2);
 	tcase_add_test(tc, refused_trail_costs_only_the_trail);
