@@ -31,8 +31,10 @@ enum smx_queue_event_kind {
 	SMX_QUEUE_MOVED,         /* id: put aside after a delivery attempt, on
 				  * hold or released: read it again */
 	SMX_QUEUE_READ,          /* id: the answer to read; see text */
-	SMX_QUEUE_RESET          /* the watch began anew: hints were lost, all
+	SMX_QUEUE_RESET,         /* the watch began anew: hints were lost, all
 				  * open ids should be verified again */
+	SMX_QUEUE_RETURNED       /* id: its sender is told, by the message in
+				  * other, that it was not delivered */
 };
 
 enum smx_presence {
@@ -49,7 +51,7 @@ struct smx_queue_event {
 	enum smx_queue_event_kind kind;
 	enum smx_presence presence; /* VERIFIED */
 	char id[64];
-	char other[64]; /* LINKED: the new id */
+	char other[64]; /* LINKED: the new id; RETURNED: the notice's */
 	uint64_t token; /* VERIFIED, READ: what verify or read was given */
 	/* READ: */
 	int held;   /* it is on hold */

@@ -100,6 +100,7 @@ engine_free(struct engine **engine)
 	reads_free(&e->reads);
 	amends_free(&e->amends);
 	passed_free(&e->passed);
+	free(e->sequels.list);
 	free(e->peers);
 	free(e);
 }

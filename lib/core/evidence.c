@@ -93,6 +93,10 @@ static void
 finished(struct engine *engine, struct own *own, const char *why,
     int64_t now_ms)
 {
+	if (own->returned && sequel_is_open(engine, own)) {
+		look_again(engine, own, now_ms);
+		return;
+	}
 	engine->finished++;
 	engine_end(engine, own, NOTICE_DISCARD, why, now_ms);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,6 +128,54 @@ takeover_verify_next(struct takeover *takeover, int64_t now_ms,
 	return n;
 }
 
+/* ---- notices to senders ---- */
+
+/*
+ * The own MTA gave up on it and tells the sender: what the sender is told may
+ * have no more than the headers, and may not reach anybody.  So the content is
+ * kept for a person.  It is written down, or a restart would forget it.
+ */
+static void
+returned(struct takeover *takeover, const struct smx_key *key,
+    const char *notice, int64_t wall_ms)
+{
+	struct smx_store *s = takeover->options.store;
+	char why[sizeof(RETURNED) + SMX_QUEUE_ID_MAX];
+	struct smx_row_change change = { .reason = why };
+	struct smx_row row;
+	int r = s->ops->get(s->ctx, key, &row);
+
+	if (r != SMX_OK)
+		return;
+	snprintf(why, sizeof(why), RETURNED "%.*s", SMX_QUEUE_ID_MAX, notice);
+	change.attempts = row.attempts;
+	r = takeover_mark(takeover, key, SMX_ROW_HANDED, HOLDER_HAND, &change,
+	    wall_ms);
+	if (r == SMX_OK)
+		takeover_log(SMX_LOG_ERR, &row, "returned", why);
+}
+
+static void
+early_add(struct takeover *takeover, const struct smx_queue_event *event)
+{
+	struct early *e = &takeover->early[takeover->early_next];
+
+	takeover->early_next = (takeover->early_next + 1) % EARLY_MAX;
+	snprintf(e->id, sizeof(e->id), "%.*s", SMX_QUEUE_ID_MAX, event->id);
+	snprintf(e->notice, sizeof(e->notice), "%.*s", SMX_QUEUE_ID_MAX,
+	    event->other);
+}
+
+void
+handed_early(struct takeover *takeover, const struct smx_key *key,
+    const char *id, int64_t wall_ms)
+{
+	for (size_t i = 0; id[0] != '\0' && i < EARLY_MAX; i++)
+		if (strcmp(takeover->early[i].id, id) == 0)
+			returned(takeover, key, takeover->early[i].notice,
+			    wall_ms);
+}
+
 /* ---- the end ---- */
 
 static int
@@ -170,7 +219,8 @@ ended(struct takeover *takeover, struct handed *h, int64_t wall_ms)
 
 	if (r == SMX_OK && row.state == SMX_ROW_HANDED) {
 		r = has_refused(takeover, &h->key, &refused);
-		if (r == SMX_OK && refused)
+		if (r == SMX_OK && (refused || strncmp(row.reason, RETURNED,
+						   sizeof(RETURNED) - 1) == 0))
 			r = quarantine(takeover, &row, NULL, wall_ms);
 		else if (r == SMX_OK)
 			r = over_end(takeover, &row, wall_ms);
@@ -249,12 +299,16 @@ takeover_queue_event(struct takeover *takeover,
 
 	if (event->kind == SMX_QUEUE_VERIFIED && event->token > takeover->token)
 		return;
+	if (event->kind == SMX_QUEUE_RETURNED)
+		early_add(takeover, event);
 	while (n != NULL) {
 		struct handed *h = from_id(n);
 
 		n = idmap_next(n);
 		if (strcmp(h->id, event->id) != 0)
 			continue;
+		if (event->kind == SMX_QUEUE_RETURNED)
+			returned(takeover, &h->key, event->other, wall_ms);
 		if (event->kind != SMX_QUEUE_VERIFIED) {
 			h->due_ms = takeover->now_ms + HINT_MS;
 			h->tries = 0;

@@ -109,6 +109,9 @@ engine_queue_event(struct engine *engine, const struct smx_queue_event *event,
 	case SMX_QUEUE_READ:
 		reading_answer(engine, event, now_ms);
 		break;
+	case SMX_QUEUE_RETURNED:
+		sequel_seen(engine, event, now_ms);
+		break;
 	default:
 		hinted(engine, event, now_ms);
 		break;

@@ -21,8 +21,9 @@
  * (who holds them), choice.c (whom to ask), hint.c and evidence.c (what the
  * queue shows and proves), reading.c (what it has still to deliver), amends.c
  * (what holders are told of that), passer.c (messages we never accepted),
- * talk.c and hearing.c (requests to and from peers), witness.c (what others say
- * of a silent one), sweep.c (LIST), successor.c (when to take over), report.c.
+ * sequel.c (notices to senders), talk.c and hearing.c (requests to and from
+ * peers), witness.c (what others say of a silent one), sweep.c (LIST),
+ * successor.c (when to take over), report.c.
  */
 
 /* Keys that wait for a question to, or came out of an answer of, one peer. */
@@ -66,6 +67,18 @@ struct engine_peer {
 			       * they are not */
 };
 
+/* Which message came of which; the oldest go.  None is missed for long: a
+ * notice is delivered, or copied, within the time that so many take. */
+#define SEQUELS_MAX 1024
+
+struct sequels {
+	struct sequel {
+		struct smx_key of;
+		char id[SMX_QUEUE_ID_MAX + 1];
+	} * list; /* SEQUELS_MAX, made when needed */
+	size_t next;
+};
+
 #define VERIFY_IDS_MAX 512
 
 struct engine {
@@ -89,6 +102,7 @@ struct engine {
 	char read[SMX_QUEUE_READ_MAX][SMX_QUEUE_ID_MAX + 1];
 	struct amends amends;
 	struct passed passed;
+	struct sequels sequels;
 	struct troubles troubles;
 
 	uint64_t accepted, accepted_unprotected, accepted_short;
@@ -157,6 +171,12 @@ void passer_seen(struct engine *engine, const struct smx_queue_event *event,
 void passer_committed(struct engine *engine, const char *id, int64_t now_ms);
 /* An own message that was passed by, found again in the queue. */
 void passer_copy(struct engine *engine, struct own *own, int64_t now_ms);
+
+/* sequel.c */
+void sequel_seen(struct engine *engine, const struct smx_queue_event *event,
+    int64_t now_ms);
+/* Its sender was not told yet, and nobody else could tell. */
+int sequel_is_open(struct engine *engine, struct own *own);
 
 /* choice.c */
 /* The peers that are sound end the troubles that they can end. */

@@ -154,8 +154,11 @@ takeover_settle(struct takeover *takeover, struct takeover_outcome *o)
 	int written = o->mark.result == SMX_OK;
 
 	takeover_come_back(takeover, &row->key);
-	if (change->to == SMX_ROW_HANDED && written)
+	if (change->to == SMX_ROW_HANDED && written) {
 		handed_follow(takeover, &row->key, row->handed_id);
+		handed_early(takeover, &row->key, row->handed_id,
+		    change->now_ms);
+	}
 	/* What could not be written is due as it was. */
 	if (!written)
 		takeover->wake_ms = 0;

@@ -77,7 +77,9 @@ struct own {
 	unsigned read_want : 1; /* it is to be read, see reads.h */
 	unsigned read_out : 1;
 	unsigned read_again : 1;
-	unsigned far_id : 1; /* id holds a pointer */
+	unsigned far_id : 1;   /* id holds a pointer */
+	unsigned returned : 1; /* a notice to its sender may be all that is
+				* left of it, see sequel.c */
 	char id[OWN_ID_SHORT + 1];
 	uint8_t rank[OWN_RANKS_MAX]; /* who has it, first to take over first */
 	uint8_t ranks;

@@ -154,6 +154,11 @@ pflog_read(const char *line, size_t len, struct pflog_line *out)
 		   strcmp(out->id, first) != 0) {
 		memcpy(out->other, first, sizeof(first));
 		out->kind = PFLOG_LINKED;
+	} else if (is(&process, "bounce") &&
+		   skip(&t, "sender non-delivery notification: ") &&
+		   take_id(&t, out->other) && strcmp(out->other, first) != 0) {
+		memcpy(out->id, first, sizeof(first));
+		out->kind = PFLOG_RETURNED;
 	} else {
 		memset(out, 0, sizeof(*out));
 	}

@@ -8,14 +8,15 @@
 
 /*
  * One line of Postfix's log, as far as it tells that a message goes on under
- * another queue id.  Anybody who may log can write such a line, and a sender
+ * another queue id, or in another message.  Anybody who may log can write such a line, and a sender
  * address can look like one: whatever is not exactly the line that Postfix
  * writes yields nothing.
  */
 enum pflog_kind {
 	PFLOG_NOTHING = 0,
 	PFLOG_REQUEUED, /* postsuper: id was put into maildrop */
-	PFLOG_LINKED    /* pickup: id became other */
+	PFLOG_LINKED,   /* pickup: id became other */
+	PFLOG_RETURNED  /* bounce: id goes back to its sender in other */
 };
 
 struct pflog_line {

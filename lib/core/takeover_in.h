@@ -33,6 +33,10 @@
  */
 #define RELEASED "released by the operator"
 
+/* Likewise that of a row whose sender was told by the own MTA that it was not
+ * delivered; the notice's queue id follows. */
+#define RETURNED "returned to its sender by "
+
 struct handed {
 	struct idnode by_id; /* not of those that are over */
 	struct handed *prev, *next;
@@ -45,6 +49,15 @@ struct handed {
 
 /* Rows whose attempts are counted in one step. */
 #define TAKEOVER_READY_MAX 32
+
+/* Notices to senders of messages that are not known as handed yet: the own MTA
+ * can be faster than the store. */
+#define EARLY_MAX 256
+
+struct early {
+	char id[SMX_QUEUE_ID_MAX + 1];
+	char notice[SMX_QUEUE_ID_MAX + 1];
+};
 
 #define HANDED_IDS_MAX 256
 #define HANDED_MAX     100000
@@ -71,6 +84,8 @@ struct takeover {
 	int unfollowed; /* more rows than can be followed */
 	int64_t now_ms; /* of the last takeover_verify_next */
 	uint64_t token;
+	struct early early[EARLY_MAX]; /* a ring */
+	size_t early_next;
 	char verify[HANDED_IDS_MAX][SMX_QUEUE_ID_MAX + 1];
 };
 
@@ -85,6 +100,9 @@ int over_end(struct takeover *takeover, const struct smx_row *row,
     int64_t wall_ms);
 void handed_follow(struct takeover *takeover, const struct smx_key *key,
     const char *id);
+/* It is written down as handed: was its sender told already? */
+void handed_early(struct takeover *takeover, const struct smx_key *key,
+    const char *id, int64_t wall_ms);
 /* Move a row as the table says; SMX_ESTATE when it may not. */
 int takeover_mark(struct takeover *takeover, const struct smx_key *key,
     enum smx_row_state from, enum holder_event event,

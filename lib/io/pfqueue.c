@@ -184,6 +184,17 @@ restart(struct pfqueue *q, int64_t now_ms)
 	q->retry_ms = now_ms + RETRY_MS;
 }
 
+static int
+is_asked(struct pfqueue *q)
+{
+	size_t waiting;
+
+	pthread_mutex_lock(&q->lock);
+	waiting = q->pending_count;
+	pthread_mutex_unlock(&q->lock);
+	return waiting != 0;
+}
+
 void
 pfqueue_turn(struct pfqueue *q)
 {
@@ -201,6 +212,10 @@ pfqueue_turn(struct pfqueue *q)
 	}
 	if (q->broken)
 		restart(q, now_ms);
+	/* A message that ended may live on in its notice, and the log has said
+	 * so by then. */
+	if (is_asked(q))
+		q->log_ms = q->log == NULL ? q->log_ms : now_ms;
 	log_turn(q, now_ms);
 	if (!q->blind)
 		pfqueue_note_strays(q, now_ms);
@@ -218,12 +233,8 @@ int64_t
 pfqueue_wait_ms(struct pfqueue *q)
 {
 	int64_t read_ms = pfread_wait_ms(q);
-	size_t waiting;
 
-	pthread_mutex_lock(&q->lock);
-	waiting = q->pending_count;
-	pthread_mutex_unlock(&q->lock);
-	if (waiting != 0 && pfqueue_room(q) > 1)
+	if (is_asked(q) && pfqueue_room(q) > 1)
 		return 0;
 	return read_ms < LOG_MS ? read_ms : LOG_MS;
 }

@@ -388,6 +388,10 @@ pfqueue_note_log(void *ctx, const char *line, size_t len)
 	case PFLOG_LINKED:
 		linked(q, &out);
 		break;
+	case PFLOG_RETURNED:
+		if (!q->log_quiet)
+			pfqueue_emit(q, SMX_QUEUE_RETURNED, out.id, out.other);
+		break;
 	case PFLOG_NOTHING:
 		break;
 	}

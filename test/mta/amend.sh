@@ -11,7 +11,6 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 
 EDIT=$SMX_BUILD/test/mta/edit_milter
 at_least() { [ "$1" -ge "$2" ]; }
-log_says() { grep -q "$2" "$LAB/$1/shadowmxd.log"; }
 
 # two_hosts [LINE...]: a and b with LINEs in both main.cf, a next hop that puts
 # everything off

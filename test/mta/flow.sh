@@ -98,6 +98,45 @@ flow_bounce() {
 	need "the bounce acknowledged too" status_is a own.accepted 2
 }
 
+# The notice passes no milter here, as Postfix has it unless told otherwise: the
+# holder lets go of the message only when it has the notice.
+flow_bounce_past_the_milter() {
+	two_hosts
+	pf_cf "$LAB/a" "internal_mail_filter_classes ="
+	sink_control "reply=550:^<(?!sender)" "reply=450:^<sender"
+	need "mail to be sent" post_is_taken a gone sender@client.test.invalid \
+	    "r@next.test.invalid"
+	need "the notice shadowed" wait_for 20 log_says a "event=copied"
+	need "the message gone, the notice kept" wait_for 20 rows_are b 1
+	need "nothing unprotected" wait_for 20 status_is a own.unprotected 0
+	host_lose a
+	sink_control
+	need "the notice delivered by the holder" \
+	    wait_for 30 eval 'grep -l "\"mail\": \"<>\"" "$SINK"/*.json'
+	need "nothing left at the holder" wait_for 20 no_rows b
+}
+
+# What the holder's MTA gives back to the sender stays with the holder.  Its
+# notice is mail as any other: with "tempfail" there would be none yet.
+flow_bounce_after_a_takeover() {
+	UNPROTECTED=accept
+	two_hosts
+	need "mail to be sent" post_is_taken a gone sender@client.test.invalid \
+	    "r@next.test.invalid"
+	host_lose a
+	sink_control "reply=550:^<(?!sender)"
+	need "the message quarantined" \
+	    wait_for 30 eval 'is "$(rows b quarantined)" 1'
+	need "its reason" eval 'ctl b queue list --json |
+	    grep -q "returned to its sender by"'
+	need "an alarm" log_says b "event=returned"
+	bounce_key=$(ctl b --json queue list | json_field key)
+	need "its content" eval 'ctl b queue cat "$bounce_key" |
+	    grep -q "^Subject: tag-gone"'
+	need "the sender told, too" \
+	    wait_for 20 eval 'grep -l "\"mail\": \"<>\"" "$SINK"/*.json'
+}
+
 memory_is_small() {
 	small_pid=$(worker_pid "$1") || return 1
 	grep -q libasan "/proc/$small_pid/maps" && return 0

@@ -320,6 +320,14 @@ status() {
 	ctl "$1" status --json | json_field "$2"
 }
 
+log_says() { grep -q "$2" "$LAB/$1/shadowmxd.log"; }
+
+# Was one message acknowledged?  Arguments as of post.
+post_is_taken() {
+	post "$@" >"$LAB/said"
+	grep -q ^250 "$LAB/said"
+}
+
 rows() {
 	ctl "$1" queue list --json | $PYTHON -c '
 import json, sys

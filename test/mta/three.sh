@@ -59,7 +59,6 @@ mend() {
 	LAB_PIDS="$LAB_PIDS $!"
 }
 
-log_says() { grep -q "$2" "$LAB/$1/shadowmxd.log"; }
 log_count() { grep -c "$2" "$LAB/$1/shadowmxd.log"; }
 
 ends_well() { # COUNT [SECONDS]

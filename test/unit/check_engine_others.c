@@ -572,6 +572,103 @@ START_TEST(remembered_ids_have_a_ceiling_and_an_end)
 }
 END_TEST
 
+/* ---- notices to senders ---- */
+
+/* A message that peer 1 has, given up by the MTA: its notice is "N". */
+static struct smx_key
+given_up(void)
+{
+	static const uint8_t peers[] = { 1 };
+	struct smx_queue_event e = { .kind = SMX_QUEUE_RETURNED,
+		.id = "A",
+		.other = "N" };
+	struct smx_key key = bench_ranked("A", 1, peers, 1, 1);
+
+	bench_hint(SMX_QUEUE_COMMITTED, "A");
+	engine_session_end(engine, &key, now);
+	engine_queue_event(engine, &e, now);
+	return key;
+}
+
+/* Ids that passed by are not looked for after ten minutes. */
+static void
+shown_soon(const char *id, enum smx_presence presence)
+{
+	uint64_t token = 0;
+
+	for (int i = 0; i < 100 && token == 0; i++) {
+		now += 500;
+		token = bench_look();
+	}
+	ck_assert_uint_ne(token, 0);
+	bench_seen(id, presence, token, "");
+}
+
+START_TEST(returned_message_is_kept_until_its_notice_is_copied)
+{
+	struct engine_ranks ranks = { .count = 1, .peer = { 1 }, .told = 1 };
+	struct smx_key key, notice;
+	char id[64];
+
+	key = given_up();
+	shown_soon("A", SMX_PRESENCE_ABSENT);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_OPEN);
+	shown_soon("N", SMX_PRESENCE_THERE);
+	ck_assert_uint_eq(bench_counts().unprotected, 1);
+	shown_soon("A", SMX_PRESENCE_ABSENT);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_OPEN);
+	ck_assert_int_eq(to_copy(&notice, id), SMX_OK);
+	ck_assert_str_eq(id, "N");
+	engine_sent(engine, &notice, 1, SMX_OK, now);
+	engine_copy_result(engine, &notice, SMX_OK, &ranks, now);
+	shown_soon("A", SMX_PRESENCE_ABSENT);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_FINISHED);
+	ck_assert_int_eq(bench_query(&notice), SMX_ANSWER_OPEN);
+}
+END_TEST
+
+/* It was delivered, or came through our milter, or nobody wants it copied, or
+ * somebody wrote into the log what is not true. */
+START_TEST(returned_message_ends_when_its_notice_needs_no_copy)
+{
+	static const uint8_t peers[] = { 0 };
+	struct smx_key key, notice;
+	char id[64];
+
+	if (_i == 1)
+		(void)bench_ranked("N", 1, peers, 1, 1);
+	key = given_up();
+	if (_i == 1)
+		bench_shown("A", SMX_PRESENCE_ABSENT);
+	else
+		shown_soon("A", SMX_PRESENCE_ABSENT);
+	if (_i == 0)
+		shown_soon("N", SMX_PRESENCE_ABSENT);
+	if (_i == 2) {
+		shown_soon("N", SMX_PRESENCE_THERE);
+		ck_assert_int_eq(to_copy(&notice, id), SMX_OK);
+		engine_copy_result(engine, &notice, SMX_OK, NULL, now);
+	}
+	if (_i == 3) {
+		shown_soon("N", SMX_PRESENCE_THERE);
+		shown_soon("N", SMX_PRESENCE_ABSENT);
+	}
+	if (_i != 1)
+		shown_soon("A", SMX_PRESENCE_ABSENT);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_FINISHED);
+}
+END_TEST
+
+START_TEST(message_whose_notice_has_gone_stays_as_long_as_it_is_there)
+{
+	struct smx_key key = given_up();
+
+	shown_soon("N", SMX_PRESENCE_ABSENT);
+	bench_shown("A", SMX_PRESENCE_THERE);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_OPEN);
+}
+END_TEST
+
 static void
 add_whom(Suite *s)
 {
@@ -631,6 +728,20 @@ add_passed(Suite *s)
 	suite_add_tcase(s, tc);
 }
 
+static void
+add_returned(Suite *s)
+{
+	TCase *tc = tcase_create("returned");
+
+	tcase_add_checked_fixture(tc, open_greeted, bench_close);
+	tcase_add_test(tc, returned_message_is_kept_until_its_notice_is_copied);
+	tcase_add_loop_test(tc,
+	    returned_message_ends_when_its_notice_needs_no_copy, 0, 4);
+	tcase_add_test(tc,
+	    message_whose_notice_has_gone_stays_as_long_as_it_is_there);
+	suite_add_tcase(s, tc);
+}
+
 int
 main(void)
 {
@@ -641,6 +752,7 @@ main(void)
 	add_whom(s);
 	add_silence(s);
 	add_passed(s);
+	add_returned(s);
 	srunner_set_tap(sr, "-");
 	srunner_run_all(sr, CK_SILENT);
 	failed = srunner_ntests_failed(sr);

@@ -73,6 +73,9 @@ static const struct {
 	    ": uid=0 from=<\"x> orig_id=AAAAAA1 \"@b> orig_id=" OLD,
 	    PFLOG_LINKED },
 	{ D "postfix/postsuper[99]: " OLD ": requeued", PFLOG_REQUEUED },
+	{ D "postfix/bounce[99]: " OLD
+	    ": sender non-delivery notification: " NEW,
+	    PFLOG_RETURNED },
 
 	/* A new submission of somebody with a strange address. */
 	{ D "postfix/pickup[1]: " NEW ": uid=0 from=<a> orig_id=" OLD ">",
@@ -104,6 +107,16 @@ static const struct {
 	{ D "postfix/postsuper[99]: " OLD ": requeued again", PFLOG_NOTHING },
 	{ D "postfix/postsuper[99]: " OLD ": removed", PFLOG_NOTHING },
 	{ D "postfix/qmgr[99]: " OLD ": requeued", PFLOG_NOTHING },
+	{ D "postfix/qmgr[99]: " OLD ": sender non-delivery notification: " NEW,
+	    PFLOG_NOTHING },
+	{ D "postfix/bounce[99]: " OLD
+	    ": sender non-delivery notification: " NEW " ",
+	    PFLOG_NOTHING },
+	{ D "postfix/bounce[99]: " OLD
+	    ": sender non-delivery notification: " OLD,
+	    PFLOG_NOTHING },
+	{ D "postfix/bounce[99]: " OLD ": sender delay notification: " NEW,
+	    PFLOG_NOTHING },
 	{ "", PFLOG_NOTHING },
 	{ "Nov", PFLOG_NOTHING },
 };

@@ -583,6 +583,48 @@ START_TEST(restart_goes_on_following)
 }
 END_TEST
 
+/* Its MTA was faster than the store. */
+START_TEST(returned_before_it_is_written_down_ends_in_quarantine)
+{
+	struct smx_queue_event e = { .kind = SMX_QUEUE_RETURNED,
+		.id = "N1",
+		.other = "N2" };
+
+	claimed(1);
+	takeover_queue_event(takeover, &e, 90);
+	attempt(100, SMX_OK, "hh", "N1");
+	seen(8000, "N1", SMX_PRESENCE_ABSENT, "");
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_QUARANTINED);
+}
+END_TEST
+
+/* Also when this process ends between the two. */
+START_TEST(returned_to_its_sender_ends_in_quarantine)
+{
+	struct smx_queue_event e = { .kind = SMX_QUEUE_RETURNED,
+		.id = "N1",
+		.other = "N2" };
+
+	claimed(1);
+	attempt(100, SMX_OK, "hh", "N1");
+	takeover_queue_event(takeover, &e, 1000);
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_HANDED);
+	if (_i == 1) {
+		const char *ids[1];
+		uint64_t token;
+
+		reopen();
+		(void)takeover_verify_next(takeover, 5000, ids, 1, &token);
+	}
+	seen(8000, "N1", SMX_PRESENCE_ABSENT, "");
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_QUARANTINED);
+	ck_assert_str_eq(store.row[0].reason, "returned to its sender by N2");
+	ck_assert_int_eq(takeover_release(takeover, &store.row[0].key, 9000),
+	    SMX_OK);
+	ck_assert_str_eq(store.rcpt[0], "oo");
+}
+END_TEST
+
 START_TEST(partly_refused_ends_in_quarantine)
 {
 	claimed(1);
@@ -999,6 +1041,10 @@ add_rows(Suite *s)
 	tcase_add_test(tc, row_stays_until_the_end_is_proved);
 	tcase_add_test(tc, gone_is_a_hint_and_old_looks_are_no_proof);
 	tcase_add_test(tc, restart_goes_on_following);
+	tcase_add_test(tc,
+	    returned_before_it_is_written_down_ends_in_quarantine);
+	tcase_add_loop_test(tc, returned_to_its_sender_ends_in_quarantine, 0,
+	    2);
 	tcase_add_test(tc, partly_refused_ends_in_quarantine);
 	tcase_add_test(tc, damage_in_the_own_queue_quarantines);
 	tcase_add_test(tc, replaced_own_queue_claims_again);

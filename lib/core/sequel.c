@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "core/inside.h"
+
+/*
+ * A message that could not be delivered goes on as a notice to its sender: a
+ * message of its own, under an id of its own, which passes no milter unless
+ * Postfix is told so (internal_mail_filter_classes).  Should this host be lost
+ * then, its holders must still be able to tell the sender; so the end of the
+ * one waits until the other has ended or is copied.
+ */
+
+static void
+remember(struct engine *engine, struct own *own, const char *id)
+{
+	struct sequels *s = &engine->sequels;
+	struct sequel *one;
+
+	if (s->list == NULL)
+		s->list = calloc(SEQUELS_MAX, sizeof(*s->list));
+	if (s->list == NULL)
+		return;
+	one = &s->list[s->next];
+	s->next = (s->next + 1) % SEQUELS_MAX;
+	one->of = own->key;
+	memcpy(one->id, id, strlen(id) + 1);
+	own->returned = 1;
+}
+
+void
+sequel_seen(struct engine *engine, const struct smx_queue_event *event,
+    int64_t now_ms)
+{
+	struct own *own = own_first_id(&engine->own, event->id);
+	int ours = 0;
+
+	if (event->other[0] == '\0' ||
+	    strnlen(event->other, sizeof(event->other)) > SMX_QUEUE_ID_MAX)
+		return;
+	for (; own != NULL; own = own_next_id(own)) {
+		struct log_line l;
+
+		if (own->state == OWN_HOLDING)
+			continue;
+		ours = 1;
+		remember(engine, own, event->other);
+		log_begin(&l, SMX_LOG_INFO, event->id, "returned");
+		log_key(&l, "key", &own->key);
+		log_str(&l, "notice", event->other);
+		log_end(&l);
+	}
+	/* It has not been taken by any session of ours, unless it has. */
+	if (ours && own_first_id(&engine->own, event->other) == NULL)
+		engine_passed(engine, event->other, now_ms);
+}
+
+/* Nobody but this host has the notice, or it is still looked for. */
+static int
+is_alone(struct engine *engine, const char *id)
+{
+	const struct own *o = own_first_id(&engine->own, id);
+
+	if (passed_find(&engine->passed, id) != NULL)
+		return 1;
+	for (; o != NULL; o = own_next_id(o))
+		if (o->has == 0 && o->wanted != 0)
+			return 1;
+	return 0;
+}
+
+int
+sequel_is_open(struct engine *engine, struct own *own)
+{
+	const struct sequels *s = &engine->sequels;
+
+	for (size_t i = 0; s->list != NULL && i < SEQUELS_MAX; i++)
+		if (smx_key_compare(&s->list[i].of, &own->key) == 0 &&
+		    is_alone(engine, s->list[i].id))
+			return 1;
+	own->returned = 0;
+	return 0;
+}
