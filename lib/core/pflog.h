@@ -8,9 +8,9 @@
 
 /*
  * One line of Postfix's log, as far as it tells that a message goes on under
- * another queue id, or in another message.  Anybody who may log can write such a line, and a sender
- * address can look like one: whatever is not exactly the line that Postfix
- * writes yields nothing.
+ * another queue id, or in another message.  Anybody who may log can write such
+ * a line, and a sender address can look like one: whatever is not exactly the
+ * line that Postfix writes yields nothing.
  */
 enum pflog_kind {
 	PFLOG_NOTHING = 0,
