@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -28,6 +29,7 @@
 #define OTHERS_MS   5000
 #define IDLE_MS     60000
 #define ALIVE_SLACK 3
+#define FILES_MAX   65536
 
 enum { WORKER, WATCHER, HELPER, CHILDREN };
 
@@ -317,6 +319,23 @@ take_flags(struct supervisor *s)
 	return s->stopping && go_on_stopping(s, clock_mono_ms());
 }
 
+/*
+ * Each milter connection is a descriptor, and so is each body that is written;
+ * what systemd gives at first (1024) is for programs with select(), which none
+ * of ours uses.
+ */
+static void
+take_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur =
+	    limit.rlim_max < FILES_MAX ? limit.rlim_max : FILES_MAX;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int
 supervisor_run(struct service *service)
 {
@@ -328,6 +347,7 @@ supervisor_run(struct service *service)
 	got_stop = got_hup = got_child = 0;
 	reload_init(&s.reload, service->config_file, &service->config);
 	take_signals();
+	take_descriptors();
 	while (!take_flags(&s)) {
 		int64_t now = clock_mono_ms();
 

@@ -1,0 +1,207 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Ceilings from outside: connections that stall, descriptors, threads and memory
+# that run out, clocks that jump.  Each ends in a clear refusal while it lasts
+# and in a full recovery; nothing acknowledged is lost.  Every scenario is a
+# function limits_NAME; "limits.sh NAME..." runs only these, "limits.sh -l"
+# lists them.  STALLED=10000 makes it so many connections.
+HERE=$(cd "$(dirname "$0")" && pwd)
+. "$HERE/lib.sh"
+: "${STALLED:=1500}"
+
+two_hosts() {
+	TAKEOVER_AFTER=${1:-60s}
+	need "a next hop" sink_start
+	need "hosts" host_make a b
+	need "hosts that see each other" hosts_start
+	need "mail before" mail_send a --count 8 --kinds plain
+}
+
+# Whatever was acknowledged arrives, and mail flows as before.
+recovers() {
+	need "mail after" wait_for 30 eval \
+	    'mail_send a --count 1 --kinds plain && [ "$(tail -n 1 \
+	    "$LAB/sent.a/sent.jsonl" | grep -c "\"event\": \"ok\"")" = 1 ]'
+	need "more of it" mail_send a --count 20 --kinds plain --sessions 4
+	need "delivery of all that was acknowledged" ledger --wait 40 --least 20
+	need "nothing left at the holder" wait_for 30 no_rows b
+	need "nothing open" wait_for 30 status_is a own.open 0
+	need "nothing that a sanitizer found" not grep -aE \
+	    "AddressSanitizer|runtime error|ThreadSanitizer" \
+	    "$LAB/a/shadowmxd.log" "$LAB/b/shadowmxd.log"
+}
+
+descriptors_of() { find "/proc/$(worker_pid "$1")/fd" 2>/dev/null | wc -l; }
+fewer_descriptors() { [ "$(descriptors_of "$1")" -le "$2" ]; }
+
+# stall TARGET: until let_go
+stall() {
+	rm -f "$LAB/stall" && mkfifo "$LAB/stall"
+	$PYTHON "$TOOL/stall.py" "$STALLED" "$1" <"$LAB/stall" \
+	    >"$LAB/stalled" 2>&1 &
+	stall_pid=$!
+	LAB_PIDS="$LAB_PIDS $stall_pid"
+	exec 9>"$LAB/stall"
+	wait_for 60 test -s "$LAB/stalled" && cat "$LAB/stalled"
+}
+
+let_go() {
+	exec 9>&-
+	wait $stall_pid
+}
+
+# ---- connections ----
+
+# What is allowed at first is less than that; the daemon takes what it may.
+limits_stalled_milter_connections() {
+	ulimit -S -n 1024
+	two_hosts
+	stalled_before=$(descriptors_of a)
+	need "connections that say nothing" \
+	    stall "unix:$LAB/a/spool/shadowmx/milter.sock"
+	need "mail beside them" mail_send a --count 12 --kinds plain --sessions 3
+	need "all of it acknowledged" is "$(acknowledged)" 20
+	need "an answer to the operator" answers a
+	let_go
+	need "their descriptors closed" \
+	    wait_for 20 fewer_descriptors a $((stalled_before + 10))
+	recovers
+}
+
+limits_stalled_control_connections() {
+	two_hosts
+	stalled_before=$(descriptors_of a)
+	need "connections that say nothing" stall "unix:$LAB/a/run/control.sock"
+	need "mail beside them" mail_send a --count 12 --kinds plain --sessions 3
+	need "all of it acknowledged" is "$(acknowledged)" 20
+	let_go
+	need "an answer to the operator" wait_for 20 answers a
+	need "their descriptors closed" \
+	    wait_for 20 fewer_descriptors a $((stalled_before + 10))
+	recovers
+}
+
+limits_stalled_peer_connections() {
+	two_hosts
+	stalled_before=$(descriptors_of b)
+	need "connections that say nothing" \
+	    stall "127.0.0.1:$(peer_port_of b)"
+	need "mail beside them" mail_send a --count 12 --kinds plain --sessions 3
+	need "all of it acknowledged" is "$(acknowledged)" 20
+	need "all of it shadowed" status_is a own.unprotected 0
+	let_go
+	need "their descriptors closed" \
+	    wait_for 30 fewer_descriptors b $((stalled_before + 10))
+	recovers
+}
+
+# ---- what a process may have ----
+
+# While it lasts messages wait or are refused, and nobody hears a yes that was
+# not earned.
+starved() {
+	mail_send a --count 60 --kinds plain,several --sessions 30 ||
+	    say "   some were refused"
+	answers a || say "   the operator had to wait"
+}
+
+some_refused() { grep -q '"event": "no"' "$LAB/sent.a/sent.jsonl"; }
+
+# Both daemons with "ulimit WORDS".
+limited_hosts() {
+	cat >"$LAB/limited" <<-END
+	#!/bin/sh
+	ulimit $*
+	exec "$SHADOWMXD" "\$@"
+	END
+	chmod 755 "$LAB/limited"
+	SHADOWMXD=$LAB/limited
+	two_hosts
+}
+
+limits_descriptors() {
+	limited_hosts -n 34
+	starved
+	need "an answer to each" not grep -q '"code": 0' \
+	    "$LAB/sent.a/sent.jsonl"
+	recovers
+}
+
+# Threads' stacks count, too: there are none left either.
+limits_memory() {
+	nm -D "$SHADOWMXD" | grep -q asan_init && {
+		say "SKIP: address space means nothing with this sanitizer"
+		exit 77
+	}
+	limited_hosts -v 400000
+	starved
+	need "refusals meanwhile" some_refused
+	recovers
+}
+
+# ---- clocks ----
+
+# Both daemons by clocks that can be moved: clocks WALL BOOT, in seconds
+clocks() { echo "$1 $2" >"$LAB/clocks.new" && mv "$LAB/clocks.new" "$LAB/clocks"; }
+
+clocked_hosts() {
+	need "a compiler" command -v cc
+	need "the shim" cc -shared -fPIC -O1 -o "$LAB/shim.so" \
+	    "$HERE/clock_shim.c"
+	cat >"$LAB/shadowmxd" <<-END
+	#!/bin/sh
+	LD_PRELOAD=$LAB/shim.so CLOCK_SHIM=$LAB/clocks exec "$SHADOWMXD" "\$@"
+	END
+	chmod 755 "$LAB/shadowmxd"
+	nm -D "$SHADOWMXD" | grep -q asan_init && {
+		say "SKIP: nothing can be loaded before this sanitizer"
+		exit 77
+	}
+	SHADOWMXD=$LAB/shadowmxd
+	clocks 0 0
+	two_hosts "$1"
+	sink_control "reply=450:."
+}
+
+# No jump of the wall clock makes a shadow go, or a takeover come.
+limits_wall_clock() {
+	clocked_hosts 4s
+	need "mail" mail_send a --count 10 --kinds plain
+	need "shadows" wait_for 15 rows_are b 10
+	limits_now=$(date +%s)
+	# An hour, ten days, 1970, the ends of 31 and 32 bits, and back.
+	for limits_jump in 3600 -3600 864000 -864000 $((86400 - limits_now)) \
+	    $((2147483640 - limits_now)) $((4294967290 - limits_now)) 0; do
+		clocks "$limits_jump" 0
+		sleep 1.5
+		need "all shadows after $limits_jump" rows_are b 10 shadow
+		need "mail after $limits_jump" mail_send a --count 1 --kinds plain
+		need "it acknowledged after $limits_jump" \
+		    eval 'tail -n 1 "$LAB/sent.a/sent.jsonl" | grep -q "\"ok\""'
+		need "no takeover after $limits_jump" \
+		    not log_says b event=takeover
+		sink_control
+		need "that one delivered" wait_for 20 rows_are b 0
+		sink_control "reply=450:."
+		need "mail again" mail_send a --count 10 --kinds plain
+		need "shadows again" wait_for 15 rows_are b 10
+	done
+	sink_control
+	recovers
+}
+
+# A suspended night: both have slept, and nobody is silent.
+limits_suspended() {
+	clocked_hosts 4s
+	need "mail" mail_send a --count 10 --kinds plain
+	need "shadows" wait_for 15 rows_are b 10
+	clocks 36000 36000
+	sleep 2
+	need "no takeover" not log_says b event=takeover
+	need "all shadows" rows_are b 10 shadow
+	sink_control
+	recovers
+}
+
+lab_main limits "$@"
