@@ -5,7 +5,7 @@
 #
 #	test/run.sh [PART...]
 #
-# Parts, in this order when none is named: build unit tool pair crash milter
+# Parts, in this order when none is named: build unit tool model pair crash milter
 # mta chaos quickstart bench dist.  Each prints its own lines; the last line of all is
 # "N passed, M failed".
 set -u
@@ -130,6 +130,10 @@ part_tool() {
 	    test/tool/operator.sh
 }
 
+part_model() {
+	try "model, small" 900 test/model/run.sh small
+}
+
 part_pair() {
 	try "pair, 1000 seeds" 600 env PAIR="$plain/test/pair/pair" \
 	    test/pair/run.sh 1000
@@ -183,7 +187,7 @@ part_dist() {
 }
 
 sh test/tool/deps.sh || { echo "packages cannot be installed"; echo "0 passed, 1 failed"; exit 1; }
-[ $# = 0 ] && set -- build unit tool pair crash milter mta chaos quickstart bench dist
+[ $# = 0 ] && set -- build unit tool model pair crash milter mta chaos quickstart bench dist
 for part; do
 	declare -F "part_$part" >/dev/null || { echo "no part $part"; exit 64; }
 	"part_$part"
