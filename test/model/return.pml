@@ -38,6 +38,7 @@
 #define SERVED_BY_NAME 11  /* "over" counts as served, however it came to be */
 #define HANDBACK_DROPS 12  /* given back, and the row goes */
 #define ERASE_ON_NONE 13   /* no row there counts as ended */
+#define FINISHED_FREES 14  /* FINISHED, and the file is not on hold: no matter */
 
 byte delivered[RCPTS];
 bool n_disc;
@@ -149,16 +150,21 @@ end:	do
 		pf = ON_HOLD }
 	/* a file on hold with nobody left to serve has ended */
 	:: atomic { p_up && pf == ON_HOLD && popen == 0 -> pf = 0 }
-	/* RETURN names what the file has open now that it is on hold */
-	:: atomic { pf == ON_HOLD && popen != 0 && ptaken[h] && REACH(h) &&
+	/* RETURN names what the file has open; it may be asked before it is on
+	 * hold, but is erased only then */
+	:: atomic { p_up && pf != 0 && popen != 0 && ptaken[h] && REACH(h) &&
 		preq[h] == 0 && plast[h] != row[h] ->
 		preq[h] = 1; pnamed[h] = popen }
 	:: atomic { preq[h] == 1 && !REACH(h) && pans[h] == none -> preq[h] = 2 }
 	:: atomic { p_up && pans[h] == f -> pans[h] = none; preq[h] = 0;
-		ptaken[h] = 0;
 		if
-		:: pf == ON_HOLD -> pf = 0
-		:: else -> plast[h] = 0      /* released meanwhile: from the start */
+		:: pf == ON_HOLD -> pf = 0; ptaken[h] = 0
+		/* not on hold: that first, and then asked again */
+		:: else -> plast[h] = 0;
+			if
+			:: pf == 0 || BROKEN(FINISHED_FREES) -> ptaken[h] = 0
+			:: else
+			fi
 		fi }
 	:: atomic { p_up && pans[h] == t -> pans[h] = none; preq[h] = 0;
 		if

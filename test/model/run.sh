@@ -142,6 +142,22 @@ for row in "${rows[@]}"; do
 	[ "$what" != incomplete ] || tail -n 5 "$work/${name//\//_}" "$folder/log"
 done
 
+# Every rule is broken once, under its own name, and no other is.
+for model in "$here"/*.pml; do
+	model=${model##*/}
+	sed -n '/^\/\* the rules that can be broken/,/^$/s/^#define \([A-Z_]*\) [0-9].*/\1/p' \
+	    "$here/$model" | sed "s/^/${model%.pml} /"
+done | sort >"$work/rules"
+table | sed -n 's/^[a-z]* *\([a-z]*\)\/.*BREAK=\([A-Z_]*\).*/\1 \2/p' |
+    sort -u >"$work/broken"
+if cmp -s "$work/rules" "$work/broken" && [ -s "$work/rules" ]; then
+	passed=$((passed + 1))
+else
+	failed=$((failed + 1))
+	echo "rules (<) and searches (>) differ: FAILED"
+	diff "$work/rules" "$work/broken"
+fi
+
 # A claim about what cannot be reached would hold: every statement of a model is
 # reached by some search.
 for folder in "$work"/*/; do
