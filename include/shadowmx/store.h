@@ -58,10 +58,11 @@ struct smx_row {
 	uint64_t size;                    /* content bytes */
 	uint8_t digest[SMX_DIGEST_BYTES]; /* SHA-256 of the content */
 	size_t recipients;
-	int64_t stored_ms;                    /* wall clock, when committed */
-	int64_t state_ms;                     /* when the state was entered */
-	int64_t next_try_ms;                  /* claimed: not before */
-	uint32_t attempts;                    /* resubmissions begun */
+	int64_t stored_ms;   /* wall clock, when committed */
+	int64_t state_ms;    /* when the state was entered */
+	int64_t next_try_ms; /* claimed: not before; shadow: when it was given
+			      * back to its primary, 0 never taken over */
+	uint32_t attempts;   /* resubmissions begun */
 	char handed_id[SMX_QUEUE_ID_MAX + 1]; /* this host's queue id */
 	char reason[256];                     /* last refusal, for people */
 	/* From SHADOW and AMEND; state SHADOW only changes them. */
@@ -104,7 +105,8 @@ struct smx_store_stats {
 	uint64_t rows[SMX_ROW_DONE + 1]; /* by state */
 	uint64_t bytes;                  /* content kept */
 	uint64_t quota_bytes;            /* 0: none */
-	int64_t oldest_ms;  /* stored_ms of the oldest row, 0 if none */
+	int64_t oldest_ms;  /* stored_ms of the oldest row that is not done,
+			     * 0 if none */
 	uint64_t commits;   /* group commits since open */
 	uint64_t committed; /* shadows stored since open */
 };
@@ -136,7 +138,8 @@ struct smx_row_amendment {
 	size_t recipients;
 	int held;            /* 1, 0, -1 unchanged */
 	const char *primary; /* the peer that answers for it from now on (sets
-			      * yielded; versions begin anew), */
+			      * yielded; versions begin anew), "" the one that
+			      * it came from, */
 	struct smx_epoch epoch; /* and its epoch; with primary only */
 };
 
@@ -161,7 +164,8 @@ struct smx_store_ops {
 	 *   SMX_EEXIST     the same key of the same primary with the same
 	 *                  digest is durable already: tell the same
 	 *   SMX_ECONFLICT  the key exists with another digest or primary
-	 *   SMX_EGONE      the key was dropped before: never stored again
+	 *   SMX_EGONE      the key was dropped before, or is DONE: never stored
+	 *                  again
 	 *   SMX_EFULL SMX_EIO  not stored;  SMX_ECORRUPT  digest or size differ
 	 *                  from the head's
 	 *   SMX_EUNSURE    nobody knows: do not tell the primary OK
@@ -178,6 +182,11 @@ struct smx_store_ops {
 	 */
 	int (*drop)(void *ctx, const char *primary, const struct smx_key *keys,
 	    size_t count, size_t *foreign);
+	/*
+	 * To DONE goes only what is HANDED, and nothing leaves it but by drop;
+	 * its content goes with the same durable step and counts for no quota
+	 * any more, its envelope and recipients' marks stay.
+	 */
 	int (*mark)(void *ctx, const struct smx_key *key,
 	    const struct smx_row_change *change);
 	/* Many marks, of different keys, that wait together instead of one
@@ -204,7 +213,8 @@ struct smx_store_ops {
 	 */
 	int (*envelope)(void *ctx, const struct smx_key *key, char **text,
 	    size_t *len, char **rcpt_states);
-	/* Content, checked against its digest before SMX_OK. */
+	/* Content, checked against its digest before SMX_OK; of a DONE row
+	 * SMX_ENOTFOUND. */
 	int (*open)(void *ctx, const struct smx_key *key,
 	    struct smx_content *content);
 	void (*close_content)(void *ctx, struct smx_content *content);

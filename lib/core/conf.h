@@ -80,6 +80,7 @@ struct conf {
 	int64_t takeover_retry_ms;     /* first back-off, 30s, doubles */
 	int64_t takeover_retry_max_ms; /* 1h */
 	int64_t takeover_ask_ms;       /* other members are asked, 5s */
+	int64_t takeover_keep_done_ms; /* ended here, primary not told, 30d */
 
 	/* What a recipient gets that no policy matches, compiled; the policies
 	 * are inside struct smx_config, see policy.h. */

@@ -9,7 +9,7 @@
 #include "base/log.h"
 
 /* The life of a row; doc/STATES draws it.  An empty cell means nothing. */
-#define STATES (SMX_ROW_QUARANTINED + 1)
+#define STATES (SMX_ROW_DONE + 1)
 #define DROP   99
 
 static const uint8_t moves[STATES][HOLDER_EVENTS] = {
@@ -17,6 +17,8 @@ static const uint8_t moves[STATES][HOLDER_EVENTS] = {
 	[SMX_ROW_SHADOW][HOLDER_ABORT] = DROP,
 	[SMX_ROW_SHADOW][HOLDER_CLAIM] = SMX_ROW_CLAIMED,
 	[SMX_ROW_SHADOW][HOLDER_FORGET] = DROP,
+	[SMX_ROW_SHADOW][HOLDER_OVER] = SMX_ROW_HANDED,
+	[SMX_ROW_SHADOW][HOLDER_RETURN] = SMX_ROW_SHADOW,
 
 	[SMX_ROW_CLAIMED][HOLDER_DISCARD] = DROP,
 	[SMX_ROW_CLAIMED][HOLDER_ABORT] = DROP,
@@ -26,16 +28,19 @@ static const uint8_t moves[STATES][HOLDER_EVENTS] = {
 	[SMX_ROW_CLAIMED][HOLDER_REFUSE] = SMX_ROW_QUARANTINED,
 	[SMX_ROW_CLAIMED][HOLDER_FORGET] = DROP,
 	[SMX_ROW_CLAIMED][HOLDER_OVER] = SMX_ROW_HANDED,
+	[SMX_ROW_CLAIMED][HOLDER_RETURN] = SMX_ROW_SHADOW,
 
 	[SMX_ROW_HANDED][HOLDER_DISCARD] = SMX_ROW_HANDED,
 	[SMX_ROW_HANDED][HOLDER_ABORT] = SMX_ROW_HANDED,
 	[SMX_ROW_HANDED][HOLDER_CLAIM] = SMX_ROW_HANDED,
 	[SMX_ROW_HANDED][HOLDER_HAND] = SMX_ROW_HANDED,
 	[SMX_ROW_HANDED][HOLDER_REFUSE] = SMX_ROW_QUARANTINED,
-	[SMX_ROW_HANDED][HOLDER_END] = DROP,
+	[SMX_ROW_HANDED][HOLDER_END] = SMX_ROW_DONE,
+	[SMX_ROW_HANDED][HOLDER_EXPIRE] = DROP,
 	[SMX_ROW_HANDED][HOLDER_FORGET] = DROP,
 	[SMX_ROW_HANDED][HOLDER_AGAIN] = SMX_ROW_CLAIMED,
 	[SMX_ROW_HANDED][HOLDER_OVER] = SMX_ROW_HANDED,
+	[SMX_ROW_HANDED][HOLDER_RETURN] = SMX_ROW_HANDED,
 
 	[SMX_ROW_QUARANTINED][HOLDER_DISCARD] = DROP,
 	[SMX_ROW_QUARANTINED][HOLDER_ABORT] = DROP,
@@ -44,6 +49,13 @@ static const uint8_t moves[STATES][HOLDER_EVENTS] = {
 	[SMX_ROW_QUARANTINED][HOLDER_RELEASE] = SMX_ROW_CLAIMED,
 	[SMX_ROW_QUARANTINED][HOLDER_FORGET] = DROP,
 	[SMX_ROW_QUARANTINED][HOLDER_OVER] = SMX_ROW_HANDED,
+	[SMX_ROW_QUARANTINED][HOLDER_RETURN] = SMX_ROW_SHADOW,
+
+	[SMX_ROW_DONE][HOLDER_DISCARD] = DROP,
+	[SMX_ROW_DONE][HOLDER_ABORT] = DROP,
+	[SMX_ROW_DONE][HOLDER_EXPIRE] = DROP,
+	[SMX_ROW_DONE][HOLDER_FORGET] = DROP,
+	[SMX_ROW_DONE][HOLDER_RETURN] = SMX_ROW_DONE,
 };
 
 int
@@ -62,24 +74,40 @@ holder_move(enum smx_row_state state, enum holder_event event)
 /* ---- DISCARD and ABORT ---- */
 
 /* Other members may hold it for this host: they hear of its end first, see
- * over.c. */
+ * over.c.  So they may when it was given back, and of what is done they have
+ * heard. */
 static int
 has_juniors(const struct smx_row *row)
 {
-	return row->state != SMX_ROW_SHADOW &&
+	return row->state != SMX_ROW_DONE &&
+	       (row->state != SMX_ROW_SHADOW || row->next_try_ms != 0) &&
 	       strchr(row->holders, ' ') != NULL;
 }
 
-static int
-make_over(struct smx_store *store, const struct smx_row *row)
+/* More than any store keeps: such a row is damaged. */
+#define RECIPIENTS_MAX ((size_t)1 << 20)
+
+int
+holder_over(struct smx_store *store, const struct smx_row *row, int64_t wall_ms)
 {
 	struct smx_row_change change = { .from = row->state,
 		.to = (enum smx_row_state)holder_move(row->state, HOLDER_OVER),
-		.now_ms = row->state_ms,
+		.now_ms = wall_ms,
 		.attempts = row->attempts,
 		.handed_id = HOLDER_OVER_ID };
-	int r = store->ops->mark(store->ctx, &row->key, &change);
+	size_t n = row->recipients < RECIPIENTS_MAX ? row->recipients : 0;
+	char *open = malloc(n + 1);
+	int r;
 
+	if (open == NULL)
+		return SMX_ENOMEM;
+	/* It did not end here: nobody was served, as far as this proves. */
+	memset(open, SMX_RCPT_OPEN, n);
+	open[n] = '\0';
+	if (n == row->recipients)
+		change.rcpt_states = open;
+	r = store->ops->mark(store->ctx, &row->key, &change);
+	free(open);
 	/* What has moved on meanwhile is told again, or is followed. */
 	return r == SMX_ENOTFOUND ? SMX_OK : r;
 }
@@ -109,7 +137,7 @@ drop_one(struct smx_store *store, const char *primary, enum holder_event event,
 	*goes = holder_move(row.state, event) == 0;
 	if (*goes && has_juniors(&row)) {
 		*goes = 0;
-		return make_over(store, &row);
+		return holder_over(store, &row, row.state_ms);
 	}
 	return SMX_OK;
 }

@@ -20,12 +20,15 @@ enum holder_event {
 	HOLDER_RETRY,       /* the own MTA said not now */
 	HOLDER_HAND,        /* the own MTA's 250 */
 	HOLDER_REFUSE,      /* the own MTA's 5xx */
-	HOLDER_END,         /* the handed message ended in the own queue */
+	HOLDER_END,         /* the handed message ended in the own queue, and
+			     * its primary may ask for it */
+	HOLDER_EXPIRE,      /* the same, but nobody will, or not any more */
 	HOLDER_RELEASE,     /* operator: try a quarantined one again */
 	HOLDER_FORGET,      /* operator: drop it */
 	HOLDER_AGAIN,       /* the own queue that had it was replaced */
 	HOLDER_OVER,        /* ended, or dropped by word, but for the members
 			     * that hold it for this host */
+	HOLDER_RETURN,      /* the primary is back and has it in its queue */
 	HOLDER_EVENTS
 };
 
@@ -36,6 +39,10 @@ enum holder_event {
  * SMX_ESTATE when the event means nothing in that state.  A discard of a
  * HANDED row is no drop: the row is followed to its end. */
 int holder_move(enum smx_row_state state, enum holder_event event);
+
+/* By word, not by its end: the row is over but for them (HOLDER_OVER). */
+int holder_over(struct smx_store *store, const struct smx_row *row,
+    int64_t wall_ms);
 
 /* DISCARD and ABORT: reply->foreign is filled in. */
 int holder_drop(struct smx_store *store, const char *primary,
@@ -55,6 +62,20 @@ int holder_ask(struct smx_store *store, const char *own_name,
 int holder_claim(struct smx_store *store, const char *own_name,
     const char *asker, const struct smx_epoch *asker_epoch,
     const struct smx_request *request, struct smx_reply *reply);
+
+/*
+ * RETURN: who delivers these of this primary's, which it has in its queue of
+ * that epoch?  What was taken over and is not in the own MTA, nor may be, is
+ * given back, durably before the answer.  The takeover must stand still: a row
+ * that is claimed and has no attempt out must not get one meanwhile.
+ */
+int holder_return(struct smx_store *store, const char *primary,
+    const struct smx_epoch *epoch, const struct smx_request *request,
+    struct smx_reply *reply, int64_t wall_ms);
+/* These, which are held for that member, are a shadow there again: their
+ * primary is the one that they came from. */
+int holder_unyield(struct smx_store *store, const char *owner,
+    const struct smx_key *keys, size_t count);
 
 /* LIST for this primary, from request->after, at most request->limit.  What it
  * has taken over itself, and others hold for it, is not listed: neither key nor

@@ -168,3 +168,29 @@ holder_claim(struct smx_store *store, const char *own_name, const char *asker,
 	}
 	return r;
 }
+
+/* ---- given back by its owner ---- */
+
+/* The epoch in which its first primary had it is not known any more: none is no
+ * reason to take it over. */
+int
+holder_unyield(struct smx_store *store, const char *owner,
+    const struct smx_key *keys, size_t count)
+{
+	struct smx_row_amendment *list = calloc(count + 1, sizeof(*list));
+	size_t foreign;
+	int r = SMX_OK;
+
+	if (list == NULL)
+		return SMX_ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		list[i] = (struct smx_row_amendment){ .key = keys[i],
+			.held = -1,
+			.primary = "" };
+	crash_point("holder.unyield");
+	if (count != 0)
+		r = store->ops->amend(store->ctx, owner, list, count, &foreign);
+	crash_point("holder.unyielded");
+	free(list);
+	return r;
+}

@@ -53,6 +53,16 @@ takeover_hasten(struct takeover *takeover, const struct smx_key *key,
 	    &change, wall_ms);
 }
 
+/* By another member, for this host. */
+static int
+may_be_held(const struct takeover *takeover, const struct smx_row *row)
+{
+	if (row->state == SMX_ROW_DONE ||
+	    (row->state == SMX_ROW_SHADOW && row->next_try_ms == 0))
+		return 0;
+	return gate_others(&takeover->options.world, row->primary) != 0;
+}
+
 int
 takeover_forget(struct takeover *takeover, const struct smx_key *key,
     int64_t wall_ms)
@@ -65,8 +75,11 @@ takeover_forget(struct takeover *takeover, const struct smx_key *key,
 	if (r != SMX_OK)
 		return r;
 	/* One that is over already is not waited for when a person says so. */
-	if (row.state == SMX_ROW_SHADOW ||
+	if (!may_be_held(takeover, &row) ||
 	    strcmp(row.handed_id, HANDED_OVER) == 0)
 		return s->ops->drop(s->ctx, NULL, key, 1, &foreign);
-	return over_end(takeover, &row, wall_ms);
+	r = holder_over(s, &row, wall_ms);
+	if (r == SMX_OK)
+		over_follow(takeover, key, 0);
+	return r;
 }

@@ -90,6 +90,33 @@ over_look(struct takeover *takeover, int64_t now_ms)
 
 /* ---- to the end ---- */
 
+/*
+ * Will its primary want to know what became of it?  Not one that is no member,
+ * nor when it was served to nobody here; and of a key that was another's it
+ * knows nothing.
+ */
+static int
+is_wanted(struct takeover *takeover, const struct smx_row *row, int *wanted)
+{
+	struct smx_store *s = takeover->options.store;
+	char *text = NULL;
+	char *states = NULL;
+	size_t len;
+	int r;
+
+	*wanted = !row->yielded &&
+		  gate_bit(&takeover->options.world, row->primary) != 0;
+	if (!*wanted)
+		return SMX_OK;
+	r = s->ops->envelope(s->ctx, &row->key, &text, &len, &states);
+	*wanted = r == SMX_OK && states != NULL &&
+		  strchr(states, SMX_RCPT_HANDED) != NULL;
+	free(text);
+	free(states);
+	/* A damaged one could not be compared either. */
+	return r == SMX_ECORRUPT ? SMX_OK : r;
+}
+
 static int
 drop(struct takeover *takeover, const struct smx_row *row)
 {
@@ -105,6 +132,26 @@ drop(struct takeover *takeover, const struct smx_row *row)
 	return r;
 }
 
+/* Nobody holds it for this host any more: it goes, or waits without its content
+ * for its primary. */
+static int
+finish(struct takeover *takeover, const struct smx_row *row, int64_t wall_ms)
+{
+	struct smx_row_change change = { .attempts = row->attempts };
+	int wanted;
+	int r = is_wanted(takeover, row, &wanted);
+
+	if (r != SMX_OK)
+		return r;
+	if (!wanted)
+		return drop(takeover, row);
+	r = takeover_mark(takeover, &row->key, SMX_ROW_HANDED, HOLDER_END,
+	    &change, wall_ms);
+	if (r == SMX_OK)
+		takeover_log(SMX_LOG_NOTICE, row, "taken_over_done", "");
+	return r;
+}
+
 int
 over_end(struct takeover *takeover, const struct smx_row *row, int64_t wall_ms)
 {
@@ -113,7 +160,7 @@ over_end(struct takeover *takeover, const struct smx_row *row, int64_t wall_ms)
 	int r;
 
 	if (gate_others(&takeover->options.world, row->primary) == 0)
-		return drop(takeover, row);
+		return finish(takeover, row, wall_ms);
 	r = takeover_mark(takeover, &row->key, row->state, HOLDER_OVER, &change,
 	    wall_ms);
 	if (r == SMX_OK)
@@ -160,7 +207,7 @@ takeover_over_next(struct takeover *takeover, int64_t now_ms,
 
 void
 takeover_over_done(struct takeover *takeover, const struct heir *heirs,
-    size_t count, int64_t pause_ms, int64_t now_ms)
+    size_t count, int64_t pause_ms, int64_t now_ms, int64_t wall_ms)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct smx_key *key = &heirs[i].key;
@@ -168,7 +215,7 @@ takeover_over_done(struct takeover *takeover, const struct heir *heirs,
 
 		if (heir_is_free(&heirs[i]) &&
 		    (over_get(takeover, key, &row) != SMX_OK ||
-			drop(takeover, &row) == SMX_OK))
+			finish(takeover, &row, wall_ms) == SMX_OK))
 			continue;
 		takeover->over_due_ms = now_ms + pause_ms;
 		over_follow(takeover, key, takeover->over_due_ms);

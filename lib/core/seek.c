@@ -161,3 +161,17 @@ takeover_rest(struct takeover *takeover, int64_t wall_ms)
 	takeover_marks(takeover, marks, count);
 	takeover->wake_ms = 0;
 }
+
+void
+takeover_rest_of(struct takeover *takeover, const struct smx_amendment *list,
+    size_t count, int64_t wall_ms)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < takeover->ready_count; j++)
+			if (smx_key_compare(&list[i].key,
+				&takeover->ready[takeover->ready_at + j]) ==
+			    0) {
+				takeover_rest(takeover, wall_ms);
+				return;
+			}
+}

@@ -214,6 +214,8 @@ const struct setting settings[] = {
 	    .flags = SETTING_RESTART, RANGE("1h", 100, 5 * MS_DAY) },
 	{ ROOT("takeover.ask", SETTING_DURATION, takeover_ask_ms),
 	    .flags = SETTING_RESTART, RANGE("5s", 100, 5 * MS_MINUTE) },
+	{ ROOT("takeover.keep_done", SETTING_DURATION, takeover_keep_done_ms),
+	    .flags = SETTING_RESTART, RANGE("30d", MS_HOUR, 365 * MS_DAY) },
 
 	{ .section = SECTION_ROOT,
 	    .path = "defaults.acknowledge",

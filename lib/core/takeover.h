@@ -17,7 +17,7 @@
 /*
  * From a shadow to the own MTA's queue and to its end:
  *
- *	SHADOW --claim--> CLAIMED --hand--> HANDED --end--> gone
+ *	SHADOW --claim--> CLAIMED --hand--> HANDED --end--> DONE, gone
  *	                   |  ^  retry (back-off)
  *	                   v
  *	               QUARANTINED (5xx, or three attempts that never returned)
@@ -73,9 +73,10 @@ int takeover_heirs(struct takeover *takeover, struct smx_key *after,
  * for each before _over_done. */
 size_t takeover_over_next(struct takeover *takeover, int64_t now_ms,
     struct heir *heirs, size_t max);
-/* What came of it: free ones go, the others are due again after pause_ms. */
+/* What came of it: free ones go or become DONE, the others are due again after
+ * pause_ms. */
 void takeover_over_done(struct takeover *takeover, const struct heir *heirs,
-    size_t count, int64_t pause_ms, int64_t now_ms);
+    size_t count, int64_t pause_ms, int64_t now_ms, int64_t wall_ms);
 /* Rows that wait for such members. */
 size_t takeover_over_count(const struct takeover *takeover);
 
@@ -128,6 +129,9 @@ void takeover_give_back(struct takeover *takeover, struct takeover_job *job,
     int64_t wall_ms);
 /* The same for all that were prepared and not asked for. */
 void takeover_rest(struct takeover *takeover, int64_t wall_ms);
+/* The same, if one of these is among them. */
+void takeover_rest_of(struct takeover *takeover,
+    const struct smx_amendment *list, size_t count, int64_t wall_ms);
 
 /* The own queue's state, as soon as it is known and when it changes.  Another
  * epoch than when rows were handed: they are not in this queue, and are claimed

@@ -94,8 +94,8 @@ void handed_free(struct takeover *takeover);
 void over_follow(struct takeover *takeover, const struct smx_key *key,
     int64_t due_ms);
 void over_free(struct takeover *takeover);
-/* This row has come to its end: it goes, or waits for those that hold it for
- * this host. */
+/* What the own MTA took of this row has come to its end: it goes, or waits for
+ * those that hold it for this host, or for its primary. */
 int over_end(struct takeover *takeover, const struct smx_row *row,
     int64_t wall_ms);
 void handed_follow(struct takeover *takeover, const struct smx_key *key,

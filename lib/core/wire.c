@@ -55,10 +55,16 @@ wire_put_shadow(struct buf *b, const struct smx_shadow *shadow)
 	return buf_error(b);
 }
 
+/* RETURN tells of each message whom it has still to be delivered to, and is a
+ * question: it has no version. */
 static int
-amendment_check(const struct smx_amendment *m, size_t *bytes)
+amendment_check(enum smx_request_kind kind, const struct smx_amendment *m,
+    size_t *bytes)
 {
-	if (m->version == 0 || m->held < -1 || m->held > 1 ||
+	if (kind == SMX_REQ_RETURN && (m->held < 0 || m->envelope == NULL))
+		return SMX_EINVAL;
+	if ((kind == SMX_REQ_AMEND && m->version == 0) || m->held < -1 ||
+	    m->held > 1 ||
 	    (m->holders != NULL && wire_holders_check(m->holders) != SMX_OK))
 		return SMX_EINVAL;
 	if (m->envelope == NULL)
@@ -73,30 +79,47 @@ amendment_check(const struct smx_amendment *m, size_t *bytes)
 }
 
 int
+wire_request_amends(const struct smx_request *request)
+{
+	return request->kind == SMX_REQ_AMEND ||
+	       request->kind == SMX_REQ_RETURN;
+}
+
+/* Is it about another node's? */
+static int
+names_node(enum smx_request_kind kind)
+{
+	return kind == SMX_REQ_ASK || kind == SMX_REQ_CLAIM ||
+	       kind == SMX_REQ_SEEN;
+}
+
+int
 wire_request_check(const struct smx_request *request)
 {
 	size_t max =
-	    request->kind == SMX_REQ_AMEND ? SMX_AMEND_MAX : SMX_REQ_KEYS_MAX;
+	    wire_request_amends(request) ? SMX_AMEND_MAX : SMX_REQ_KEYS_MAX;
 	size_t bytes = 0;
 	int error = SMX_OK;
 
-	if (request->kind < SMX_REQ_BEAT || request->kind > SMX_REQ_SEEN)
+	if (request->kind < SMX_REQ_BEAT || request->kind > SMX_REQ_RETURN)
 		return SMX_EINVAL;
 	if (request->count > max || request->limit > SMX_REQ_KEYS_MAX)
 		return SMX_ELIMIT;
-	if (request->kind >= SMX_REQ_ASK &&
+	if (names_node(request->kind) &&
 	    (request->node == NULL || wire_node_check(request->node) != SMX_OK))
 		return SMX_EINVAL;
-	if (request->kind == SMX_REQ_AMEND)
+	if (wire_request_amends(request))
 		for (size_t i = 0; error == SMX_OK && i < request->count; i++)
-			error =
-			    amendment_check(&request->amendments[i], &bytes);
+			error = amendment_check(request->kind,
+			    &request->amendments[i], &bytes);
 	return error;
 }
 
 unsigned
 wire_request_minor(const struct smx_request *request)
 {
+	if (request->kind == SMX_REQ_RETURN)
+		return 2;
 	return request->kind >= SMX_REQ_AMEND ? 1 : 0;
 }
 
@@ -106,7 +129,7 @@ put_keys(struct buf *b, const char *verb, const struct smx_request *request)
 	char key[SMX_KEY_TEXT];
 
 	buf_fmt(b, "%s %zu", verb, request->count);
-	if (request->kind >= SMX_REQ_ASK) {
+	if (names_node(request->kind)) {
 		buf_str(b, " NODE=");
 		xtext_put(b, request->node, strlen(request->node));
 	}
@@ -119,13 +142,16 @@ put_keys(struct buf *b, const char *verb, const struct smx_request *request)
 }
 
 static void
-put_amendment(struct buf *b, const struct smx_amendment *m)
+put_amendment(struct buf *b, enum smx_request_kind kind,
+    const struct smx_amendment *m)
 {
 	char key[SMX_KEY_TEXT];
 
 	smx_key_format(&m->key, key);
-	buf_fmt(b, "%s VERSION=%" PRIu64, key, m->version);
-	if (m->holders != NULL) {
+	buf_str(b, key);
+	if (kind == SMX_REQ_AMEND)
+		buf_fmt(b, " VERSION=%" PRIu64, m->version);
+	if (kind == SMX_REQ_AMEND && m->holders != NULL) {
 		buf_str(b, " HOLDERS=");
 		wire_holders_put(b, m->holders);
 	}
@@ -150,7 +176,8 @@ wire_put_request(struct buf *b, const struct smx_request *request)
 		[SMX_REQ_AMEND] = "AMEND",
 		[SMX_REQ_ASK] = "ASK",
 		[SMX_REQ_CLAIM] = "CLAIM",
-		[SMX_REQ_SEEN] = "SEEN" };
+		[SMX_REQ_SEEN] = "SEEN",
+		[SMX_REQ_RETURN] = "RETURN" };
 	char key[SMX_KEY_TEXT];
 	int error = wire_request_check(request);
 
@@ -167,9 +194,11 @@ wire_put_request(struct buf *b, const struct smx_request *request)
 		buf_fmt(b, "LIST AFTER=%s MAX=%zu\r\n", key, request->limit);
 		break;
 	case SMX_REQ_AMEND:
-		buf_fmt(b, "AMEND %zu\r\n", request->count);
+	case SMX_REQ_RETURN:
+		buf_fmt(b, "%s %zu\r\n", verbs[request->kind], request->count);
 		for (size_t i = 0; i < request->count; i++)
-			put_amendment(b, &request->amendments[i]);
+			put_amendment(b, request->kind,
+			    &request->amendments[i]);
 		break;
 	case SMX_REQ_SEEN:
 		buf_str(b, "SEEN NODE=");
@@ -211,7 +240,7 @@ static void
 put_listed(struct buf *b, const struct smx_listed *row)
 {
 	static const char *const states[] = { "unknown", "shadow", "claimed",
-		"handed", "quarantined" };
+		"handed", "quarantined", "done" };
 	unsigned state = (unsigned)row->state;
 	char key[SMX_KEY_TEXT], epoch[SMX_EPOCH_TEXT];
 
@@ -244,6 +273,18 @@ put_answers(struct buf *b, const struct smx_request *request,
 	buf_str(b, "\r\n");
 }
 
+/* Before 1.2 a row that had ended was called handed while it was there. */
+void
+wire_reply_for(unsigned minor, const struct smx_request *request,
+    struct smx_reply *reply)
+{
+	if (minor >= 2 || request->kind != SMX_REQ_LIST)
+		return;
+	for (size_t i = 0; i < reply->count && i < request->limit; i++)
+		if (reply->listed[i].state == SMX_ROW_DONE)
+			reply->listed[i].state = SMX_ROW_HANDED;
+}
+
 void
 wire_put_reply(struct buf *b, const struct smx_request *request,
     const struct smx_reply *reply)
@@ -257,6 +298,7 @@ wire_put_reply(struct buf *b, const struct smx_request *request,
 	case SMX_REQ_QUERY:
 	case SMX_REQ_ASK:
 	case SMX_REQ_CLAIM:
+	case SMX_REQ_RETURN:
 		put_answers(b, request, reply);
 		break;
 	case SMX_REQ_SEEN:

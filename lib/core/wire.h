@@ -16,7 +16,7 @@
  */
 #define WIRE_ALPN           "shadowmx/1"
 #define WIRE_MAJOR          1
-#define WIRE_MINOR          1
+#define WIRE_MINOR          2
 #define WIRE_LINE_MAX       4096 /* of a command, CRLF included */
 #define WIRE_REPLY_LINE_MAX 2000 /* of a reply, CRLF included */
 #define WIRE_NODE_MAX       255
@@ -104,6 +104,8 @@ int wire_request_check(const struct smx_request *request);
 int wire_put_request(struct buf *b, const struct smx_request *request);
 /* The minor version in which the verb came. */
 unsigned wire_request_minor(const struct smx_request *request);
+/* Does it carry amendments? */
+int wire_request_amends(const struct smx_request *request);
 /* The envelope of an amendment, which has no CLIENT line: is it one? */
 int wire_amend_check(const char *envelope, size_t len, size_t recipients);
 
@@ -120,6 +122,10 @@ void wire_put_ehlo_reply(struct buf *b, const char *node,
     const struct smx_hello *hello, const struct wire_limits *limits);
 void wire_put_reply(struct buf *b, const struct smx_request *request,
     const struct smx_reply *reply);
+/* Before that: what a client of an older version would not understand becomes
+ * the nearest that it does. */
+void wire_reply_for(unsigned minor, const struct smx_request *request,
+    struct smx_reply *reply);
 
 /* ---- what the server reads ---- */
 
@@ -143,13 +149,15 @@ enum wire_server_state {
 	WIRE_AT_BDAT,
 	WIRE_AT_CONTENT,
 	WIRE_AT_KEYS,
-	WIRE_AT_AMEND,          /* a line of AMEND */
+	WIRE_AT_AMEND,          /* a line of AMEND or RETURN */
 	WIRE_AT_AMEND_ENVELOPE, /* the bytes that it announced */
 	WIRE_AT_END
 };
 
-/* An AMEND that is being read.  Texts move while they grow, hence offsets. */
+/* An AMEND or RETURN that is being read.  Texts move while they grow, hence
+ * offsets. */
 struct wire_amend {
+	enum smx_request_kind kind;
 	struct smx_amendment *list;
 	struct wire_amend_at *at;
 	size_t count, left;
@@ -169,6 +177,8 @@ struct wire_server {
 	size_t keys_left;
 	struct wire_amend amend;
 	unsigned unknown;
+
+	unsigned minor; /* of the client's version */
 
 	/* What an event tells; lent until the next call. */
 	int has_hello;

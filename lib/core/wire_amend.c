@@ -8,9 +8,9 @@
 #include "core/envelope.h"
 
 /*
- * What AMEND brings: a line for each amendment, and behind it the bytes of an
- * envelope when the line says so.  Memory grows with what has arrived, not with
- * what was announced, up to the ceilings of link.h.
+ * What AMEND and RETURN bring: a line for each message, and behind it the bytes
+ * of an envelope when the line says so.  Memory grows with what has arrived,
+ * not with what was announced, up to the ceilings of link.h.
  */
 
 #define NOWHERE SIZE_MAX
@@ -66,7 +66,7 @@ amend_end(struct wire_server *w)
 		if (a->at[i].envelope != NOWHERE)
 			a->list[i].envelope = a->text.data + a->at[i].envelope;
 	}
-	w->request.kind = SMX_REQ_AMEND;
+	w->request.kind = a->kind;
 	w->request.amendments = a->list;
 	w->request.count = a->count;
 	w->state = WIRE_AT_COMMAND;
@@ -74,11 +74,13 @@ amend_end(struct wire_server *w)
 }
 
 enum wire_event
-wire_amend_begin(struct wire_server *w, size_t count)
+wire_amend_begin(struct wire_server *w, enum smx_request_kind kind,
+    size_t count)
 {
 	struct wire_amend *a = &w->amend;
 
 	wire_amend_free(a);
+	a->kind = kind;
 	buf_init(&a->text, TEXT_MAX);
 	a->list = calloc(count + 1, sizeof(*a->list));
 	a->at = calloc(count + 1, sizeof(*a->at));
@@ -160,6 +162,37 @@ held_take(const struct wire_param *param, int *held)
 	return 0;
 }
 
+/* RETURN has no version, and says all else; what an AMEND would say more is
+ * passed over. */
+static int
+returned_take(struct wire_server *w, struct wire_param p[5])
+{
+	struct wire_amend *a = &w->amend;
+	int code;
+
+	a->at[a->count].holders = NOWHERE;
+	if (p[2].value == NULL || p[3].value == NULL)
+		return WIRE_SYNTAX;
+	code = held_take(&p[2], &a->list[a->count].held);
+	return code != 0 ? code : envelope_announced(a, &p[3], &p[4]);
+}
+
+static int
+amendment_take(struct wire_server *w, struct wire_param p[5])
+{
+	struct wire_amend *a = &w->amend;
+	struct smx_amendment *m = &a->list[a->count];
+	int code;
+
+	if (wire_param_number(&p[0], UINT64_MAX, &m->version) != SMX_OK ||
+	    m->version == 0)
+		return WIRE_SYNTAX;
+	code = held_take(&p[2], &m->held);
+	if (code == 0)
+		code = holders_take(w, &p[1]);
+	return code != 0 ? code : envelope_announced(a, &p[3], &p[4]);
+}
+
 enum wire_event
 wire_amend_line(struct wire_server *w, const char *line, size_t len)
 {
@@ -171,15 +204,10 @@ wire_amend_line(struct wire_server *w, const char *line, size_t len)
 	int code;
 
 	if (len < key || smx_key_parse(line, key, &m->key) != SMX_OK ||
-	    wire_params(line + key, len - key, p, 5) != SMX_OK ||
-	    wire_param_number(&p[0], UINT64_MAX, &m->version) != SMX_OK ||
-	    m->version == 0)
+	    wire_params(line + key, len - key, p, 5) != SMX_OK)
 		return wire_bad(w, WIRE_SYNTAX);
-	code = held_take(&p[2], &m->held);
-	if (code == 0)
-		code = holders_take(w, &p[1]);
-	if (code == 0)
-		code = envelope_announced(&w->amend, &p[3], &p[4]);
+	code = w->amend.kind == SMX_REQ_RETURN ? returned_take(w, p)
+					       : amendment_take(w, p);
 	if (code != 0)
 		return wire_bad(w, code);
 	if (w->amend.envelope_left == 0)

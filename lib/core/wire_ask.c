@@ -87,14 +87,15 @@ wire_take_key(struct wire_server *w, const char *line, size_t len)
 }
 
 static enum wire_event
-take_amend(struct wire_server *w, struct words words)
+take_amend(struct wire_server *w, struct words words,
+    enum smx_request_kind kind)
 {
 	size_t count;
 	int code = count_take(&words, SMX_AMEND_MAX, &count);
 
 	if (code == 0 && words.len != 0)
 		code = WIRE_SYNTAX;
-	return code != 0 ? wire_bad(w, code) : wire_amend_begin(w, count);
+	return code != 0 ? wire_bad(w, code) : wire_amend_begin(w, kind, count);
 }
 
 static enum wire_event
@@ -153,7 +154,9 @@ wire_take_request(struct wire_server *w, const char *line, size_t len)
 	if (wire_verb_is(line, len, "CLAIM", &words))
 		return take_node_keys(w, words, SMX_REQ_CLAIM);
 	if (wire_verb_is(line, len, "AMEND", &words))
-		return take_amend(w, words);
+		return take_amend(w, words, SMX_REQ_AMEND);
+	if (wire_verb_is(line, len, "RETURN", &words))
+		return take_amend(w, words, SMX_REQ_RETURN);
 	if (wire_verb_is(line, len, "LIST", &words))
 		return take_list(w, words);
 	if (wire_verb_is(line, len, "BEAT", &words))

@@ -144,7 +144,7 @@ static int
 listed_state(const struct wire_param *p)
 {
 	static const char *const states[] = { "shadow", "claimed", "handed",
-		"quarantined" };
+		"quarantined", "done" };
 
 	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
 		if (p->value != NULL && strlen(states[i]) == p->len &&

@@ -22,7 +22,8 @@ enum wire_event wire_take_request(struct wire_server *w, const char *line,
 enum wire_event wire_take_key(struct wire_server *w, const char *line,
     size_t len);
 
-enum wire_event wire_amend_begin(struct wire_server *w, size_t count);
+enum wire_event wire_amend_begin(struct wire_server *w,
+    enum smx_request_kind kind, size_t count);
 enum wire_event wire_amend_line(struct wire_server *w, const char *line,
     size_t len);
 enum wire_event wire_amend_bytes(struct wire_server *w, const char **p,

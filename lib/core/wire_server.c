@@ -16,8 +16,9 @@
  *	   QUERY ...     v   |                                       |
  *	                KEYS-+                COMMAND <--last byte---+
  *
- *	COMMAND --AMEND--> AMEND <--its line, its bytes--> AMEND_ENVELOPE
- *	   ^----last one-----+
+ *	COMMAND --AMEND, RETURN--> AMEND <--its line, its bytes-->
+ *AMEND_ENVELOPE
+ *	   ^----last one-------------+
  *
  * Any mistake leads to END: after one, nobody knows where the next command
  * begins, and a byte of content must never be taken for a command.  Only a
@@ -68,7 +69,7 @@ take_ehlo(struct wire_server *w, struct words words)
 		{ .name = "INCARNATION" }, { .name = "EPOCH" },
 		{ .name = "SEQUENCE" } };
 	const char *dot;
-	uint64_t major;
+	uint64_t major, minor;
 
 	if (w->state != WIRE_AT_START)
 		return wire_bad(w, WIRE_SEQUENCE);
@@ -81,6 +82,11 @@ take_ehlo(struct wire_server *w, struct words words)
 		return wire_bad(w, WIRE_SYNTAX);
 	if (major != WIRE_MAJOR)
 		return wire_bad(w, WIRE_VERSION);
+	/* What is no number says nothing of what the client knows. */
+	if (number_parse(dot + 1, p[0].len - (size_t)(dot - p[0].value) - 1,
+		UINT32_MAX, &minor) != SMX_OK)
+		minor = 0;
+	w->minor = (unsigned)minor;
 	w->has_hello = p[1].value != NULL;
 	if (w->has_hello &&
 	    wire_hello_params(&p[1], &p[2], &p[3], &w->hello) != SMX_OK)

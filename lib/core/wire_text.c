@@ -192,15 +192,23 @@ int
 wire_request_answers(const struct smx_request *request)
 {
 	return request->kind == SMX_REQ_QUERY || request->kind == SMX_REQ_ASK ||
-	       request->kind == SMX_REQ_CLAIM;
+	       request->kind == SMX_REQ_CLAIM ||
+	       request->kind == SMX_REQ_RETURN;
 }
 
-/* A primary knows of ends, a holder of copies. */
+/* A primary knows of ends, a holder of copies; of what it has taken over it
+ * knows both. */
 static int
 answer_fits(enum smx_request_kind kind, size_t answer)
 {
 	if (answer == SMX_ANSWER_UNKNOWN)
 		return 1;
+	if (kind == SMX_REQ_RETURN)
+		return answer == SMX_ANSWER_OPEN ||
+		       answer == SMX_ANSWER_FINISHED ||
+		       answer == SMX_ANSWER_NONE ||
+		       answer == SMX_ANSWER_SHADOW ||
+		       answer == SMX_ANSWER_TAKEN;
 	return (kind == SMX_REQ_QUERY) == (answer < SMX_ANSWER_NONE);
 }
 

@@ -270,6 +270,33 @@ keeper_take_now(struct keeper *k, const char *primary, int *claimed)
 
 /* ---- what is held for those that took it over ---- */
 
+/* Its owner has only a shadow: it gave the message back to its primary. */
+static void
+unyield(struct keeper *k, const char *owner, size_t count)
+{
+	struct smx_engine *node = k->node;
+	struct log_line l;
+	size_t n = 0;
+	int rc;
+
+	for (size_t i = 0; i < count; i++)
+		if (k->answers[i] == SMX_ANSWER_RANKED ||
+		    k->answers[i] == SMX_ANSWER_SHADOW)
+			k->back[n++] = k->keys[i];
+	if (n == 0)
+		return;
+	pthread_mutex_lock(&node->takeover_lock);
+	rc = holder_unyield(node->ports.store, owner, k->back, n);
+	pthread_mutex_unlock(&node->takeover_lock);
+	log_begin(&l, SMX_LOG_NOTICE, NULL, "unyielded");
+	log_str(&l, "from", owner);
+	log_num(&l, "keys", (int64_t)n);
+	if (n == 1)
+		log_key(&l, "key", &k->back[0]);
+	log_err(&l, "result", rc);
+	log_end(&l);
+}
+
 /* Returns 0 when there may be more of this owner's. */
 static int
 watch_page(struct keeper *k, size_t owner)
@@ -288,6 +315,7 @@ watch_page(struct keeper *k, size_t owner)
 	/* No answer is for its silence to judge. */
 	if (keeper_request(k, owner, SMX_REQ_ASK, name, (size_t)n) != SMX_OK)
 		return 1;
+	unyield(k, name, (size_t)n);
 	for (int i = 0; i < n; i++)
 		if (k->answers[i] == SMX_ANSWER_NONE)
 			k->keys[why.count++] = k->keys[i];

@@ -21,7 +21,7 @@ struct keeper {
 	/* one page */
 	struct gate_row rows[GATE_PAGE];
 	struct heir heirs[GATE_PAGE];
-	struct smx_key keys[GATE_PAGE];
+	struct smx_key keys[GATE_PAGE], back[GATE_PAGE];
 	enum smx_answer answers[GATE_PAGE];
 	size_t at[GATE_PAGE]; /* whose key that is, in rows or heirs */
 

@@ -189,7 +189,7 @@ end_over(struct keeper *k)
 			let_go(k, m, n);
 		pthread_mutex_lock(&node->takeover_lock);
 		takeover_over_done(node->takeover, k->heirs, n,
-		    conf->peers_heartbeat_ms, node_now_ms());
+		    conf->peers_heartbeat_ms, node_now_ms(), clock_wall_ms());
 		pthread_mutex_unlock(&node->takeover_lock);
 	} while (n == GATE_PAGE && !node_ending(node));
 }

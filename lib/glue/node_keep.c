@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/done.h"
 #include "core/holder.h"
 #include "glue/node_gate.h"
 
@@ -147,6 +148,9 @@ keep(struct keeper *k)
 		if (node_now_ms() >= ask_at) {
 			ask_about_old(node, 2 * beat);
 			node_onecopy_tidy(node);
+			(void)done_tidy(node->ports.store,
+			    conf->takeover_keep_done_ms, DONE_MAX,
+			    clock_wall_ms());
 			ask_at = node_now_ms() + beat;
 		}
 		if (node_now_ms() >= watch_at) {

@@ -247,7 +247,7 @@ amendments_check(const struct smx_request *request)
 {
 	int error = SMX_OK;
 
-	if (request->kind != SMX_REQ_AMEND)
+	if (!wire_request_amends(request))
 		return SMX_OK;
 	for (size_t i = 0; error == SMX_OK && i < request->count; i++) {
 		const struct smx_amendment *m = &request->amendments[i];

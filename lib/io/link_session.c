@@ -119,6 +119,7 @@ on_request(struct session *s)
 	if ((!letters || reply.answers != NULL) &&
 	    (request->kind != SMX_REQ_LIST || reply.listed != NULL))
 		result = t->request(t->ctx, s->peer, request, &reply);
+	wire_reply_for(s->wire.minor, request, &reply);
 	if (result == SMX_OK)
 		wire_put_reply(&s->out, request, &reply);
 	else

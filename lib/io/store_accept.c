@@ -17,8 +17,8 @@ group_effect(struct group *group, int removed, const struct row_found *found,
 	struct usage_row row = {
 		.state = found->row.state,
 		.rows = 1,
-		.size = found->row.size,
-		.cost = found->row.size + found->envelope_len,
+		.size = found->kept,
+		.cost = found->kept + found->envelope_len,
 	};
 	int result = usage_peer(group->usage, found->row.primary, &row.peer);
 

@@ -45,6 +45,8 @@ stored_find(struct stored *stored, struct view *view, struct bodies *bodies,
 
 	if (result != SMX_OK)
 		return result;
+	if (found->row.state == SMX_ROW_DONE)
+		return SMX_ENOTFOUND;
 	stored->size = found->row.size;
 	if (found->file[0] == '\0')
 		return len == stored->size ? SMX_OK : SMX_ECORRUPT;

@@ -58,9 +58,25 @@ apply_drop(struct group *group, struct work *work)
 	return result;
 }
 
+/* The row changes, and lets go of its content when it is done with it. */
+static int
+change_row(struct group *group, const struct work *work,
+    struct row_found *found)
+{
+	int result = rows_change(group->rows, &found->row, work->rcpt_states);
+
+	if (result == SMX_OK && found->row.state == SMX_ROW_DONE)
+		result = rows_empty(group->rows, found);
+	found->kept = rules_kept(&found->row);
+	if (result == SMX_OK)
+		result = group_effect(group, 0, found, "");
+	return result;
+}
+
 static int
 apply_mark(struct group *group, struct work *work)
 {
+	int done = work->change.to == SMX_ROW_DONE;
 	struct row_found found;
 	int result = rows_find(group->rows, &work->keys[0], &found);
 
@@ -70,7 +86,8 @@ apply_mark(struct group *group, struct work *work)
 	}
 	if (result != SMX_OK)
 		return result;
-	result = group_effect(group, 1, &found, "");
+	/* Its file is unlinked once this is durable. */
+	result = group_effect(group, 1, &found, done ? found.file : "");
 	if (result != SMX_OK)
 		return result;
 	work->outcome = rules_apply(&found.row, &work->change);
@@ -81,10 +98,7 @@ apply_mark(struct group *group, struct work *work)
 		group->effects.count--;
 		return SMX_OK;
 	}
-	result = rows_change(group->rows, &found.row, work->rcpt_states);
-	if (result == SMX_OK)
-		result = group_effect(group, 0, &found, "");
-	return result;
+	return change_row(group, work, &found);
 }
 
 static int

@@ -21,8 +21,8 @@ mem_usage(struct mem *mem, const struct mem_row *row, struct usage_row *out)
 {
 	out->state = row->row.state;
 	out->rows = 1;
-	out->size = row->row.size;
-	out->cost = row->row.size + row->envelope_len;
+	out->size = rules_kept(&row->row);
+	out->cost = out->size + row->envelope_len;
 	/* Known since its draft was begun, or since it was yielded. */
 	(void)!usage_peer(mem->usage, row->row.primary, &out->peer);
 }
@@ -163,7 +163,10 @@ mark_locked(struct mem *mem, struct mem_row *row,
 {
 	struct usage_row before, after;
 	char *states = NULL;
-	int result = row->row.state == change->from ? SMX_OK : SMX_ESTATE;
+	int result =
+	    row->row.state == change->from && row->row.state != SMX_ROW_DONE
+		? SMX_OK
+		: SMX_ESTATE;
 
 	if (result == SMX_OK && change->rcpt_states != NULL) {
 		result =
@@ -176,6 +179,10 @@ mark_locked(struct mem *mem, struct mem_row *row,
 		return result;
 	mem_usage(mem, row, &before);
 	result = rules_apply(&row->row, change);
+	if (row->row.state == SMX_ROW_DONE) {
+		mem_body_unref(row->body);
+		row->body = NULL;
+	}
 	mem_usage(mem, row, &after);
 	usage_remove(mem->usage, &before);
 	usage_add(mem->usage, &after);
@@ -238,10 +245,14 @@ mem_stats(void *ctx, struct smx_store_stats *stats)
 	usage_stats(mem->usage, stats);
 	pthread_mutex_lock(&mem->lock);
 	stats->commits = stats->committed = mem->commits;
-	for (size_t i = 0; i < mem->table.count; i++)
-		if (i == 0 ||
-		    mem->table.row[i]->row.stored_ms < stats->oldest_ms)
-			stats->oldest_ms = mem->table.row[i]->row.stored_ms;
+	for (size_t i = 0; i < mem->table.count; i++) {
+		const struct smx_row *row = &mem->table.row[i]->row;
+
+		if (row->state != SMX_ROW_DONE &&
+		    (stats->oldest_ms == 0 ||
+			row->stored_ms < stats->oldest_ms))
+			stats->oldest_ms = row->stored_ms;
+	}
 	pthread_mutex_unlock(&mem->lock);
 	return SMX_OK;
 }

@@ -29,8 +29,9 @@ change_locked(struct mem *mem, struct mem_row *row,
 	size_t peer;
 	int result = SMX_OK;
 
-	/* The new account, so that mem_usage finds it. */
-	if (amendment->primary != NULL)
+	/* The new account, so that mem_usage finds it; that of an origin was
+	 * there when the row came. */
+	if (amendment->primary != NULL && amendment->primary[0] != '\0')
 		result = usage_peer(mem->usage, amendment->primary, &peer);
 	if (result == SMX_OK && amendment->envelope != NULL) {
 		envelope = malloc(amendment->envelope_len + 1);

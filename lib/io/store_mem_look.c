@@ -146,7 +146,7 @@ mem_open(void *ctx, const struct smx_key *key, struct smx_content *content)
 
 	pthread_mutex_lock(&mem->lock);
 	row = table_row(&mem->table, key);
-	if (row != NULL) {
+	if (row != NULL && row->body != NULL) {
 		body = row->body;
 		body->refs++;
 		memcpy(digest, row->row.digest, sizeof(digest));

@@ -15,6 +15,8 @@ enum {
 	SHADOW_DROP,
 	CONTENT_DROP,
 	CHANGE,
+	CONTENT_EMPTY,
+	FILE_EMPTY,
 	ENVELOPE,
 	ENVELOPE_SET,
 	AMEND,
@@ -35,6 +37,8 @@ static const char *const statements[STATEMENTS] = {
 		   "next_try_ms = ?4, attempts = ?5, handed_id = ?6, "
 		   "reason = ?7, rcpt_states = coalesce(?8, rcpt_states) "
 		   "WHERE key = ?1",
+	[CONTENT_EMPTY] = "UPDATE content SET body = NULL WHERE id = ?1",
+	[FILE_EMPTY] = "UPDATE shadow SET file = NULL WHERE key = ?1",
 	[ENVELOPE] = "SELECT envelope, seal FROM shadow "
 		     "JOIN content ON id = content WHERE key = ?1",
 	[ENVELOPE_SET] = "UPDATE content SET envelope = ?2 WHERE id = ?1",
@@ -143,6 +147,7 @@ row_read(struct db_stmt *stmt, struct row_found *found)
 	row->state = row_state_parse(db_text(stmt, 5));
 	row->size = (uint64_t)db_int(stmt, 6);
 	found->damaged |= row_bytes(stmt, 7, row->digest, sizeof(row->digest));
+	found->kept = rules_kept(row);
 	row->recipients = (size_t)db_int(stmt, 8);
 	row->stored_ms = db_int(stmt, 9);
 	row->state_ms = db_int(stmt, 10);
@@ -275,6 +280,21 @@ rows_change(struct rows *rows, const struct smx_row *row,
 	else
 		db_bind_null(stmt, 8);
 	return db_run(stmt);
+}
+
+int
+rows_empty(struct rows *rows, const struct row_found *found)
+{
+	uint8_t key[ROW_KEY_BYTES];
+	int result;
+
+	db_bind_int(rows->stmt[CONTENT_EMPTY], 1, found->content);
+	result = db_run(rows->stmt[CONTENT_EMPTY]);
+	if (result != SMX_OK || found->file[0] == '\0')
+		return result;
+	row_key(&found->row.key, key);
+	db_bind_blob(rows->stmt[FILE_EMPTY], 1, key, sizeof(key));
+	return db_run(rows->stmt[FILE_EMPTY]);
 }
 
 int

@@ -24,6 +24,7 @@ void rows_close(struct rows **rows);
 struct row_found {
 	struct smx_row row;
 	uint64_t envelope_len;
+	uint64_t kept;                 /* bytes of content */
 	int64_t content;               /* number in table content */
 	char file[BODY_NAME_MAX];      /* "" when the body is in the table */
 	char origin[SMX_NAME_MAX + 1]; /* rules_creator */
@@ -59,6 +60,8 @@ int rows_delete(struct rows *rows, const struct row_found *found) SMX_MUST_USE;
 /* rcpt_states NULL: unchanged */
 int rows_change(struct rows *rows, const struct smx_row *row,
     const char *rcpt_states) SMX_MUST_USE;
+/* Its content goes, from the table or (the file's name) from the row. */
+int rows_empty(struct rows *rows, const struct row_found *found) SMX_MUST_USE;
 /* The envelope, malloc'ed; SMX_ECORRUPT unless row, envelope and seal belong
  * together. */
 int rows_envelope(struct rows *rows, const struct row_found *found,

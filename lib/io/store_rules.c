@@ -15,11 +15,12 @@ static const char *const words[] = {
 	[SMX_ROW_CLAIMED] = "claimed",
 	[SMX_ROW_HANDED] = "handed",
 	[SMX_ROW_QUARANTINED] = "quarantined",
+	[SMX_ROW_DONE] = "done",
 };
 
 #define WORDS (sizeof(words) / sizeof(*words))
 
-static_assert(WORDS == SMX_ROW_QUARANTINED + 1, "words[]");
+static_assert(WORDS == SMX_ROW_DONE + 1, "words[]");
 
 const char *
 smx_row_state_name(enum smx_row_state state)
@@ -41,7 +42,7 @@ row_state_parse(const char *word)
 static int
 rules_state(enum smx_row_state state)
 {
-	return state >= SMX_ROW_SHADOW && state <= SMX_ROW_QUARANTINED;
+	return state >= SMX_ROW_SHADOW && state <= SMX_ROW_DONE;
 }
 
 int
@@ -68,6 +69,9 @@ int
 rules_change(const struct smx_row_change *change)
 {
 	if (!rules_state(change->from) || !rules_state(change->to))
+		return SMX_EINVAL;
+	/* Its content goes: nothing but what the own MTA has had may. */
+	if (change->to == SMX_ROW_DONE && change->from != SMX_ROW_HANDED)
 		return SMX_EINVAL;
 	if (change->handed_id != NULL &&
 	    strlen(change->handed_id) > SMX_QUEUE_ID_MAX)
@@ -116,7 +120,8 @@ rules_amendments(const char *primary, const struct smx_row_amendment *list,
 	for (size_t i = 0; i < count; i++) {
 		const struct smx_row_amendment *m = &list[i];
 
-		if ((m->primary != NULL && name_is_bad(m->primary)) ||
+		if ((m->primary != NULL && m->primary[0] != '\0' &&
+			name_is_bad(m->primary)) ||
 		    m->held < -1 || m->held > 1 ||
 		    (m->holders != NULL &&
 			strnlen(m->holders, SMX_HOLDERS_MAX + 1) >
@@ -139,12 +144,20 @@ rules_creator(const struct smx_row *row, const char *origin)
 	return origin[0] != '\0' ? origin : row->primary;
 }
 
+uint64_t
+rules_kept(const struct smx_row *row)
+{
+	return row->state == SMX_ROW_DONE ? 0 : row->size;
+}
+
 int
 rules_repeat(const struct smx_row *row, const char *origin, const char *primary,
     const uint8_t *digest)
 {
 	if (strcmp(rules_creator(row, origin), primary) != 0)
 		return SMX_ECONFLICT;
+	if (row->state == SMX_ROW_DONE)
+		return SMX_EGONE;
 	if (digest == NULL)
 		return SMX_OK;
 	if (memcmp(row->digest, digest, sizeof(row->digest)) == 0)
@@ -161,7 +174,8 @@ rules_may_drop(const struct smx_row *row, const char *primary)
 int
 rules_apply(struct smx_row *row, const struct smx_row_change *change)
 {
-	if (row->state != change->from)
+	/* What is done has no content to go on with. */
+	if (row->state != change->from || row->state == SMX_ROW_DONE)
 		return SMX_ESTATE;
 	/* A retry in the same state keeps the time at which it was entered. */
 	if (row->state != change->to)
@@ -182,12 +196,16 @@ static void
 yield(struct smx_row *row, char origin[SMX_NAME_MAX + 1],
     const struct smx_row_amendment *amendment)
 {
+	const char *to = amendment->primary;
+
+	if (to[0] == '\0')
+		to = rules_creator(row, origin);
 	row->epoch = amendment->epoch;
-	if (strcmp(row->primary, amendment->primary) == 0)
+	if (strcmp(row->primary, to) == 0)
 		return;
 	if (origin[0] == '\0')
 		text_copy(origin, SMX_NAME_MAX + 1, row->primary);
-	text_copy(row->primary, sizeof(row->primary), amendment->primary);
+	text_copy(row->primary, sizeof(row->primary), to);
 	row->version = 0;
 	row->yielded = strcmp(origin, row->primary) != 0;
 	if (!row->yielded)

@@ -36,7 +36,11 @@ int rules_amendments(const char *primary, const struct smx_row_amendment *list,
  */
 const char *rules_creator(const struct smx_row *row, const char *origin);
 
-/* A copy has come for a key that has a row: SMX_EEXIST or SMX_ECONFLICT.
+/* What a row keeps of its content: nothing once it is done. */
+uint64_t rules_kept(const struct smx_row *row);
+
+/* A copy has come for a key that has a row: SMX_EEXIST, SMX_ECONFLICT, or
+ * SMX_EGONE when it is done.
  * digest NULL: not known yet, SMX_OK when it may be the same. */
 int rules_repeat(const struct smx_row *row, const char *origin,
     const char *primary, const uint8_t *digest);

@@ -5,7 +5,7 @@
 #include "base/crash.h"
 #include "io/store_rules.h"
 
-#define FORMAT_VERSION 2
+#define FORMAT_VERSION 3
 
 /*
  * Rows are small and lie in key order, which is nearly the order of arrival;
@@ -42,7 +42,7 @@ static const char schema[] =
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL)"
     " WITHOUT ROWID;"
     "PRAGMA application_id=1397577777;"
-    "PRAGMA user_version=2;";
+    "PRAGMA user_version=3;";
 
 /* What each version had not yet; the rows themselves are not touched. */
 static const char *const later[FORMAT_VERSION] = {
@@ -56,6 +56,8 @@ static const char *const later[FORMAT_VERSION] = {
 	      "0;"
 	      "ALTER TABLE shadow ADD COLUMN origin TEXT NOT NULL DEFAULT '';"
 	      "PRAGMA user_version=2;",
+	/* The state "done", which an older program would take for damage. */
+	[2] = "PRAGMA user_version=3;",
 };
 
 static int
@@ -111,6 +113,10 @@ load_sum(struct db_stmt *stmt, struct usage *usage)
 
 	if (row.state == 0)
 		row.state = SMX_ROW_QUARANTINED;
+	if (row.state == SMX_ROW_DONE) {
+		row.cost -= row.size;
+		row.size = 0;
+	}
 	if (result == SMX_OK)
 		usage_add(usage, &row);
 	return result;

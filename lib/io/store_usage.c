@@ -19,7 +19,7 @@ struct usage {
 	uint64_t quota, peer_quota;
 	uint64_t bytes;   /* kept and on the way */
 	uint64_t content; /* kept */
-	uint64_t rows[SMX_ROW_QUARANTINED + 1];
+	uint64_t rows[SMX_ROW_DONE + 1];
 	struct usage_of_peer *peer;
 	size_t peers;
 };
@@ -181,7 +181,7 @@ void
 usage_stats(struct usage *usage, struct smx_store_stats *stats)
 {
 	pthread_mutex_lock(&usage->lock);
-	for (size_t i = 0; i <= SMX_ROW_QUARANTINED; i++)
+	for (size_t i = 0; i <= SMX_ROW_DONE; i++)
 		stats->rows[i] = usage->rows[i];
 	stats->bytes = usage->content;
 	stats->quota_bytes = usage->quota;

@@ -35,7 +35,7 @@ enum {
 	"SELECT " ROW_COLUMNS " FROM shadow " index                            \
 	" WHERE key > ?1 AND " where                                           \
 	" AND (?4 & CASE state WHEN 'shadow' THEN 2 WHEN 'claimed' "           \
-	"THEN 4 WHEN 'handed' THEN 8 ELSE 16 END) <> 0 "                       \
+	"THEN 4 WHEN 'handed' THEN 8 WHEN 'done' THEN 32 ELSE 16 END) <> 0 "   \
 	"AND (?5 = 0 OR next_try_ms <= ?5) ORDER BY key LIMIT ?6"
 #define OF_PRIMARY "(?2 IS NULL OR primary_name = ?2)"
 
@@ -55,8 +55,9 @@ static const char *const statements[STATEMENTS] = {
 		 "FROM shadow LEFT JOIN content ON id = content "
 		 "WHERE key = ?1",
 	[META] = "SELECT value FROM meta WHERE name = ?1",
-	[OLDEST] = "SELECT min(stored_ms), max(key) FROM "
-		   "(SELECT stored_ms, key FROM shadow WHERE key > ?1 "
+	[OLDEST] = "SELECT min(CASE state WHEN 'done' THEN NULL "
+		   "ELSE stored_ms END), max(key) FROM "
+		   "(SELECT state, stored_ms, key FROM shadow WHERE key > ?1 "
 		   "ORDER BY key LIMIT " OLDEST_ROWS ")",
 };
 
@@ -116,7 +117,8 @@ page_statement(struct view *view, const struct smx_store_filter *filter)
 		return view
 		    ->stmt[filter->primary != NULL ? PAGE_PRIMARY : PAGE_ALL];
 	/* The quarantined include rows whose state no longer is a word. */
-	if (states == bit(SMX_ROW_CLAIMED) || states == bit(SMX_ROW_HANDED))
+	if (states == bit(SMX_ROW_CLAIMED) || states == bit(SMX_ROW_HANDED) ||
+	    states == bit(SMX_ROW_DONE))
 		return view->stmt[PAGE_STATE];
 	return view->stmt[PAGE_TAKEN];
 }
@@ -133,9 +135,9 @@ page_bind(struct db_stmt *stmt, const struct smx_store_filter *filter,
 	else
 		db_bind_null(stmt, 2);
 	db_bind_text(stmt, 3,
-	    smx_row_state_name(states == bit(SMX_ROW_CLAIMED)
-				   ? SMX_ROW_CLAIMED
-				   : SMX_ROW_HANDED));
+	    smx_row_state_name(states == bit(SMX_ROW_CLAIMED) ? SMX_ROW_CLAIMED
+			       : states == bit(SMX_ROW_DONE)  ? SMX_ROW_DONE
+							     : SMX_ROW_HANDED));
 	db_bind_int(stmt, 4, states == 0 ? 0xff : states);
 	db_bind_int(stmt, 5, filter->due_ms > 0 ? filter->due_ms : 0);
 	db_bind_int(stmt, 6, (int64_t)max);
@@ -332,8 +334,9 @@ oldest_page(struct view *view, uint8_t after[ROW_KEY_BYTES], size_t *len,
 	db_bind_blob(stmt, 1, after, *len);
 	result = db_step(stmt);
 	*len = 0;
-	if (result == SMX_OK && !db_is_null(stmt, 0)) {
-		if (*oldest_ms == 0 || db_int(stmt, 0) < *oldest_ms)
+	if (result == SMX_OK && !db_is_null(stmt, 1)) {
+		if (!db_is_null(stmt, 0) &&
+		    (*oldest_ms == 0 || db_int(stmt, 0) < *oldest_ms))
 			*oldest_ms = db_int(stmt, 0);
 		if (row_bytes(stmt, 1, after, ROW_KEY_BYTES) == 0)
 			*len = ROW_KEY_BYTES;

@@ -157,7 +157,7 @@ end_over(struct world *w, struct host *h)
 				&heirs[i].key, 1, NULL) == SMX_OK)
 				heir_let_go(&heirs[i], m);
 	}
-	takeover_over_done(h->takeover, heirs, n, HEARTBEAT_MS, w->now);
+	takeover_over_done(h->takeover, heirs, n, HEARTBEAT_MS, w->now, w->now);
 }
 
 static void

@@ -530,7 +530,7 @@ hub_comes_to_nothing(int host)
 {
 	int64_t until = clock_mono_ms() + HUB_WAIT;
 
-	while (hub_rows(host, 0) != 0) {
+	while (hub_rows(host, ~(1u << SMX_ROW_DONE)) != 0) {
 		if (clock_mono_ms() >= until)
 			return 0;
 		usleep(10000);

@@ -51,6 +51,7 @@ const char *hub_name(int host);
 
 /* Poll for HUB_WAIT. */
 int hub_comes_to(int host, uint64_t counter, enum smx_row_state state);
+/* But for what its primary has not heard of. */
 int hub_comes_to_nothing(int host);
 /* A shadow that is held for this owner. */
 int hub_comes_to_owner(int host, uint64_t counter, int owner);

@@ -101,9 +101,13 @@ op_mark(void *ctx, const struct smx_key *key, const struct smx_row_change *c)
 		return s->fail;
 	if (r == NULL)
 		return SMX_ENOTFOUND;
-	if (r->state != c->from)
+	if (r->state != c->from || r->state == SMX_ROW_DONE)
 		return SMX_ESTATE;
+	if (c->to == SMX_ROW_DONE && c->from != SMX_ROW_HANDED)
+		return SMX_EINVAL;
 	s->marks++;
+	if (r->state != c->to)
+		r->state_ms = c->now_ms;
 	r->state = c->to;
 	r->next_try_ms = c->next_try_ms;
 	r->attempts = c->attempts;
@@ -144,9 +148,12 @@ amend_row(struct row_store *s, struct smx_row *r,
 		r->amended = 1;
 	}
 	if (a->primary != NULL) {
-		snprintf(r->primary, sizeof(r->primary), "%s", a->primary);
+		int back = a->primary[0] == '\0';
+		const char *to = back ? s->origin : a->primary;
+
+		r->yielded = !back && (r->yielded || strcmp(r->primary, to));
+		snprintf(r->primary, sizeof(r->primary), "%s", to);
 		r->epoch = a->epoch;
-		r->yielded = 1;
 	}
 }
 
@@ -163,7 +170,8 @@ op_amend(void *ctx, const char *primary, const struct smx_row_amendment *list,
 	for (size_t i = 0; i < count; i++) {
 		struct smx_row *r = row_store_find(s, &list[i].key);
 
-		if (r != NULL && strcmp(r->primary, primary) != 0)
+		if (r != NULL && primary != NULL &&
+		    strcmp(r->primary, primary) != 0)
 			(*foreign)++;
 		else if (r != NULL && r->state == SMX_ROW_SHADOW &&
 			 (list[i].version == 0 || list[i].version > r->version))

@@ -17,6 +17,7 @@ struct row_store {
 	struct smx_key tomb[ROW_STORE_MAX];
 	size_t tombs;
 	char meta[128];
+	char origin[64]; /* of yielded rows that are given back */
 	int fail;
 	unsigned drops, marks, amends;
 	unsigned scans;
