@@ -98,6 +98,8 @@ disk_commit(struct host *h, const struct smx_shadow_announced *a, int primary,
 
 	if (tombed(&h->disk, &a->key))
 		return SMX_EGONE;
+	if (have != NULL && have->row.state == SMX_ROW_DONE)
+		return SMX_EGONE;
 	if (have != NULL)
 		return have->attempt == attempt ? SMX_EEXIST : SMX_ECONFLICT;
 	if (h->disk.full)
@@ -150,8 +152,10 @@ op_mark(void *ctx, const struct smx_key *key, const struct smx_row_change *c)
 
 	if (s == NULL)
 		return SMX_ENOTFOUND;
-	if (s->row.state != c->from)
+	if (s->row.state != c->from || s->row.state == SMX_ROW_DONE)
 		return SMX_ESTATE;
+	if (c->to == SMX_ROW_DONE && c->from != SMX_ROW_HANDED)
+		return SMX_EINVAL;
 	if (c->to == SMX_ROW_CLAIMED && c->from == SMX_ROW_SHADOW)
 		h->disk.w->sum.claimed++;
 	s->row.state = c->to;
@@ -192,6 +196,8 @@ check_text(struct host *h, struct stored *s, const struct smx_row_amendment *a)
 static void
 amend_one(struct host *h, struct stored *s, const struct smx_row_amendment *a)
 {
+	const char *origin, *to;
+
 	if (s->row.state != SMX_ROW_SHADOW ||
 	    (a->version != 0 && a->version <= s->row.version))
 		return;
@@ -205,10 +211,14 @@ amend_one(struct host *h, struct stored *s, const struct smx_row_amendment *a)
 		check_text(h, s, a);
 	if (a->primary == NULL)
 		return;
-	memcpy(s->row.primary, a->primary, strlen(a->primary) + 1);
+	origin = host_name(h->disk.w->attempt[s->attempt].host);
+	to = a->primary[0] == '\0' ? origin : a->primary;
 	s->row.epoch = a->epoch;
-	s->row.yielded = 1;
-	h->disk.w->sum.yielded++;
+	if (strcmp(to, s->row.primary) == 0)
+		return;
+	memcpy(s->row.primary, to, strlen(to) + 1);
+	s->row.yielded = strcmp(to, origin) != 0;
+	h->disk.w->sum.yielded += (uint64_t)s->row.yielded;
 }
 
 static int

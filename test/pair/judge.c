@@ -58,7 +58,8 @@ row_is_shown(struct world *w, const struct smx_row *row)
 	return row->state == SMX_ROW_QUARANTINED || shown_as_doubtful(w, row);
 }
 
-/* Or it is over, but for a member that cannot say that it lets go. */
+/* Or it is over, but for a member that cannot say that it lets go, or a primary
+ * that does not come back. */
 static int
 row_is_settled(struct world *w, const struct smx_row *row)
 {
@@ -66,7 +67,7 @@ row_is_settled(struct world *w, const struct smx_row *row)
 
 	for (int i = 0; i < w->hosts; i++)
 		dead |= w->host[i].lost;
-	return row_is_shown(w, row) ||
+	return row_is_shown(w, row) || (dead && row->state == SMX_ROW_DONE) ||
 	       (dead && row->state == SMX_ROW_HANDED &&
 		   strcmp(row->handed_id, HOLDER_OVER_ID) == 0);
 }
@@ -123,6 +124,7 @@ is_kept(struct world *w, int m)
 			continue;
 		for (size_t k = 0; k < h->disk.rows; k++)
 			if (w->attempt[h->disk.row[k].attempt].message == m &&
+			    h->disk.row[k].row.state != SMX_ROW_DONE &&
 			    row_is_shown(w, &h->disk.row[k].row))
 				return 1;
 		for (size_t k = 0; k < FILES; k++)

@@ -256,6 +256,22 @@ go_through(struct world *w, struct host *h, struct gate *gate, size_t peer)
 	gate_round_end(gate, w->now, HEARTBEAT_MS);
 }
 
+/* Its owner has given them back. */
+static void
+unyield(struct host *h, const char *owner, const struct smx_key *keys,
+    size_t count, const enum smx_answer *answers)
+{
+	struct smx_key back[PAGE];
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (answers[i] == SMX_ANSWER_RANKED ||
+		    answers[i] == SMX_ANSWER_SHADOW)
+			back[n++] = keys[i];
+	if (n != 0)
+		(void)holder_unyield(&h->store, owner, back, n);
+}
+
 static void
 watch_owners(struct world *w, struct host *h)
 {
@@ -278,6 +294,7 @@ watch_owners(struct world *w, struct host *h)
 		if (n <= 0 || ask(w, h, host_of(h, i), SMX_REQ_ASK, h->names[i],
 				  keys, (size_t)n, answers) != SMX_OK)
 			continue;
+		unyield(h, h->names[i], keys, (size_t)n, answers);
 		for (int j = 0; j < n; j++)
 			if (answers[j] == SMX_ANSWER_NONE)
 				lost[why.count++] = keys[j];

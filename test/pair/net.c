@@ -144,6 +144,14 @@ answer(struct world *w, struct host *h, struct flight *f)
 		f->result = holder_amend(&h->store, host_name(f->from),
 		    &f->request, &f->reply);
 		break;
+	case SMX_REQ_RETURN:
+		point(f);
+		takeover_rest_of(h->takeover, f->amendments, f->request.count,
+		    host_wall(w, h));
+		f->result = holder_return(&h->store, host_name(f->from),
+		    &w->host[f->from].mta.epoch, &f->request, &f->reply,
+		    host_wall(w, h));
+		break;
 	case SMX_REQ_LIST:
 		f->request.limit = 3 + f->serial % 60;
 		f->result = holder_list(&h->store, host_name(f->from),
@@ -272,7 +280,8 @@ net_request(struct world *w, int from, int to)
 	f->request = asked->request;
 	if (f->request.count > KEYS)
 		abort();
-	if (f->request.kind == SMX_REQ_AMEND)
+	if (f->request.kind == SMX_REQ_AMEND ||
+	    f->request.kind == SMX_REQ_RETURN)
 		pack(f, asked->request.amendments);
 	else if (f->request.count != 0)
 		memcpy(f->keys, asked->request.keys,
