@@ -110,6 +110,14 @@ list_peers(const struct record *status, const char *path)
 static const char *const queue_heads[] = { "KEY", "STATE", "PRIMARY",
 	"QUEUE-ID", "SIZE", "RCPTS", "AGE", "NOTE" };
 
+static int
+cell_is(const struct record *r, const char *path, const char *word)
+{
+	const char *text = record_text(r, path);
+
+	return text != NULL && strcmp(text, word) == 0;
+}
+
 /* Of a shadow: why it was refused, or the id it has here now.  Of an own
  * message: who holds it. */
 static const char *
@@ -121,6 +129,8 @@ note(const struct record *r, char out[CELL])
 	out[0] = '\0';
 	if (record_true(r, "over"))
 		return "ended; members are still being told";
+	if (cell_is(r, "state", "done"))
+		return "ended here; its primary is not told yet";
 	for (size_t i = 0; i < 2; i++) {
 		const char *text = record_text(r, paths[i]);
 

@@ -141,12 +141,17 @@ print_status(const struct record *r)
 	static const struct count kept[] = { { "store.shadow", "shadow" },
 		{ "store.claimed", "claimed" }, { "store.handed", "handed" },
 		{ "store.quarantined", "quarantined" } };
+	static const struct count ended[] = { { "store.done",
+	    "primary not told" } };
 
 	print_head(r);
 	print_attention(r);
 	print_counts(r, "own", own, 5);
 	print_counts(r, "since start", ever, 5);
 	print_counts(r, "kept", kept, 4);
+	/* No mail any more: what became of it is remembered. */
+	if (record_number(r, "store.done", 0) > 0)
+		print_counts(r, "ended here", ended, 1);
 	print_store(r);
 	if (record_count(r, "peers") > 0) {
 		putchar('\n');

@@ -24,7 +24,7 @@ is_queue_id(const char *text, size_t len)
 static int
 state_parse(const char *word, enum smx_row_state *state)
 {
-	for (int s = SMX_ROW_SHADOW; s <= SMX_ROW_QUARANTINED; s++)
+	for (int s = SMX_ROW_SHADOW; s <= SMX_ROW_DONE; s++)
 		if (strcmp(word, smx_row_state_name((enum smx_row_state)s)) ==
 		    0) {
 			*state = (enum smx_row_state)s;

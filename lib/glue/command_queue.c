@@ -110,7 +110,7 @@ list_rows(struct command *c, unsigned states, const char *primary)
 static int
 state_bit(const char *word, unsigned *states)
 {
-	for (int s = SMX_ROW_SHADOW; s <= SMX_ROW_QUARANTINED; s++)
+	for (int s = SMX_ROW_SHADOW; s <= SMX_ROW_DONE; s++)
 		if (strcmp(word, smx_row_state_name((enum smx_row_state)s)) ==
 		    0) {
 			*states |= 1u << s;
@@ -119,7 +119,8 @@ state_bit(const char *word, unsigned *states)
 	return 0;
 }
 
-/* queue list [shadow|claimed|handed|quarantined|own]... [PEER|primary=NAME] */
+/* queue list [shadow|claimed|handed|quarantined|done|own]...
+ * [PEER|primary=NAME] */
 int
 command_queue_list(struct command *c)
 {
@@ -143,11 +144,13 @@ command_queue_list(struct command *c)
 		else if (!state_bit(word, &states))
 			return command_fail(c, SMX_EINVAL,
 			    "neither a state (shadow, claimed, handed, "
-			    "quarantined, own) nor a member",
+			    "quarantined, done, own) nor a member",
 			    word);
 	}
+	/* What is done is no mail any more, and is shown when asked for. */
 	if (!own || states != 0 || primary != NULL)
-		rc = list_rows(c, states, primary);
+		rc = list_rows(c, states != 0 ? states : ~(1u << SMX_ROW_DONE),
+		    primary);
 	if (rc == SMX_OK && (own || (states == 0 && primary == NULL)))
 		rc = command_own_list(c);
 	return rc;
@@ -305,6 +308,9 @@ command_queue_cat(struct command *c)
 		    "postcat(1)",
 		    c->word[2]);
 	rc = store->ops->open(store->ctx, &found.key, &content);
+	if (rc == SMX_ENOTFOUND)
+		return command_fail(c, rc,
+		    "it has ended, and its content is not kept", c->word[2]);
 	if (rc != SMX_OK)
 		return command_fail(c, rc, "the content cannot be read", "");
 	rc = send_content(c, &content);

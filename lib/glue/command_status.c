@@ -89,7 +89,7 @@ store(struct buf *b, const struct smx_store_stats *s, uint64_t orphans)
 	int64_t age = s->oldest_ms == 0 ? 0 : clock_wall_ms() - s->oldest_ms;
 
 	json_object(b, "store");
-	for (int i = SMX_ROW_SHADOW; i <= SMX_ROW_QUARANTINED; i++)
+	for (int i = SMX_ROW_SHADOW; i <= SMX_ROW_DONE; i++)
 		json_num(b, smx_row_state_name((enum smx_row_state)i),
 		    (long long)s->rows[i]);
 	json_num(b, "orphaned", (long long)orphans);

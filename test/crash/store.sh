@@ -138,14 +138,14 @@ inject()
 	echo "$2 at $1: up to call $k of each thread"
 }
 
-# upgrades: a store of the first version, stopped at step 1, 2, 3 ... of its
+# upgrades VERSION: a store of that version, stopped at step 1, 2, 3 ... of its
 # opening, has everything the next time
 upgrades()
 {
 	at=1
 	while [ "$at" -le "$max" ]; do
 		fresh
-		"$programs/store_crash" old "$work/box/store" "$data/store-1.sql" \
+		"$programs/store_crash" old "$work/box/store" "$data/store-$1.sql" \
 		    2>"$work/log" || { bad "old store: not made"; return; }
 		SMX_CRASH_AT=$at "$programs/store_crash" upgrade \
 		    "$work/box/store" >"$work/verdict" 2>"$work/log"
@@ -183,8 +183,10 @@ caught()
 
 stops store_crash
 echo "stopped at $((at - 1)) steps"
-upgrades
-echo "upgrade stopped at $((at - 1)) steps"
+for version in 1 2; do
+	upgrades "$version"
+	echo "upgrade from version $version stopped at $((at - 1)) steps"
+done
 caught "told before COMMIT" stops store_crash_tell
 if command -v strace >/dev/null; then
 	order store_crash

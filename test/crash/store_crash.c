@@ -300,6 +300,13 @@ run(const char *folder, int alone)
 	mark(1, SMX_ROW_SHADOW, SMX_ROW_CLAIMED);
 	mark(1, SMX_ROW_CLAIMED, SMX_ROW_HANDED);
 	mark(5, SMX_ROW_SHADOW, SMX_ROW_CLAIMED);
+	put(9, 6000, 9);
+	put(10, 60, 10);
+	for (unsigned n = 9; n <= 10; n++) {
+		mark(n, SMX_ROW_SHADOW, SMX_ROW_CLAIMED);
+		mark(n, SMX_ROW_CLAIMED, SMX_ROW_HANDED);
+		mark(n, SMX_ROW_HANDED, SMX_ROW_DONE);
+	}
 	give_up(40);
 	set(2);
 	if (!alone)

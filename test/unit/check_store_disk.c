@@ -206,7 +206,7 @@ START_TEST(store_of_a_later_version_is_left_alone)
 	smx_store_close(&world.store);
 	path_of(path, sizeof(path), "shadows.db");
 	ck_assert_int_eq(db_open_writer(&db, path), SMX_OK);
-	ck_assert_int_eq(db_exec(db, "PRAGMA user_version=3"), SMX_OK);
+	ck_assert_int_eq(db_exec(db, "PRAGMA user_version=4"), SMX_OK);
 	db_close(&db);
 	ck_assert_int_eq(smx_store_open_sqlite(&world.store, &world.options,
 			     why, sizeof(why)),
