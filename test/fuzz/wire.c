@@ -36,7 +36,7 @@ heard_request(const struct smx_request *r)
 	const char *p;
 	size_t left;
 
-	for (size_t i = 0; r->kind == SMX_REQ_AMEND && i < r->count; i++)
+	for (size_t i = 0; wire_request_amends(r) && i < r->count; i++)
 		fuzz_must(r->amendments[i].envelope == NULL ||
 			      wire_amend_check(r->amendments[i].envelope,
 				  r->amendments[i].envelope_len,
@@ -154,18 +154,20 @@ static const char *const server_seeds[] = { EHLO "NOOP\r\nQUIT\r\n",
 	EHLO "AMEND 2\r\n" KEY " VERSION=3 HOLDERS=mx2,mx3 ENVELOPE=24 RCPTS=1 "
 	     "HELD=1\r\nMAIL <a@b>\r\nRCPT <e@f>\r\n" KEY
 	     " VERSION=4\r\nNOOP\r\n",
+	EHLO "RETURN 1\r\n" KEY " HELD=1 ENVELOPE=24 RCPTS=1\r\n"
+	     "MAIL <a@b>\r\nRCPT <c@d>\r\nNOOP\r\n",
 	EHLO "ASK 1 NODE=mx1.example.org\r\n" KEY "\r\nCLAIM 1 NODE=mx1\r\n" KEY
 	     "\r\nSEEN NODE=mx3\r\n",
 	NULL };
 
 static const char *const server_words[] = { "\r\n", " ", "=", "+0D+0A", KEY,
 	KEY "\r\n", EHLO, SHADOW, "SHADOW ", "DISCARD ", "ABORT ", "QUERY ",
-	"LIST AFTER=", " MAX=", "BEAT MTA=up LEAVING=", "AMEND ", "ASK ",
-	"CLAIM ", "SEEN", " NODE=", " VERSION=", " HOLDERS=", " ENVELOPE=",
-	" RCPTS=", " HELD=", " SIZE=", " QUEUE=", "BDAT ", " LAST", "NOOP\r\n",
-	"QUIT\r\n", "MAIL <a@b>\r\n", "RCPT <e@f>\r\n", "CLIENT\r\n", "-1",
-	"18446744073709551616", "4294967296", "1000", "1001", "100", "101",
-	NULL };
+	"LIST AFTER=", " MAX=", "BEAT MTA=up LEAVING=", "AMEND ", "RETURN ",
+	"ASK ", "CLAIM ", "SEEN", " NODE=", " VERSION=", " HOLDERS=",
+	" ENVELOPE=", " RCPTS=", " HELD=", " SIZE=", " QUEUE=", "BDAT ",
+	" LAST", "NOOP\r\n", "QUIT\r\n", "MAIL <a@b>\r\n", "RCPT <e@f>\r\n",
+	"CLIENT\r\n", "-1", "18446744073709551616", "4294967296", "1000",
+	"1001", "100", "101", NULL };
 
 const struct fuzz_target fuzz_wire_server = { "wire-server", server_run,
 	server_seeds, server_words };
@@ -239,13 +241,13 @@ client_run(const char *data, size_t len)
 	if (len == 0)
 		return;
 	memset(keys, 0, sizeof(keys));
-	request.kind =
-	    SMX_REQ_BEAT + (unsigned char)(data[0] - '0') % (SMX_REQ_SEEN + 1);
+	request.kind = SMX_REQ_BEAT +
+		       (unsigned char)(data[0] - '0') % (SMX_REQ_RETURN + 1);
 	line = malloc(len);
 	if (line == NULL)
 		return;
 	memcpy(line, data + 1, len - 1);
-	if (request.kind > SMX_REQ_SEEN)
+	if (request.kind > SMX_REQ_RETURN)
 		hello_run(line, len - 1);
 	else
 		reply_run(&request, line, len - 1);
@@ -268,6 +270,8 @@ static const char *const client_seeds[] = { "0"
 	"8"
 	"250 AGO=1234\r\n",
 	"9"
+	"250 ANSWERS=stfonustfonustfonust\r\n",
+	":"
 	"220 mx2 shadowmx 1.1\r\n250 mx2 VERSION=1.1 INCARNATION="
 	"000102030405060708090a0b0c0d0e0f EPOCH=" EPOCH
 	" SEQUENCE=1 CONTENT=100 ENVELOPE=100\r\n",
@@ -276,7 +280,7 @@ static const char *const client_seeds[] = { "0"
 static const char *const client_words[] = { "\r\n", "250 ", "250-", "450 ",
 	"999 ", " ", "=", KEY, EPOCH, "ANSWERS=", "FOREIGN=", "COUNT=", "AGO=",
 	" QUEUE=", " STATE=", " AGE=", " EPOCH=", "shadow", "claimed", "handed",
-	"MTA=", " LEAVING=", " VERSION=", " CONTENT=", "-1",
+	"done", "MTA=", " LEAVING=", " VERSION=", " CONTENT=", "-1",
 	"9223372036854775808", "18446744073709551616", "+0A", NULL };
 
 const struct fuzz_target fuzz_wire_client = { "wire-client", client_run,

@@ -85,6 +85,41 @@ START_TEST(amendments_arrive_as_they_were_sent)
 }
 END_TEST
 
+START_TEST(a_return_is_answered)
+{
+	const struct smx_amendment list[] = {
+		{ .key.counter = 7,
+		    .envelope = NOW,
+		    .envelope_len = strlen(NOW),
+		    .recipients = 2,
+		    .held = 1 },
+		{ .key.counter = 8,
+		    .envelope = NOW,
+		    .envelope_len = strlen(NOW),
+		    .recipients = 2 },
+	};
+	enum smx_answer answers[2] = { 0 };
+	struct smx_request request = { .kind = SMX_REQ_RETURN,
+		.amendments = list,
+		.count = 2 };
+	struct smx_reply reply = { .answers = answers };
+
+	links_open(_i);
+	ck_assert_int_eq(a.ops->request(a.ctx, 0, &request, &reply,
+			     now_ms() + 5000),
+	    SMX_OK);
+	ck_assert_int_eq(answers[0], SMX_ANSWER_TAKEN);
+	ck_assert_int_eq(answers[1], SMX_ANSWER_SHADOW);
+	ck_assert_str_eq(at_b.amended, "7 0 as before 1 2 " NOW "\n"
+				       "8 0 as before 0 2 " NOW "\n");
+	at_b.request_result = SMX_EIO;
+	ck_assert_int_eq(a.ops->request(a.ctx, 0, &request, &reply,
+			     now_ms() + 5000),
+	    SMX_ETEMP);
+	links_close(_i);
+}
+END_TEST
+
 START_TEST(a_bad_amendment_does_not_arrive)
 {
 	static const char not_text[] = "MAIL <>\r\nNOOP\r\n";
@@ -179,9 +214,14 @@ END_TEST
 
 #define ZEROES "00000000000000000000000000000000"
 
+#define EHLO_REPLY(version)                                                    \
+	"250 mx1 VERSION=" version " INCARNATION=" ZEROES " EPOCH=" ZEROES     \
+	".1 SEQUENCE=1 CONTENT=1000000 ENVELOPE=100000\r\n"
+
 struct older {
 	int listening;
 	struct rogue_setup setup;
+	unsigned minor;
 	char said[256]; /* the first line after its EHLO */
 };
 
@@ -196,9 +236,8 @@ older_host(void *ctx)
 		return NULL;
 	rogue_say(&r, "220 mx1 shadowmx 1.0\r\n");
 	if (rogue_line(&r, line, sizeof(line)) == 0) {
-		rogue_say(&r, "250 mx1 VERSION=1.0 INCARNATION=" ZEROES
-			      " EPOCH=" ZEROES ".1 SEQUENCE=1"
-			      " CONTENT=1000000 ENVELOPE=100000\r\n");
+		rogue_say(&r,
+		    o->minor == 0 ? EHLO_REPLY("1.0") : EHLO_REPLY("1.1"));
 		if (rogue_line(&r, line, sizeof(line)) == 0)
 			snprintf(o->said, sizeof(o->said), "%.200s", line);
 		rogue_say(&r, "250 MTA=up LEAVING=0\r\n");
@@ -222,7 +261,8 @@ START_TEST(an_older_host_hears_nothing_that_it_does_not_know)
 		.count = 1,
 		.node = "mx3" };
 	struct smx_reply reply = { .answers = &answer };
-	struct older older = { .setup = { .alpn = WIRE_ALPN } };
+	struct older older = { .setup = { .alpn = WIRE_ALPN },
+		.minor = (unsigned)_i };
 	int64_t until = now_ms() + 10000;
 	pthread_t thread;
 
@@ -231,7 +271,8 @@ START_TEST(an_older_host_hears_nothing_that_it_does_not_know)
 	older.listening = net.fd[1];
 	older.setup.key_file = net.key_file[1];
 	ck_assert_int_eq(pthread_create(&thread, NULL, older_host, &older), 0);
-	for (int kind = SMX_REQ_AMEND; kind <= SMX_REQ_SEEN; kind++) {
+	for (int kind = _i == 0 ? SMX_REQ_AMEND : SMX_REQ_RETURN;
+	     kind <= SMX_REQ_RETURN; kind++) {
 		request.kind = (enum smx_request_kind)kind;
 		ck_assert_int_eq(net.link[0].ops->request(net.link[0].ctx, 0,
 				     &request, &reply, until),
@@ -255,10 +296,12 @@ main(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, amendments_arrive_as_they_were_sent, 0, KINDS);
+	tcase_add_loop_test(tc, a_return_is_answered, 0, KINDS);
 	tcase_add_loop_test(tc, a_bad_amendment_does_not_arrive, 0, KINDS);
 	tcase_add_loop_test(tc, questions_about_copies_are_answered, 0, KINDS);
 	tcase_add_test(tc, a_set_that_cannot_be_said_is_not_sent);
-	tcase_add_test(tc, an_older_host_hears_nothing_that_it_does_not_know);
+	tcase_add_loop_test(tc,
+	    an_older_host_hears_nothing_that_it_does_not_know, 0, 2);
 	suite_add_tcase(s, tc);
 	srunner_run_all(sr, CK_NORMAL);
 	failed = srunner_ntests_failed(sr);

@@ -143,6 +143,8 @@ END_TEST
 #define NOW "MAIL <a@b>\r\nRCPT <e@f>\r\n"
 #define AMENDED(envelope, rcpts)                                               \
 	KEY " VERSION=5 ENVELOPE=" envelope " RCPTS=" rcpts "\r\n"
+#define RETURNED(held, envelope, rcpts)                                        \
+	KEY " HELD=" held " ENVELOPE=" envelope " RCPTS=" rcpts "\r\n"
 
 static const struct {
 	const char *text;
@@ -245,6 +247,37 @@ static const struct {
 	{ EHLO "AMEND 1\r\n" AMENDED("18446744073709551615", "1"), "HB", 552 },
 	{ EHLO "AMEND 1\r\n" AMENDED("24", "50001"), "HB", 552 },
 	{ "AMEND 0\r\n", "B", 503 },
+	{ EHLO "RETURN 0\r\nNOOP\r\n", "HRN", 0 },
+	{ EHLO "RETURN 1\r\n" RETURNED("0", "24", "1") NOW "NOOP\r\n", "HRN",
+	    0 },
+	{ EHLO "RETURN 2\r\n" RETURNED("0", "24", "1")
+		NOW RETURNED("1", "24", "1") NOW "NOOP\r\n",
+	    "HRN", 0 },
+	{ EHLO "RETURN 1\r\n" KEY
+	       " NEW=1 HELD=1 ENVELOPE=24 RCPTS=1 HOLDERS=a,a\r\n" NOW
+	       "NOOP\r\n",
+	    "HRN", 0 },
+	{ EHLO "RETURN 2\r\n" RETURNED("0", "24", "1") NOW "NOOP\r\n", "HB",
+	    501 },
+	{ EHLO "RETURN\r\n", "HB", 501 },
+	{ EHLO "RETURN 1 NODE=mx1\r\n", "HB", 501 },
+	{ EHLO "RETURN 101\r\n", "HB", 552 },
+	{ EHLO "RETURN 1\r\nx HELD=1\r\n", "HB", 501 },
+	{ EHLO "RETURN 1\r\n" KEY "\r\n", "HB", 501 },
+	{ EHLO "RETURN 1\r\n" KEY " HELD=1\r\n", "HB", 501 },
+	{ EHLO "RETURN 1\r\n" KEY " ENVELOPE=24 RCPTS=1\r\n" NOW, "HB", 501 },
+	{ EHLO "RETURN 1\r\n" RETURNED("2", "24", "1") NOW, "HB", 501 },
+	{ EHLO "RETURN 1\r\n" RETURNED("", "24", "1") NOW, "HB", 501 },
+	{ EHLO "RETURN 1\r\n" RETURNED("1", "0", "1"), "HB", 501 },
+	{ EHLO "RETURN 1\r\n" RETURNED("1", "12", "0") "MAIL <a@b>\r\n", "HB",
+	    501 },
+	{ EHLO "RETURN 1\r\n" RETURNED("1", "24", "2") NOW, "HB", 501 },
+	{ EHLO "RETURN 1\r\n" RETURNED("1", "23", "1") NOW, "HB", 501 },
+	{ EHLO "RETURN 1\r\n" RETURNED("1", "32", "1") "CLIENT\r\n" NOW, "HB",
+	    501 },
+	{ EHLO "RETURN 1\r\n" RETURNED("1", "1048577", "1"), "HB", 552 },
+	{ EHLO "RETURN 1\r\n" RETURNED("1", "24", "50001"), "HB", 552 },
+	{ "RETURN 0\r\n", "B", 503 },
 	{ EHLO "ASK 1 NODE=mx1\r\n" KEY "\r\nNOOP\r\n", "HRN", 0 },
 	{ EHLO "ASK 0 NODE=mx1 NEW=1\r\n", "HR", 0 },
 	{ EHLO "ASK 1\r\n" KEY "\r\n", "HB", 501 },
@@ -458,6 +491,93 @@ START_TEST(amendments_go_there_and_back)
 }
 END_TEST
 
+START_TEST(a_return_goes_there_and_back)
+{
+	static const size_t pieces[] = { 1000000, 1, 13 };
+	const struct smx_amendment list[] = {
+		{ .key = key_of(2),
+		    .envelope = NOW,
+		    .envelope_len = strlen(NOW),
+		    .recipients = 1,
+		    .held = 1 },
+		{ .key = key_of(1),
+		    .envelope = NOW "RCPT <g@h> NOTIFY=NEVER\r\n",
+		    .envelope_len = strlen(NOW) + 25,
+		    .recipients = 2,
+		    .held = 0 },
+	};
+	struct smx_request request = { .kind = SMX_REQ_RETURN,
+		.amendments = list,
+		.count = 2 };
+	enum smx_answer answers[2], heard_answers[2];
+	struct smx_reply said_ = { .answers = answers };
+	struct smx_reply heard = { .answers = heard_answers };
+
+	ck_assert_uint_eq(wire_request_minor(&request), 2);
+	for (size_t k = 0; k < 3; k++) {
+		struct wire_server w;
+
+		hear_request(&request, &w, pieces[k]);
+		ck_assert_int_eq(w.request.kind, SMX_REQ_RETURN);
+		ck_assert_uint_eq(w.request.count, 2);
+		for (size_t i = 0; i < 2; i++)
+			assert_amended(&w.request.amendments[i], &list[i]);
+		wire_server_free(&w);
+	}
+	for (int i = SMX_ANSWER_UNKNOWN; i <= SMX_ANSWER_DENIED; i++) {
+		int ours = i == SMX_ANSWER_SHADOW || i == SMX_ANSWER_TAKEN ||
+			   i == SMX_ANSWER_FINISHED || i == SMX_ANSWER_OPEN ||
+			   i == SMX_ANSWER_NONE;
+
+		answers[0] = (enum smx_answer)i;
+		answers[1] = SMX_ANSWER_TAKEN;
+		assert_reply(&request, &said_, &heard);
+		ck_assert_int_eq(heard_answers[0],
+		    ours ? i : SMX_ANSWER_UNKNOWN);
+		ck_assert_int_eq(heard_answers[1], SMX_ANSWER_TAKEN);
+	}
+}
+END_TEST
+
+/* An older host takes a state that it does not know for a mistake. */
+START_TEST(done_is_called_handed_to_an_older_host)
+{
+	static const struct {
+		const char *ehlo;
+		unsigned minor;
+	} clients[] = { { "EHLO mx1 VERSION=1.0\r\n", 0 },
+		{ "EHLO mx1 VERSION=1.1\r\n", 1 },
+		{ "EHLO mx1 VERSION=1.2\r\n", 2 },
+		{ "EHLO mx1 VERSION=1.17\r\n", 17 },
+		{ "EHLO mx1 VERSION=1.x\r\n", 0 } };
+	struct smx_request request = { .kind = SMX_REQ_LIST, .limit = 2 };
+	struct smx_listed rows[2], heard_rows[2];
+	struct smx_reply said_ = { .listed = rows };
+	struct smx_reply heard = { .listed = heard_rows };
+
+	for (size_t i = 0; i < sizeof(clients) / sizeof(*clients); i++) {
+		const char *p = clients[i].ehlo;
+		size_t left = strlen(p);
+		struct wire_server w;
+
+		wire_server_init(&w, &limits);
+		ck_assert_int_eq(wire_server_next(&w, &p, &left),
+		    WIRE_EV_HELLO);
+		ck_assert_uint_eq(w.minor, clients[i].minor);
+		wire_server_free(&w);
+		memset(rows, 0, sizeof(rows));
+		rows[0].state = SMX_ROW_DONE;
+		rows[1].state = SMX_ROW_CLAIMED;
+		said_.count = 2;
+		wire_reply_for(clients[i].minor, &request, &said_);
+		assert_reply(&request, &said_, &heard);
+		ck_assert_int_eq(heard_rows[0].state,
+		    clients[i].minor < 2 ? SMX_ROW_HANDED : SMX_ROW_DONE);
+		ck_assert_int_eq(heard_rows[1].state, SMX_ROW_CLAIMED);
+	}
+}
+END_TEST
+
 /* An envelope of about so many bytes. */
 static size_t
 long_envelope(struct buf *b, size_t size)
@@ -543,6 +663,14 @@ START_TEST(what_cannot_be_said_is_not_said)
 		{ .version = 1, .envelope = "", .recipients = 1 },
 		{ .version = 1, .envelope = NOW, .envelope_len = 24 },
 	};
+	static const struct smx_amendment unreturned[] = {
+		{ .held = 1 },
+		{ .held = -1,
+		    .envelope = NOW,
+		    .envelope_len = 24,
+		    .recipients = 1 },
+		{ .held = 0, .envelope = NOW, .envelope_len = 24 },
+	};
 	static const char *const names[] = { NULL, "", "a b", "a,b", "a=b" };
 	struct smx_request request = { .count = 1 };
 	struct buf b;
@@ -551,6 +679,11 @@ START_TEST(what_cannot_be_said_is_not_said)
 	request.kind = SMX_REQ_AMEND;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		request.amendments = &bad[i];
+		ck_assert_int_eq(wire_put_request(&b, &request), SMX_EINVAL);
+	}
+	request.kind = SMX_REQ_RETURN;
+	for (size_t i = 0; i < sizeof(unreturned) / sizeof(*unreturned); i++) {
+		request.amendments = &unreturned[i];
 		ck_assert_int_eq(wire_put_request(&b, &request), SMX_EINVAL);
 	}
 	request.count = 0;
@@ -825,6 +958,11 @@ static const struct {
 	{ SMX_REQ_SEEN, 1, " ok" },
 	{ SMX_REQ_AMEND, 1, " FOREIGN=4" },
 	{ SMX_REQ_AMEND, 0, " FOREIGN=0" },
+	{ SMX_REQ_RETURN, 1, " FOREIGN=0" },
+	{ SMX_REQ_RETURN, 1, " ANSWERS=st" },
+	{ SMX_REQ_RETURN, 1, " ANSWERS=sty" },
+	{ SMX_REQ_RETURN, 1, " ANSWERS=stl" },
+	{ SMX_REQ_RETURN, 1, " ANSWERS=str" },
 };
 
 START_TEST(a_lie_in_a_good_reply_is_noticed)
@@ -960,6 +1098,8 @@ main(void)
 	    SMX_REQ_DISCARD, SMX_REQ_LIST);
 	tcase_add_test(tc, a_full_list_goes_there_and_back);
 	tcase_add_test(tc, amendments_go_there_and_back);
+	tcase_add_test(tc, a_return_goes_there_and_back);
+	tcase_add_test(tc, done_is_called_handed_to_an_older_host);
 	tcase_add_test(tc, an_amend_has_a_ceiling_on_both_sides);
 	tcase_add_test(tc, envelopes_over_the_sum_are_cut_off_when_announced);
 	tcase_add_test(tc, what_cannot_be_said_is_not_said);

@@ -198,8 +198,13 @@ on_request(void *ctx, size_t peer, const struct smx_request *request,
 		r->first = request->keys[0];
 	if (request->node != NULL)
 		(void)text_copy(r->node, sizeof(r->node), request->node);
-	if (request->kind == SMX_REQ_AMEND)
+	if (request->kind == SMX_REQ_AMEND || request->kind == SMX_REQ_RETURN)
 		note_amendments(r, request);
+	if (request->kind == SMX_REQ_RETURN)
+		for (size_t i = 0; i < request->count; i++)
+			reply->answers[i] = request->amendments[i].held
+						? SMX_ANSWER_TAKEN
+						: SMX_ANSWER_SHADOW;
 	reply->ago_ms = strcmp(r->node, "mx9") == 0 ? -1 : 4711;
 	reply->beat.mta = r->mta;
 	reply->foreign = request->count / 2;
