@@ -843,6 +843,133 @@ START_TEST(forgotten_row_ends_through_the_others)
 }
 END_TEST
 
+/* ---- its primary may come back ---- */
+
+static const enum smx_answer nobody_has_it[3] = { SMX_ANSWER_NONE,
+	SMX_ANSWER_NONE, SMX_ANSWER_NONE };
+
+START_TEST(only_what_its_primary_may_ask_for_is_kept)
+{
+	struct smx_key key = { .counter = 1 };
+	struct smx_row *row;
+
+	/* Yielded by another one: its key says nothing to this primary. */
+	row = claimed(1);
+	memcpy(row->holders, "n mx2", 6);
+	row->yielded = 1;
+	attempt(100, SMX_OK, "hh", "N1");
+	seen(2000, "N1", SMX_PRESENCE_ABSENT, "");
+	ck_assert_uint_eq(told(3000, nobody_has_it, 0), 1);
+	ck_assert_uint_eq(store.rows, 0);
+	/* No member. */
+	row = row_store_add(&store, "mx9", 2, SMX_ROW_CLAIMED);
+	attempt(100, SMX_OK, "hh", "N2");
+	seen(9000, "N2", SMX_PRESENCE_ABSENT, "");
+	ck_assert_uint_eq(told(9500, nobody_has_it, 0), 1);
+	ck_assert_uint_eq(store.rows, 0);
+	ck_assert(row_store_tombed(&store, &key));
+}
+END_TEST
+
+START_TEST(what_is_done_can_be_forgotten)
+{
+	struct smx_key key = { .counter = 1 };
+
+	(void)handed(1, "n mx2");
+	ck_assert_uint_eq(told(3000, nobody_has_it, 0), 1);
+	ck_assert(is_done());
+	ck_assert_int_eq(takeover_release(takeover, &key, 9), SMX_ESTATE);
+	ck_assert_int_eq(takeover_resubmit(takeover, &key, 9), SMX_ESTATE);
+	ck_assert_int_eq(takeover_forget(takeover, &key, 9), SMX_OK);
+	ck_assert_uint_eq(store.rows, 0);
+}
+END_TEST
+
+/* A person's word is no proof that anybody was served. */
+START_TEST(forgotten_row_is_never_done)
+{
+	struct smx_key key = { .counter = 1 };
+
+	claimed(1);
+	memcpy(store.row[0].holders, "n mx2", 6);
+	attempt(100, SMX_OK, "hh", "N1");
+	ck_assert_int_eq(takeover_forget(takeover, &key, 200), SMX_OK);
+	ck_assert_str_eq(row_store_rcpt(&store, &store.row[0]), "oo");
+	ck_assert_uint_eq(told(9000, nobody_has_it, 0), 1);
+	ck_assert_uint_eq(store.rows, 0);
+}
+END_TEST
+
+static enum smx_answer
+returned(uint64_t counter)
+{
+	static const char text[] =
+	    "MAIL <a@b.example>\r\nRCPT <c@d.example>\r\n";
+	struct smx_amendment m = { .key = { .counter = counter },
+		.envelope = text,
+		.envelope_len = sizeof(text) - 1,
+		.recipients = 1,
+		.held = 1 };
+	struct smx_request q = { .kind = SMX_REQ_RETURN,
+		.amendments = &m,
+		.count = 1 };
+	struct smx_epoch epoch = { .id = { 1 }, .counter = 2 };
+	enum smx_answer answer = SMX_ANSWER_UNKNOWN;
+	struct smx_reply reply = { .answers = &answer };
+
+	takeover_rest_of(takeover, &m, 1, 300);
+	ck_assert_int_eq(holder_return(&store.port, "mx1", &epoch, &q, &reply,
+			     300),
+	    SMX_OK);
+	return answer;
+}
+
+START_TEST(prepared_row_is_given_back_and_one_that_is_out_is_not)
+{
+	struct takeover_job job, other;
+
+	for (uint64_t i = 1; i <= 4; i++)
+		claimed(i);
+	ck_assert_int_eq(next(100, &job), SMX_OK); /* all are counted */
+	ck_assert_uint_eq(job.row.key.counter, 1);
+	ck_assert_int_eq(store.row[2].next_try_ms, -1);
+	ck_assert_int_eq(returned(1), SMX_ANSWER_TAKEN);
+	ck_assert_int_eq(returned(3), SMX_ANSWER_SHADOW);
+	ck_assert_int_eq(store.row[2].state, SMX_ROW_SHADOW);
+	/* The others of that step are as before, and begun later. */
+	ck_assert_int_eq(next(400, &other), SMX_OK);
+	ck_assert_uint_eq(other.row.key.counter, 2);
+	ck_assert_uint_eq(other.row.attempts, 1);
+	takeover_give_back(takeover, &other, 400);
+	takeover_give_back(takeover, &job, 400);
+	ck_assert_int_eq(returned(1), SMX_ANSWER_SHADOW);
+	ck_assert_int_eq(next(500, &job), SMX_OK);
+	ck_assert_uint_ne(job.row.key.counter, 1);
+	ck_assert_uint_ne(job.row.key.counter, 3);
+	takeover_give_back(takeover, &job, 500);
+}
+END_TEST
+
+START_TEST(attempt_that_was_out_is_answered_for_when_it_is_back)
+{
+	struct smx_submit_result r = { .queue_id = "N1" };
+	struct takeover_job job;
+	char marks[] = "hh";
+
+	claimed(1);
+	ck_assert_int_eq(next(100, &job), SMX_OK);
+	ck_assert_int_eq(returned(1), SMX_ANSWER_TAKEN);
+	r.rcpt_states = marks;
+	takeover_result(takeover, &job, SMX_OK, &r, 200);
+	ck_assert_int_eq(returned(1), SMX_ANSWER_TAKEN);
+	seen(2000, "N1", SMX_PRESENCE_ABSENT, "");
+	ck_assert_int_eq(returned(1), SMX_ANSWER_FINISHED);
+	ck_assert_uint_eq(told(3000, nobody_has_it, 0), 1);
+	ck_assert(is_done());
+	ck_assert_int_eq(returned(1), SMX_ANSWER_FINISHED);
+}
+END_TEST
+
 START_TEST(all_that_was_taken_over_can_be_told_again)
 {
 	struct smx_key after = { 0 };
@@ -1074,6 +1201,8 @@ add_ahead(Suite *s)
 	tcase_add_test(tc, crash_is_not_blamed_on_those_that_were_prepared);
 	tcase_add_test(tc, row_is_out_until_its_outcome_is_noted);
 	tcase_add_test(tc,
+	    prepared_row_is_given_back_and_one_that_is_out_is_not);
+	tcase_add_test(tc,
 	    many_that_wait_are_not_gone_through_again_before_one_is_due);
 	suite_add_tcase(s, tc);
 }
@@ -1095,6 +1224,11 @@ add_heirs(Suite *s)
 	tcase_add_test(tc, word_of_the_primary_ends_a_claim_through_the_others);
 	tcase_add_test(tc, forgotten_row_ends_through_the_others);
 	tcase_add_test(tc, all_that_was_taken_over_can_be_told_again);
+	tcase_add_test(tc, only_what_its_primary_may_ask_for_is_kept);
+	tcase_add_test(tc, what_is_done_can_be_forgotten);
+	tcase_add_test(tc, forgotten_row_is_never_done);
+	tcase_add_test(tc,
+	    attempt_that_was_out_is_answered_for_when_it_is_back);
 	suite_add_tcase(s, tc);
 }
 
