@@ -344,6 +344,112 @@ START_TEST(many_end_and_none_is_left_anywhere)
 }
 END_TEST
 
+/* ---- the primary comes back ---- */
+
+/* b has taken over, c holds it for b, and b's MTA takes nothing. */
+static void
+taken_over_in_vain(void)
+{
+	keep_at("bc", "b.test c.test");
+	hub_submit(HOST_B, SMX_ETEMP);
+	hub_queue(HOST_A, SMX_PRESENCE_THERE);
+	up("bc");
+	ck_assert(hub_comes_to_owner(HOST_C, 1, HOST_B));
+	up("a");
+}
+
+static void
+give_back(void)
+{
+	int64_t until = clock_mono_ms() + HUB_WAIT;
+	enum smx_answer answer;
+
+	while ((answer = hub_return(HOST_B, HOST_A, 1)) == SMX_ANSWER_TAKEN) {
+		ck_assert_int_lt(clock_mono_ms(), until);
+		usleep(10000); /* an attempt was out */
+	}
+	ck_assert_int_eq(answer, SMX_ANSWER_SHADOW);
+}
+
+START_TEST(given_back_row_is_its_primarys_at_all_holders)
+{
+	struct smx_row row = { 0 };
+	int64_t until;
+
+	taken_over_in_vain();
+	give_back();
+	until = clock_mono_ms() + HUB_WAIT;
+	while (hub_row(HOST_C, 1, &row) != SMX_OK || row.yielded) {
+		ck_assert_int_lt(clock_mono_ms(), until);
+		usleep(10000);
+	}
+	ck_assert_str_eq(row.primary, hub_name(HOST_A));
+	/* It stays so, although b's MTA would take it now. */
+	hub_submit(HOST_B, SMX_OK);
+	usleep(3 * HUB_T * 1000);
+	ck_assert_int_eq(hub_row(HOST_B, 1, &row), SMX_OK);
+	ck_assert_int_eq(row.state, SMX_ROW_SHADOW);
+	ck_assert_int_eq(hub_row(HOST_C, 1, &row), SMX_OK);
+	ck_assert_int_eq(row.state, SMX_ROW_SHADOW);
+	/* It ends at its primary. */
+	hub_discard(HOST_B, HOST_A, 1);
+	hub_discard(HOST_C, HOST_A, 1);
+	ck_assert(hub_comes_to_nothing(HOST_B));
+	ck_assert(hub_comes_to_nothing(HOST_C));
+	ck_assert_uint_eq(submitted(), 0);
+}
+END_TEST
+
+/* c has not asked since; it must not take the message for lost. */
+START_TEST(given_back_row_that_ends_at_once_is_delivered_by_nobody_else)
+{
+	taken_over_in_vain();
+	give_back();
+	hub_discard(HOST_B, HOST_A, 1);
+	hub_submit(HOST_B, SMX_OK);
+	hub_queue(HOST_A, SMX_PRESENCE_ABSENT);
+	ck_assert(hub_comes_to_nothing(HOST_B));
+	ck_assert(hub_comes_to_nothing(HOST_C));
+	ck_assert_uint_eq(hub_rows(HOST_B, 0), 0); /* did not end here */
+	ck_assert_uint_eq(submitted(), 0);
+}
+END_TEST
+
+START_TEST(given_back_row_is_taken_over_again_when_its_primary_dies)
+{
+	taken_over_in_vain();
+	give_back();
+	hub_submit(HOST_B, SMX_OK);
+	hub_down(HOST_A);
+	ck_assert(hub_comes_to(HOST_B, 1, SMX_ROW_DONE));
+	ck_assert(hub_comes_to_nothing(HOST_C));
+	ck_assert_uint_eq(submitted(), 1);
+}
+END_TEST
+
+START_TEST(what_ended_here_is_told_to_its_primary_and_goes)
+{
+	int64_t until;
+
+	keep_at("bc", "b.test c.test");
+	hub_queue(HOST_A, SMX_PRESENCE_THERE);
+	up("bc");
+	ck_assert(hub_comes_to(HOST_B, 1, SMX_ROW_DONE));
+	ck_assert_uint_eq(hub_rows(HOST_C, 0), 0);
+	up("a");
+	ck_assert_int_eq(hub_return(HOST_B, HOST_A, 1), SMX_ANSWER_FINISHED);
+	ck_assert_int_eq(hub_return(HOST_C, HOST_A, 1), SMX_ANSWER_NONE);
+	hub_discard(HOST_B, HOST_A, 1);
+	until = clock_mono_ms() + HUB_WAIT;
+	while (hub_rows(HOST_B, 0) != 0) {
+		ck_assert_int_lt(clock_mono_ms(), until);
+		usleep(10000);
+	}
+	ck_assert_int_eq(hub_return(HOST_B, HOST_A, 1), SMX_ANSWER_NONE);
+	ck_assert_uint_eq(submitted(), 1);
+}
+END_TEST
+
 static TCase *
 tcase(Suite *s, const char *name)
 {
@@ -386,6 +492,17 @@ add_faults(TCase *tc)
 }
 
 static void
+add_return(TCase *tc)
+{
+	tcase_add_test(tc, given_back_row_is_its_primarys_at_all_holders);
+	tcase_add_test(tc,
+	    given_back_row_that_ends_at_once_is_delivered_by_nobody_else);
+	tcase_add_test(tc,
+	    given_back_row_is_taken_over_again_when_its_primary_dies);
+	tcase_add_test(tc, what_ended_here_is_told_to_its_primary_and_goes);
+}
+
+static void
 add_many(TCase *tc)
 {
 	tcase_add_test(tc, many_are_asked_about_in_pages);
@@ -401,6 +518,7 @@ main(void)
 
 	add_ranks(tcase(s, "ranks"));
 	add_faults(tcase(s, "faults"));
+	add_return(tcase(s, "return"));
 	add_many(tcase(s, "many"));
 	sr = srunner_create(s);
 	srunner_set_tap(sr, "-");

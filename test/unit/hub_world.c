@@ -509,6 +509,47 @@ hub_rows(int host, unsigned states)
 	return n;
 }
 
+#define NOW "MAIL <a@b.example>\r\nRCPT <c@d.example>\r\n"
+
+static void
+say(int host, int primary, const struct smx_request *request,
+    struct smx_reply *reply)
+{
+	ck_assert_int_eq(hub_request(&hosts[primary], peer_of(primary, host),
+			     request, reply, 0),
+	    SMX_OK);
+}
+
+enum smx_answer
+hub_return(int host, int primary, uint64_t counter)
+{
+	enum smx_answer answer = SMX_ANSWER_UNKNOWN;
+	const struct smx_amendment m = { .key = key_of(primary, counter),
+		.envelope = NOW,
+		.envelope_len = strlen(NOW),
+		.recipients = 1,
+		.held = 1 };
+	const struct smx_request request = { .kind = SMX_REQ_RETURN,
+		.amendments = &m,
+		.count = 1 };
+	struct smx_reply reply = { .answers = &answer };
+
+	say(host, primary, &request, &reply);
+	return answer;
+}
+
+void
+hub_discard(int host, int primary, uint64_t counter)
+{
+	const struct smx_key key = key_of(primary, counter);
+	const struct smx_request request = { .kind = SMX_REQ_DISCARD,
+		.keys = &key,
+		.count = 1 };
+	struct smx_reply reply = { 0 };
+
+	say(host, primary, &request, &reply);
+}
+
 /* ---- waiting ---- */
 
 int

@@ -43,6 +43,11 @@ struct hub_count hub_count(int host);
 /* A shadow of primary's, as SHADOW and AMEND would have left it. */
 void hub_keep(int host, int primary, uint64_t counter, const char *holders);
 void hub_amend(int host, int primary, uint64_t counter, int held);
+/* The primary says to this host that it has the message in its queue; what the
+ * answer is. */
+enum smx_answer hub_return(int host, int primary, uint64_t counter);
+/* The primary says DISCARD. */
+void hub_discard(int host, int primary, uint64_t counter);
 /* SMX_OK or SMX_ENOTFOUND */
 int hub_row(int host, uint64_t counter, struct smx_row *row);
 size_t hub_rows(int host, unsigned states);
