@@ -70,6 +70,7 @@ engine_new(struct engine **out, const struct engine_options *options,
 	reads_init(&e->reads, now_ms);
 	amends_init(&e->amends, seed);
 	passed_init(&e->passed, seed);
+	fences_init(&e->fences, seed);
 	r = make_peers(e, now_ms);
 	if (r != SMX_OK) {
 		engine_free(&e);
@@ -101,6 +102,7 @@ engine_free(struct engine **engine)
 	amends_free(&e->amends);
 	passed_free(&e->passed);
 	free(e->sequels.list);
+	fences_free(&e->fences);
 	free(e->peers);
 	free(e);
 }
@@ -186,6 +188,7 @@ engine_notify(struct engine *engine, size_t peer, enum notice_kind kind,
 void
 engine_forget(struct engine *engine, struct own *own)
 {
+	fence_drop(engine, own, 1);
 	copies_forget(engine, own);
 	engine->adopted -= own->adopted;
 	own_remove(&engine->own, own);

@@ -222,6 +222,44 @@ void engine_takeover_done(struct engine *engine,
     const struct engine_takeover *takeover);
 int engine_takeover_command(struct engine *engine, size_t peer);
 
+/* ---- fencing, see fence.h ---- */
+
+/* The queue can be changed: else nothing is fenced. */
+void engine_fence_able(struct engine *engine, int able);
+/* Of an id of the batch that is out: what the worker that follows has to know.
+ * SMX_ENOTFOUND: that was said already. */
+int engine_fence_entry(struct engine *engine, const char *id,
+    struct smx_listed *out);
+/* Keys that it has not to know any more; returns how many. */
+size_t engine_fence_freed(struct engine *engine, struct smx_key *keys,
+    size_t max);
+/* An earlier life of this host has put it on hold. */
+void engine_fence_before(struct engine *engine,
+    const struct smx_listed *message, int64_t now_ms);
+/* Read the LIST of all peers anew, and now. */
+void engine_fence_ask(struct engine *engine, int64_t now_ms);
+/* It has been read to its end since then. */
+int engine_fence_listed(const struct engine *engine, size_t peer);
+/* A person wants it to be delivered here.  SMX_ENOTFOUND: it is not fenced;
+ * SMX_EGONE: it has ended elsewhere; SMX_ESTATE: a holder answers for it, and
+ * it is not forced. */
+int engine_fence_release(struct engine *engine, const struct smx_key *key,
+    int force, int64_t now_ms);
+
+struct engine_fence_counts {
+	int able;
+	int failing;      /* why the queue could not be changed, 0 */
+	uint64_t fenced;  /* now */
+	uint64_t pending; /* of these, neither on hold nor left alone */
+	uint64_t held;    /* on hold by our doing */
+	uint64_t persons; /* fenced, and on hold by a person's doing */
+	uint64_t held_total, erased, given_back; /* since the start */
+	uint64_t second; /* released: their holder is silent */
+	uint64_t twice;  /* may have been delivered twice */
+};
+void engine_fence_counts(const struct engine *engine,
+    struct engine_fence_counts *counts);
+
 /* ---- being asked about ---- */
 
 enum engine_peer_state {
@@ -271,7 +309,8 @@ struct engine_open {
 	const char *state; /* word of doc/STATES */
 	int unprotected;
 	int short_copies;
-	int held; /* on hold in the queue, as last read */
+	int held;          /* on hold in the queue, as last read */
+	const char *fence; /* word of doc/STATES, "" not fenced */
 	int64_t age_ms;
 	size_t holders[OWN_RANKS_MAX]; /* in the order of their ranks */
 	size_t holder_count;

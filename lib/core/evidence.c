@@ -116,6 +116,8 @@ absence_counts(struct engine *engine, struct own *own)
 #endif
 	if (own->has == 0 && own->may == 0 && own->adopted)
 		return 1; /* there is no copy whose fate depends on it */
+	if (own->done)
+		return 1; /* it ended at a holder that has told so */
 	if (own->unwatched && !q->links_known)
 		evidence_doubt(own, "links_unknown");
 	else if (!own->adopted || own->committed)
@@ -137,6 +139,10 @@ lost(struct engine *engine, struct own *own, int64_t now_ms)
 	finished(engine, own, "unknown", now_ms);
 	return;
 #endif
+	if (own->done) {
+		finished(engine, own, "ended_there", now_ms);
+		return;
+	}
 	evidence_become(own, OWN_LOST);
 	if (own->has != 0 || own->may != 0)
 		look_again(engine, own, now_ms);
@@ -179,6 +185,8 @@ there(struct engine *engine, struct own *own, uint64_t token, int64_t now_ms)
 		own->epoch = OWN_EPOCH_SAME; /* it was restored too */
 	own->unwatched = 0;
 	evidence_become(own, OWN_COMMITTED);
+	if (own->fenced)
+		fence_seen(engine, own);
 	if (own->sum == 0)
 		reading_want(engine, own, now_ms);
 	passer_copy(engine, own, now_ms);
@@ -228,6 +236,8 @@ linked(struct engine *engine, struct own *own, const char *other,
 	own->read_out = 0;
 	reads_remove(&engine->reads, own);
 	reading_want(engine, own, now_ms);
+	if (own->fenced)
+		fence_renamed(engine, own);
 }
 
 static void

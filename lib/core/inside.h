@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "core/amends.h"
 #include "core/engine.h"
+#include "core/fences.h"
 #include "core/notice.h"
 #include "core/own.h"
 #include "core/passed.h"
@@ -23,7 +24,8 @@
  * (what holders are told of that), passer.c (messages we never accepted),
  * sequel.c (notices to senders), talk.c and hearing.c (requests to and from
  * peers), witness.c (what others say of a silent one), sweep.c (LIST),
- * successor.c (when to take over), report.c.
+ * fence*.c (what must not be delivered for now), successor.c (when to take
+ * over), report.c.
  */
 
 /* Keys that wait for a question to, or came out of an answer of, one peer. */
@@ -42,6 +44,8 @@ struct talk {
 
 	int list_wanted;
 	int listing; /* between two pages */
+	int listed;  /* read to its end once, see engine_fence_ask */
+	int64_t listed_ms;
 	int64_t list_ms;
 	struct smx_key list_after;
 };
@@ -104,6 +108,7 @@ struct engine {
 	struct passed passed;
 	struct sequels sequels;
 	struct troubles troubles;
+	struct fences fences;
 
 	uint64_t accepted, accepted_unprotected, accepted_short;
 	uint64_t refused, finished, passed_by;
@@ -162,6 +167,8 @@ enum own_epoch evidence_epoch(const struct engine *engine,
 void reading_plan(struct engine *engine, struct own *own);
 /* What the queue has of it may have changed, or the holders may not know. */
 void reading_want(struct engine *engine, struct own *own, int64_t now_ms);
+/* Likewise, before all others and without a pause. */
+void reading_now(struct engine *engine, struct own *own, int64_t now_ms);
 void reading_answer(struct engine *engine, const struct smx_queue_event *event,
     int64_t now_ms);
 
@@ -210,5 +217,11 @@ void sweep_page(struct engine *engine, size_t peer,
     const struct smx_request *request, const struct smx_reply *reply,
     int64_t now_ms);
 void sweep_failed(struct engine *engine, size_t peer);
+/* It answers again: what did it take over meanwhile? */
+void sweep_recovered(struct engine *engine, size_t peer, int64_t now_ms);
+
+/* fences.c: "" not fenced */
+const char *engine_fence_word(const struct engine *engine,
+    const struct own *own);
 
 #endif

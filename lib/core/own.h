@@ -77,6 +77,8 @@ struct own {
 	unsigned read_want : 1; /* it is to be read, see reads.h */
 	unsigned read_out : 1;
 	unsigned read_again : 1;
+	unsigned fenced : 1;   /* see fences.h */
+	unsigned done : 1;     /* a holder has listed that it ended there */
 	unsigned far_id : 1;   /* id holds a pointer */
 	unsigned returned : 1; /* a notice to its sender may be all that is
 				* left of it, see sequel.c */

@@ -15,7 +15,8 @@
  */
 #define PAUSE_MS     2000 /* between two reads of a message, doubles */
 #define PAUSE_MAX_MS ((int64_t)5 * 60 * 1000)
-#define UNREAD_MS    30000 /* a read without an answer is repeated */
+#define AT_ONCE      INT64_MIN /* before all that has a time */
+#define UNREAD_MS    30000     /* a read without an answer is repeated */
 
 static int
 is_readable(const struct own *own)
@@ -45,6 +46,19 @@ reading_want(struct engine *engine, struct own *own, int64_t now_ms)
 	/* Else it is planned, out, or in its pause. */
 	if (own->read_at == 0)
 		reads_put(&engine->reads, own, now_ms);
+	engine->work++;
+}
+
+void
+reading_now(struct engine *engine, struct own *own, int64_t now_ms)
+{
+	(void)now_ms;
+	if (!is_readable(own))
+		return;
+	own->read_want = 1;
+	own->read_out = 0;
+	own->pauses = 0;
+	reads_put(&engine->reads, own, AT_ONCE);
 	engine->work++;
 }
 
@@ -96,7 +110,8 @@ engine_read_next(struct engine *engine, int64_t now_ms, const char **ids,
 	while (n < max && (own = reads_next(&engine->reads, now_ms)) != NULL) {
 		if (!is_due(engine, own, now_ms))
 			continue;
-		reads_taken(&engine->reads);
+		if (!own->fenced)
+			reads_taken(&engine->reads);
 		own->read_want = 0;
 		own->read_out = 1;
 		reads_put(&engine->reads, own, now_ms + UNREAD_MS);
@@ -140,7 +155,9 @@ compare(struct engine *engine, struct own *own,
 {
 	size_t len = strlen(event->text);
 	uint64_t sum = amend_sum(event->text, len);
-	int held = event->held != 0;
+	/* What fencing put on hold is not held by anybody's wish. */
+	int fenced = own->fenced && fence_read(engine, own, event, now_ms);
+	int held = event->held != 0 && !fenced;
 	struct amend_news news = { .held = held };
 
 	news.recipients = recipients_of(event->text, len);

@@ -137,6 +137,11 @@ reads_next(struct reads *reads, int64_t now_ms)
 	struct own *again = due(&reads->again, now_ms);
 
 	pace(reads, now_ms);
+	/* What is fenced is not one of so many a second. */
+	if (fresh != NULL && fresh->fenced)
+		return fresh;
+	if (again != NULL && again->fenced)
+		return again;
 	if (reads->room == 0)
 		return NULL;
 	if (fresh == NULL || (again != NULL && reads->turn == 0))

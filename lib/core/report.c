@@ -38,6 +38,9 @@ engine_show_peer(struct engine *engine, size_t peer, int64_t now_ms)
 	log_str(&l, "from", engine_peer_state_name(p->shown));
 	log_str(&l, "to", engine_peer_state_name(state));
 	log_end(&l);
+	if (state == ENGINE_PEER_UP &&
+	    (p->shown == ENGINE_PEER_QUIET || p->shown == ENGINE_PEER_SILENT))
+		sweep_recovered(engine, peer, now_ms);
 	p->shown = state;
 }
 
@@ -103,6 +106,7 @@ open_fill(const struct engine *engine, const struct own *own, int64_t now_ms,
 	open->unprotected = own->unprotected;
 	open->short_copies = own->short_copies;
 	open->held = own->held;
+	open->fence = engine_fence_word(engine, own);
 	open->age_ms = now_ms > own->began_ms ? now_ms - own->began_ms : 0;
 	for (unsigned i = 0; i < own->ranks; i++)
 		open->holders[open->holder_count++] = own->rank[i];

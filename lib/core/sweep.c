@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <shadowmx/store.h>
+
 #include "base/log.h"
 #include "core/inside.h"
 
@@ -105,6 +107,29 @@ adopt(struct engine *engine, size_t peer, const struct smx_listed *row,
 	log_end(&l);
 }
 
+/*
+ * What a holder's MTA has or had is ours to care for only while our queue may
+ * have it too.
+ */
+static void
+of_former_life(struct engine *engine, size_t peer, const struct smx_listed *row,
+    int64_t now_ms)
+{
+	int elsewhere = row->queue_id[0] == '\0' ||
+			evidence_epoch(engine, &row->epoch) == OWN_EPOCH_OTHER;
+	struct own *own;
+
+	if (elsewhere && row->state == SMX_ROW_DONE)
+		engine_notify(engine, peer, NOTICE_DISCARD, &row->key, now_ms);
+	if (elsewhere &&
+	    (row->state == SMX_ROW_DONE || row->state == SMX_ROW_HANDED))
+		return;
+	adopt(engine, peer, row, now_ms);
+	own = own_find(&engine->own, &row->key);
+	if (own != NULL)
+		fence_listed(engine, peer, own, row->state, now_ms);
+}
+
 static void
 listed(struct engine *engine, size_t peer, const struct smx_listed *row,
     int64_t now_ms)
@@ -118,15 +143,16 @@ listed(struct engine *engine, size_t peer, const struct smx_listed *row,
 		own->unseen &= ~(UINT32_C(1) << peer);
 		if (own->stale)
 			reading_want(engine, own, now_ms);
+		fence_listed(engine, peer, own, row->state, now_ms);
+		return;
+	}
+	if (memcmp(row->key.incarnation, engine->options.incarnation, 16) !=
+	    0) {
+		of_former_life(engine, peer, row, now_ms);
 		return;
 	}
 	if (row->state == SMX_ROW_HANDED)
 		return; /* the holder's MTA has it: nothing we say changes it */
-	if (memcmp(row->key.incarnation, engine->options.incarnation, 16) !=
-	    0) {
-		adopt(engine, peer, row, now_ms);
-		return;
-	}
 	/* Finished, and the notice was lost or is on its way. */
 	if (engine_was_ours(engine, &row->key) &&
 	    notice_waiting(&t->notices) == 0)
@@ -172,6 +198,9 @@ sweep_end(struct engine *engine, size_t peer, int64_t now_ms)
 	}
 	t->listing = 0;
 	t->list_wanted = 0;
+	t->listed = 1;
+	t->listed_ms = now_ms;
+	engine->fences.dirty = 1;
 	sweep_want(engine, peer,
 	    now_ms + SWEEP_BEATS * engine->options.heartbeat_ms);
 }
@@ -205,4 +234,16 @@ void
 sweep_failed(struct engine *engine, size_t peer)
 {
 	engine->peers[peer].talk.listing = 0;
+}
+
+/* Within a heartbeat nothing can have been taken over. */
+void
+sweep_recovered(struct engine *engine, size_t peer, int64_t now_ms)
+{
+	struct talk *t = &engine->peers[peer].talk;
+	int64_t at = now_ms;
+
+	if (t->listed && t->listed_ms + engine->options.heartbeat_ms > at)
+		at = t->listed_ms + engine->options.heartbeat_ms;
+	sweep_want(engine, peer, at);
 }

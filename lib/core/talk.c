@@ -68,6 +68,8 @@ choose(struct engine *engine, size_t peer, int64_t now_ms,
 			sweep_next(engine, peer, request);
 			return SMX_OK;
 		}
+		if (fence_batch(engine, peer, request) == SMX_OK)
+			return SMX_OK;
 		if (ask_is_due(t)) {
 			t->asking = t->ask.count;
 			request->kind = SMX_REQ_QUERY;
@@ -94,7 +96,7 @@ wake(const struct engine *engine, size_t peer)
 		at = witness_due(engine, peer);
 	if (engine->has_queue && t->list_wanted && t->list_ms < at)
 		at = t->list_ms;
-	if (ask_is_due(t))
+	if (ask_is_due(t) || engine->fences.peer[peer].todo != 0)
 		at = 0;
 	if (at < ep->peer.again_ms)
 		at = ep->peer.again_ms;
@@ -198,9 +200,11 @@ answered(struct engine *engine, size_t peer, const struct smx_request *request,
 	case SMX_REQ_SEEN:
 		witness_answered(engine, peer, reply, now_ms);
 		break;
+	case SMX_REQ_RETURN:
+		fence_answered(engine, peer, reply, now_ms);
+		break;
 	case SMX_REQ_ASK:
 	case SMX_REQ_CLAIM:
-	case SMX_REQ_RETURN:
 		break; /* not said here */
 	}
 }
@@ -211,7 +215,8 @@ static int
 is_unknown_verb(const struct smx_request *request, int result)
 {
 	return result == SMX_EREFUSED && (request->kind == SMX_REQ_AMEND ||
-					     request->kind == SMX_REQ_SEEN);
+					     request->kind == SMX_REQ_SEEN ||
+					     request->kind == SMX_REQ_RETURN);
 }
 
 static void
@@ -232,6 +237,8 @@ failed(struct engine *engine, size_t peer, const struct smx_request *request,
 		sweep_failed(engine, peer);
 	if (request->kind == SMX_REQ_AMEND)
 		amends_answered(engine, peer, result);
+	if (request->kind == SMX_REQ_RETURN)
+		fence_refused(engine, peer, result, now_ms);
 }
 
 void
