@@ -81,6 +81,8 @@ int ctl_queue_order(const struct ctl *, const struct phrase *, char **, int);
 /* ctl_drain.c */
 int ctl_peer_drain(const struct ctl *, const struct phrase *, char **, int);
 int ctl_drain(const struct ctl *, const struct phrase *, char **, int);
+/* ctl_fence.c */
+int ctl_fence(const struct ctl *, const struct phrase *, char **, int);
 /* ctl_ask.c: commands without an answer but their result */
 int ctl_order(const struct ctl *, const struct phrase *, char **, int);
 

@@ -133,7 +133,7 @@ print_status(const struct record *r)
 	static const struct count own[] = { { "own.open", "open" },
 		{ "own.holding", "holding" },
 		{ "own.unprotected", "unprotected" }, { "own.short", "short" },
-		{ "own.doubtful", "doubtful" } };
+		{ "own.doubtful", "doubtful" }, { "fence.fenced", "fenced" } };
 	static const struct count ever[] = { { "own.accepted", "accepted" },
 		{ "own.accepted_unprotected", "unprotected" },
 		{ "own.accepted_short", "short" }, { "own.refused", "refused" },
@@ -146,7 +146,7 @@ print_status(const struct record *r)
 
 	print_head(r);
 	print_attention(r);
-	print_counts(r, "own", own, 5);
+	print_counts(r, "own", own, 6);
 	print_counts(r, "since start", ever, 5);
 	print_counts(r, "kept", kept, 4);
 	/* No mail any more: what became of it is remembered. */

@@ -29,7 +29,8 @@ static const char options_text[] =
     "  -r, --recipients-from FILE\n"
     "                      config check: the same of names in a file\n"
     "  -S, --state STATE   queue: only what is in this state\n"
-    "  -w, --wait[=TIME]   drain: wait until nothing is left, at most so long\n"
+    "  -w, --wait[=TIME]   drain, fence: wait until it is done, at most so "
+    "long\n"
     "  -y, --yes           do it, even though it can cost a copy\n"
     "\n"
     "Words may be cut short as long as they are unique.\n";

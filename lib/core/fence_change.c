@@ -130,6 +130,7 @@ released(struct engine *engine, struct fenced *f)
 			: "ours");
 	log_end(&l);
 	f->ours = f->seen = 0;
+	f->tries = 0;
 	engine->fences.second += f->second;
 	engine->fences.given_back += !f->second && !f->person;
 	if (f->person || f->second || f->partly != 0)

@@ -111,6 +111,7 @@ static const struct {
 	{ "queue", "resubmit", command_queue_order },
 	{ "takeover", NULL, command_takeover },
 	{ "drain", NULL, command_drain },
+	{ "fence", NULL, command_fence },
 	{ "undrain", NULL, command_drain },
 };
 

@@ -58,6 +58,9 @@ int command_queue_cat(struct command *command);
 int command_queue_order(struct command *command); /* command_order.c */
 int command_peer_drain(struct command *command);  /* command_drain.c */
 int command_drain(struct command *command);
+int command_fence(struct command *command); /* command_fence.c */
+void command_fence_members(struct buf *b,
+    const struct engine_fence_counts *counts);
 
 /* command_own.c: own open messages */
 int command_own_list(struct command *command);

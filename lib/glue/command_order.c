@@ -243,6 +243,35 @@ do_row(struct order *o, const struct item *item, const struct found *found)
 	log_order(o, smx_row_state_name(o->row.state));
 }
 
+/* One that this host has put on hold since another one took it over. */
+static int
+release_own(struct order *o, const struct found *found)
+{
+	struct smx_engine *node = o->command->node;
+	struct log_line l;
+	int rc = engine_fence_release(node_enter(node), &found->key,
+	    o->command->yes, node_now_ms());
+
+	node_leave(node);
+	if (rc == SMX_ENOTFOUND)
+		return rc;
+	say(o, rc == SMX_EGONE ? SMX_ESTATE : rc,
+	    rc == SMX_OK ? "this host's MTA delivers it"
+	    : rc == SMX_EGONE
+		? "it has ended at the host that took it over"
+		: "another host has taken it over: it may be "
+		  "delivered twice; nothing was done, " COMMAND_YES
+		  " does it all the same");
+	log_begin(&l, SMX_LOG_NOTICE, found->queue_id, "operator");
+	log_str(&l, "order", verbs[o->verb]);
+	log_key(&l, "key", &found->key);
+	log_str(&l, "was", "fenced");
+	log_num(&l, "uid", o->command->uid);
+	log_err(&l, "result", o->result);
+	log_end(&l);
+	return rc;
+}
+
 static void
 do_item(struct order *o, const struct item *item)
 {
@@ -253,6 +282,9 @@ do_item(struct order *o, const struct item *item)
 	else if (item->count > 1)
 		say(o, SMX_ECONFLICT,
 		    "more than one message has this queue id; name its key");
+	else if (item->found[0].own && o->verb == RELEASE &&
+		 release_own(o, &item->found[0]) != SMX_ENOTFOUND)
+		return;
 	else if (item->found[0].own)
 		say(o, SMX_EPERM,
 		    "an own message of this host: its MTA has it, see "

@@ -84,6 +84,14 @@ own(struct buf *b, const struct engine_counts *n)
 }
 
 static void
+fence(struct buf *b, const struct engine_fence_counts *n)
+{
+	json_object(b, "fence");
+	command_fence_members(b, n);
+	json_close(b);
+}
+
+static void
 store(struct buf *b, const struct smx_store_stats *s, uint64_t orphans)
 {
 	int64_t age = s->oldest_ms == 0 ? 0 : clock_wall_ms() - s->oldest_ms;
@@ -135,6 +143,7 @@ peers(struct smx_engine *node, struct buf *b)
 
 struct picture {
 	struct engine_counts own;
+	struct engine_fence_counts fence;
 	struct smx_store_stats store;
 	uint64_t held[NODE_BUCKETS];
 	uint64_t orphans;
@@ -154,7 +163,7 @@ struct reason {
 	const char *word;
 };
 
-#define REASONS 12
+#define REASONS 14
 
 static void
 find_reasons(const struct picture *p, struct reason out[REASONS])
@@ -165,6 +174,8 @@ find_reasons(const struct picture *p, struct reason out[REASONS])
 		{ 1, (p->look & LOOK_PEER_DOWN) != 0, "peer_silent" },
 		{ 1, (p->look & LOOK_PEER_MTA) != 0, "peer_mta" },
 		{ 1, p->mta == SMX_MTA_DOWN, "mta" },
+		{ 1, p->fence.failing != SMX_OK, "fence" },
+		{ 0, p->fence.fenced != 0, "fenced" },
 		{ 0, p->own.unprotected != 0, "unprotected" },
 		{ 0, p->own.doubtful != 0, "doubtful" },
 		{ 0, p->own.short_copies != 0, "short" },
@@ -206,6 +217,7 @@ take_picture(struct smx_engine *node, struct picture *p)
 	if (rc != SMX_OK)
 		return rc;
 	engine_counts(node_enter(node), node_now_ms(), &p->own);
+	engine_fence_counts(node->core, &p->fence);
 	memcpy(p->held, node->histogram, sizeof(p->held));
 	p->mta = node->mta;
 	p->orphans = node->orphans;
@@ -238,6 +250,7 @@ command_status(struct command *c)
 	json_str(&b, "mta", mta_word(p.mta));
 	json_bool(&b, "draining", p.draining);
 	own(&b, &p.own);
+	fence(&b, &p.fence);
 	store(&b, &p.store, p.orphans);
 	p.look = peers(node, &b);
 	histogram(&b, p.held);

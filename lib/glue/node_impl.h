@@ -9,6 +9,7 @@
 #include "core/takeover.h"
 #include "glue/node.h"
 #include "glue/recorder.h"
+#include "io/fencebook.h"
 #include "io/onecopy.h"
 #include "io/source_look.h"
 
@@ -73,11 +74,14 @@ struct smx_engine {
 
 	struct onecopy *onecopy; /* NULL: the store is no folder of ours */
 
+	struct fencebook *fencebook; /* the fencer's; NULL likewise */
+
 	size_t peers;
 	const char **peer_names;
 	struct node_peer *peer;
-	pthread_t ticker, keeper, queuer, copier, submitter[NODE_SUBMIT_MAX];
-	int ticker_on, keeper_on, queuer_on, copier_on;
+	pthread_t ticker, keeper, queuer, copier, fencer,
+	    submitter[NODE_SUBMIT_MAX];
+	int ticker_on, keeper_on, queuer_on, copier_on, fencer_on;
 	size_t submitters;
 	int64_t started_ms; /* wall */
 };
@@ -113,6 +117,10 @@ void node_onecopy_tidy(struct smx_engine *node);
 void node_passed(struct smx_engine *node, const struct smx_key *key,
     const char *queue_id);
 
+/* node_fence.c: what may be done to the queue, and what an earlier worker did.
+ */
+void node_fence_open(struct smx_engine *node, const struct conf *conf);
+
 /* node_queue.c: what came with events to be freed by their receiver. */
 void node_free_events(struct smx_queue_event *events, size_t count);
 
@@ -120,6 +128,7 @@ void *node_peer_run(void *peer);   /* node_peer.c */
 void *node_keeper_run(void *node); /* node_keep.c */
 void *node_queuer_run(void *node); /* node_queue.c */
 void *node_copier_run(void *node); /* node_copy.c */
+void *node_fencer_run(void *node); /* node_fence.c */
 void *node_submit_run(void *node); /* node_submit.c */
 void node_server_fill(             /* node_serve.c */
     struct smx_engine *node, struct smx_link_server *server);

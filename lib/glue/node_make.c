@@ -189,6 +189,7 @@ smx_engine_new(struct smx_engine **out, struct smx_config *config,
 	if (rc == SMX_OK)
 		rc = make_takeover(node, conf);
 	if (rc == SMX_OK) {
+		node_fence_open(node, conf);
 		node_onecopy_open(node, conf);
 		node_drain_load(node);
 	}

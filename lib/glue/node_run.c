@@ -52,6 +52,11 @@ start_threads(struct smx_engine *node, const struct conf *conf)
 		rc = node_thread(&node->copier, node_copier_run, node);
 		node->copier_on = rc == SMX_OK;
 	}
+	if (rc == SMX_OK && node->ports.queue != NULL &&
+	    node->ports.queue->ops->change != NULL) {
+		rc = node_thread(&node->fencer, node_fencer_run, node);
+		node->fencer_on = rc == SMX_OK;
+	}
 	for (size_t i = 0; rc == SMX_OK && i < node->peers; i++) {
 		rc = node_thread(&node->peer[i].thread, node_peer_run,
 		    &node->peer[i]);
@@ -145,6 +150,8 @@ join_threads(struct smx_engine *node)
 		pthread_join(node->queuer, NULL);
 	if (node->copier_on)
 		pthread_join(node->copier, NULL);
+	if (node->fencer_on)
+		pthread_join(node->fencer, NULL);
 	if (node->keeper_on)
 		pthread_join(node->keeper, NULL);
 	if (node->ticker_on)
@@ -152,7 +159,7 @@ join_threads(struct smx_engine *node)
 	for (size_t i = 0; i < node->peers; i++)
 		node->peer[i].running = 0;
 	node->submitters = 0;
-	node->queuer_on = node->copier_on = 0;
+	node->queuer_on = node->copier_on = node->fencer_on = 0;
 	node->keeper_on = node->ticker_on = 0;
 }
 
@@ -188,6 +195,7 @@ smx_engine_free(struct smx_engine **engine)
 		return;
 	smx_engine_stop(node, 0, 0);
 	onecopy_close(&node->onecopy);
+	fencebook_close(&node->fencebook);
 	takeover_free(&node->takeover);
 	engine_free(&node->core);
 	smx_config_release(&node->config);

@@ -121,10 +121,15 @@ open_link(struct ports *ports, const struct conf *conf, int fd)
 
 /* The engine waits for the watcher's first answer. */
 static int
-open_queue(struct ports *ports, int fd)
+open_queue(struct ports *ports, int fd, int help_fd)
 {
 	int rc = watcher_connect(&ports->queue, fd);
 
+	if (rc == SMX_OK && help_fd >= 0) {
+		rc = helper_new(&ports->helper, help_fd);
+		if (rc == SMX_OK)
+			watcher_lend_helper(&ports->queue, ports->helper);
+	}
 	return rc == SMX_OK ? rc : cannot("queue", rc, "");
 }
 
@@ -157,7 +162,7 @@ ports_open(struct ports *ports, const struct worker_options *options)
 	if (rc == SMX_OK)
 		rc = open_link(ports, conf, options->peers_fd);
 	if (rc == SMX_OK)
-		rc = open_queue(ports, options->watch_fd);
+		rc = open_queue(ports, options->watch_fd, options->help_fd);
 	if (rc == SMX_OK)
 		rc = open_submit(ports, conf);
 	if (rc != SMX_OK)
@@ -182,6 +187,7 @@ ports_close(struct ports *ports)
 		smx_submit_close(&ports->submit);
 	if (ports->queue.ops != NULL)
 		smx_queue_close(&ports->queue);
+	helper_free(&ports->helper);
 	if (ports->link.ops != NULL)
 		smx_link_close(&ports->link);
 	smx_store_close(&ports->store);

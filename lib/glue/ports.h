@@ -4,6 +4,7 @@
 
 #include <shadowmx/engine.h>
 
+#include "glue/helper.h"
 #include "glue/worker.h"
 
 /*
@@ -14,6 +15,7 @@ struct ports {
 	struct smx_link link;
 	struct smx_queue queue;
 	struct smx_submit submit;
+	struct helper *helper;
 };
 
 /* What is wrong has been logged; then nothing is open. */

@@ -33,5 +33,8 @@ int watcher_serve(int fd, const struct pfqueue_options *options,
  * RESET; the same for ever after the descriptor has failed.
  */
 int watcher_connect(struct smx_queue *out, int fd) SMX_MUST_USE;
+/* From now on the queue can be changed, too; lent until close. */
+struct helper;
+void watcher_lend_helper(struct smx_queue *queue, struct helper *helper);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/key.h"
 #include "base/log.h"
+#include "glue/queue_change.h"
 #include "glue/watcher_opens.h"
 #include "glue/watcher_wire.h"
 
@@ -24,6 +25,7 @@ struct connection {
 	int known;
 	struct smx_queue_state state;
 	struct watcher_opens opens;
+	struct helper *helper; /* NULL: the queue cannot be changed */
 
 	/* of the thread that calls next */
 	int64_t heard_ms;
@@ -321,6 +323,27 @@ port_close(void *ctx)
 
 static const struct smx_queue_ops ops = { port_verify, port_read, port_open,
 	port_next, port_state, port_close, NULL };
+
+static int
+port_change(void *ctx, enum smx_queue_change what, const char *const *ids,
+    size_t count, int64_t until_mono_ms)
+{
+	struct connection *c = ctx;
+
+	return queue_change(c->helper, what, ids, count, until_mono_ms);
+}
+
+static const struct smx_queue_ops changing = { port_verify, port_read,
+	port_open, port_next, port_state, port_close, port_change };
+
+void
+watcher_lend_helper(struct smx_queue *queue, struct helper *helper)
+{
+	struct connection *c = queue->ctx;
+
+	c->helper = helper;
+	queue->ops = &changing;
+}
 
 int
 watcher_connect(struct smx_queue *out, int fd)
