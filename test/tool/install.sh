@@ -34,6 +34,7 @@ for file in sbin/shadowmxd sbin/shadowmxctl lib/libshadowmx.so \
 	share/doc/shadowmx/examples/shadowmx.conf \
 	share/doc/shadowmx/examples/postfix-main.cf \
 	share/doc/shadowmx/examples/postfix-master.cf \
+	share/doc/shadowmx/examples/postfix-fence.conf \
 	share/doc/shadowmx/WIRE share/doc/shadowmx/STORE \
 	share/doc/shadowmx/STATES lib/systemd/system/shadowmx.service; do
 	claim "$file is there" test -s "$prefix/$file"
