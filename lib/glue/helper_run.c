@@ -32,16 +32,19 @@ struct command {
 	int64_t until_ms;
 	char output[OUTPUT_MAX + 1];
 	size_t output_len;
+	int status; /* of the last run */
 };
 
 static const struct {
 	const char *option;
 	const char *says; /* postsuper's summary: "postsuper: Deleted: 3 ..." */
+	const char *each; /* its line for one message: "postsuper: ID: ..." */
 } actions[] = {
-	[HELPER_HOLD] = { "-h", "Placed on hold: " },
-	[HELPER_RELEASE] = { "-H", "Released from hold: " },
-	[HELPER_REQUEUE] = { "-r", "Requeued: " },
-	[HELPER_DELETE] = { "-d", "Deleted: " },
+	[HELPER_HOLD] = { "-h", "Placed on hold: ", ": placed on hold\n" },
+	[HELPER_RELEASE] = { "-H",
+	    "Released from hold: ", ": released from hold\n" },
+	[HELPER_REQUEUE] = { "-r", "Requeued: ", ": requeued\n" },
+	[HELPER_DELETE] = { "-d", "Deleted: ", ": removed\n" },
 };
 
 static void
@@ -205,20 +208,23 @@ run(struct command *c)
 	read_output(c, out[0]);
 	close(out[0]);
 	status = reap(pid, c->until_ms);
-	if (status != 0)
-		log_failure(c, status);
+	c->status = status;
 	return status == 0 ? SMX_OK : SMX_EIO;
 }
 
-/* "postsuper: Deleted: 3 messages" */
+/* "postsuper: Deleted: 3 messages"; without it, the lines that are kept. */
 static size_t
-count_done(const struct command *c, const char *says)
+count_done(const struct command *c, const char *says, const char *each)
 {
 	const char *at = strstr(c->output, says);
+	size_t lines = 0;
 	uint64_t n;
 
-	if (at == NULL)
-		return 0;
+	if (at == NULL) {
+		for (at = c->output; (at = strstr(at, each)) != NULL; at++)
+			lines++;
+		return lines;
+	}
 	at += strlen(says);
 	return number_parse(at, strspn(at, "0123456789"), HELPER_IDS_MAX, &n) ==
 		       SMX_OK
@@ -231,7 +237,7 @@ run_postsuper(const struct helper_options *o, const struct helper_request *r,
     struct command *c, size_t *done)
 {
 	char input[HELPER_IDS_MAX * PFID_TEXT];
-	size_t len = 0;
+	size_t len = 0, n;
 	int result;
 
 	for (size_t i = 0; i < r->count; i++)
@@ -246,8 +252,17 @@ run_postsuper(const struct helper_options *o, const struct helper_request *r,
 	c->argv[5] = NULL;
 	c->input = input;
 	c->input_len = len;
-	result = run(c);
-	*done = count_done(c, actions[r->verb].says);
+	/*
+	 * With maillog_file and a stopped MTA, postsuper cannot write its log
+	 * and ends with the first message that it has changed.
+	 */
+	do {
+		result = run(c);
+		n = count_done(c, actions[r->verb].says, actions[r->verb].each);
+		*done += n;
+	} while (result != SMX_OK && n != 0 && clock_mono_ms() < c->until_ms);
+	if (result != SMX_OK)
+		log_failure(c, c->status);
 	return result;
 }
 
@@ -270,6 +285,8 @@ run_postqueue(const struct helper_options *o, const struct helper_request *r,
 		c->argv[4] = r->id[i];
 		one = run(c);
 		*done += one == SMX_OK;
+		if (one != SMX_OK)
+			log_failure(c, c->status);
 		if (one != SMX_OK)
 			result = one;
 	}

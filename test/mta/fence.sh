@@ -113,7 +113,7 @@ fence_next_hop_is_slow() {
 
 fence_claimed_is_given_back() {
 	deferred_at_a 6
-	need "b's MTA to stop" pf_stop "$LAB/b"
+	need "b's MTA to stop" pf_kill "$LAB/b"
 	host_kill a
 	need "all claimed" wait_for 30 all_at b claimed 6
 	opened
