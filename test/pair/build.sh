@@ -19,6 +19,9 @@ for name in addr amend amends backoff choice claim copies engine envelope \
 	takeover talk trouble witness xtext; do
 	set -- "$@" "$top/lib/core/$name.c"
 done
+for name in fence fence_change fence_return fence_tell fences; do
+	set -- "$@" "$top/lib/core/$name.c"
+done
 for name in buf log key err crash; do
 	set -- "$@" "$top/lib/base/$name.c"
 done
