@@ -133,7 +133,8 @@ print_status(const struct record *r)
 	static const struct count own[] = { { "own.open", "open" },
 		{ "own.holding", "holding" },
 		{ "own.unprotected", "unprotected" }, { "own.short", "short" },
-		{ "own.doubtful", "doubtful" }, { "fence.fenced", "fenced" } };
+		{ "own.to_copy", "to copy" }, { "own.doubtful", "doubtful" },
+		{ "fence.fenced", "fenced" } };
 	static const struct count ever[] = { { "own.accepted", "accepted" },
 		{ "own.accepted_unprotected", "unprotected" },
 		{ "own.accepted_short", "short" }, { "own.refused", "refused" },

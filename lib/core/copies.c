@@ -11,9 +11,13 @@
  * they have to be told when that changes after the answer. */
 
 void
-copies_count(struct own *own)
+copies_count(const struct engine *engine, struct own *own)
 {
-	unsigned copies = own_copies(own);
+	uint32_t has = own->has & ~own->doubted & ~engine->again.lost;
+	unsigned copies = 0;
+
+	for (; has != 0; has &= has - 1)
+		copies++;
 
 	own->unprotected = copies == 0 && own->wanted != 0;
 	own->short_copies = copies != 0 && copies < own->wanted;
@@ -35,7 +39,8 @@ tell_holders(struct engine *engine, struct own *own, int64_t now_ms)
 static void
 came_late(struct engine *engine, struct own *own, size_t peer, int64_t now_ms)
 {
-	copies_count(own);
+	copies_count(engine, own);
+	again_want(engine, own, now_ms);
 	if (own->ranked) {
 		own_rank_add(own, peer);
 		tell_holders(engine, own, now_ms);
@@ -45,14 +50,30 @@ came_late(struct engine *engine, struct own *own, size_t peer, int64_t now_ms)
 	reading_want(engine, own, now_ms);
 }
 
+static void
+is_sure(struct engine *engine, struct own *own, uint32_t bit, int64_t now_ms)
+{
+	if ((own->doubted & bit) == 0)
+		return;
+	own->doubted &= ~bit;
+	if (own->state == OWN_HOLDING)
+		return;
+	copies_count(engine, own);
+	again_want(engine, own, now_ms);
+}
+
 void
 copies_gain(struct engine *engine, struct own *own, size_t peer, int64_t now_ms)
 {
 	uint32_t bit = UINT32_C(1) << peer;
 
 	own->may &= ~bit;
-	if ((own->has & bit) != 0)
+	own->absent &= ~bit;
+	own->denied &= ~bit;
+	if ((own->has & bit) != 0) {
+		is_sure(engine, own, bit, now_ms);
 		return;
+	}
 	engine->peers[peer].copies++;
 	own->has |= bit;
 	if (own->state != OWN_HOLDING)
@@ -68,6 +89,7 @@ take_away(struct engine *engine, struct own *own, size_t peer)
 		return 0;
 	engine->peers[peer].copies--;
 	own->has &= ~bit;
+	own->doubted &= ~bit;
 	return 1;
 }
 
@@ -79,7 +101,8 @@ copies_lose(struct engine *engine, struct own *own, size_t peer, int64_t now_ms)
 	amends_skip(engine, own, peer);
 	if (own->state == OWN_HOLDING)
 		return;
-	copies_count(own);
+	copies_count(engine, own);
+	again_want(engine, own, now_ms);
 	if (own_rank_drop(own, peer))
 		tell_holders(engine, own, now_ms);
 }
@@ -91,6 +114,19 @@ copies_forget(struct engine *engine, struct own *own)
 		(void)take_away(engine, own, i);
 	amends_drop(engine, own);
 	reads_remove(&engine->reads, own);
+	again_remove(&engine->again, own);
+}
+
+/* Zero when there was one. */
+static int
+add_others(const struct engine *engine, struct own *own, uint32_t peers)
+{
+	unsigned before = own->ranks;
+
+	for (size_t i = 0; i < engine->options.peers; i++)
+		if ((peers >> i & 1) != 0)
+			own_rank_add(own, i);
+	return own->ranks == before;
 }
 
 /* A holder may have lost it again, or another one got it, before we could say
@@ -114,13 +150,9 @@ copies_rank(struct engine *engine, struct own *own,
 		else
 			told = 0;
 	}
-	for (size_t i = 0; i < engine->options.peers; i++) {
-		unsigned before = own->ranks;
-
-		if ((own->has >> i & 1) != 0)
-			own_rank_add(own, i);
-		told = told && own->ranks == before;
-	}
+	told = add_others(engine, own, own->has & ~engine->again.lost) && told;
+	/* Who is lost may come back, but nobody is to wait for that. */
+	told = add_others(engine, own, own->has) && told;
 	if (!told)
 		tell_holders(engine, own, now_ms);
 }

@@ -21,6 +21,7 @@ engine_drain(struct engine *engine, size_t peer, int on)
 	log_begin(&l, SMX_LOG_NOTICE, NULL, on ? "drained" : "undrained");
 	engine_log_peer(engine, &l, peer);
 	log_end(&l);
+	again_peer(engine, peer, engine->now_ms);
 }
 
 void

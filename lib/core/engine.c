@@ -103,6 +103,8 @@ engine_free(struct engine **engine)
 	passed_free(&e->passed);
 	free(e->sequels.list);
 	fences_free(&e->fences);
+	found_free(&e->found);
+	again_free(&e->again);
 	free(e->peers);
 	free(e);
 }
@@ -294,10 +296,14 @@ engine_sent(struct engine *engine, const struct smx_key *key, size_t peer,
 		sent_late(engine, key, peer, result, now_ms);
 		return;
 	}
-	if (result == SMX_OK || result == SMX_EEXIST)
+	if (result == SMX_OK || result == SMX_EEXIST) {
 		copies_gain(engine, own, peer, now_ms);
-	else if (result == SMX_EUNSURE)
+		again_confirmed(engine, own, peer);
+	} else if (result == SMX_EUNSURE || result == SMX_ETIMEOUT) {
 		own->may |= UINT32_C(1) << peer;
+		own->absent &= ~(UINT32_C(1) << peer);
+	} else if (result == SMX_EGONE || result == SMX_ECONFLICT)
+		own->denied |= UINT32_C(1) << peer;
 }
 
 static void
@@ -327,7 +333,7 @@ accepted(struct engine *engine, struct own *own, enum engine_verdict verdict,
 	if (verdict == ENGINE_UNPROTECTED && own->wanted == 0)
 		own->wanted = 1;
 	/* A holder may have lost it again before we could say so. */
-	copies_count(own);
+	copies_count(engine, own);
 	own->looked_after = engine->token;
 	engine->accepted++;
 	engine->accepted_unprotected += own->unprotected;

@@ -9,6 +9,7 @@
 #include <shadowmx/link.h>
 #include <shadowmx/policy.h>
 #include <shadowmx/queue.h>
+#include <shadowmx/store.h>
 
 /*
  * What a host knows and decides about its own open messages (as primary) and
@@ -91,6 +92,12 @@ int64_t engine_patience_ms(struct engine *engine, int64_t now_ms);
 void engine_sent(struct engine *engine, const struct smx_key *key, size_t peer,
     int result, int64_t now_ms);
 
+/* What has been learnt of holders since they confirmed, before the verdict: one
+ * may have lost it again.  Non-zero: the hold has changed and goes on. */
+struct hold;
+int engine_hold_look(const struct engine *engine, const struct smx_key *key,
+    struct hold *hold);
+
 enum engine_verdict {
 	ENGINE_PROTECTED = 1, /* accepted, enough copies */
 	ENGINE_UNPROTECTED,   /* accepted, fewer: counted until it ends */
@@ -141,15 +148,34 @@ size_t engine_verify_next(struct engine *engine, int64_t now_ms,
 size_t engine_read_next(struct engine *engine, int64_t now_ms, const char **ids,
     size_t max, uint64_t *token);
 /*
- * An own message that is open, has no copy and was passed by (engine_passed):
- * copy it from its file.  SMX_OK: key and id; it is not given out again before
- * its result (SMX_OK: as many copies as could be; ranks: who; nobody: its
- * policy wants none) or a pause.  SMX_ENOTFOUND until *wake_ms.
+ * An own message that is open and has fewer copies than it should have: copy it
+ * from its file.  Several may be out at a time; one is not given out again
+ * before its result (SMX_OK: as many copies as could be; ranks: who has it now,
+ * and how many its policy wants; neither: none) or a pause.  SMX_ENOTFOUND
+ * until *wake_ms.
  */
-int engine_copy_next(struct engine *engine, int64_t now_ms, struct smx_key *key,
-    char id[64], int64_t *wake_ms);
+struct engine_copy {
+	struct smx_key key;
+	char id[SMX_QUEUE_ID_MAX + 1];
+	int passed; /* nobody has ever had a copy */
+	int held;   /* it is on hold, or nobody knows */
+};
+int engine_copy_next(struct engine *engine, int64_t now_ms,
+    struct engine_copy *out, int64_t *wake_ms);
+/* What its policy asks for is in ack: that becomes what is missing, and who may
+ * be asked for it.  there: who has it already.  0: nothing is missing. */
+int engine_copy_ask(const struct engine *engine, const struct smx_key *key,
+    struct smx_ack *ack, struct engine_ranks *there, int64_t now_ms);
 void engine_copy_result(struct engine *engine, const struct smx_key *key,
     int result, const struct engine_ranks *ranks, int64_t now_ms);
+
+/* The most copies that any policy asks for: a message of which a restart has
+ * forgotten how many it should have is not asked about when it has those. */
+void engine_copies_most(struct engine *engine, unsigned copies);
+/* A message that this host took over is in its queue under this id, and nobody
+ * else has it: an own message, unprotected until it is copied or ends. */
+void engine_resubmitted(struct engine *engine, const char *queue_id,
+    int64_t now_ms);
 
 /* ---- peers: one conversation at a time with each, pulled ---- */
 
@@ -292,6 +318,8 @@ struct engine_counts {
 	int64_t unprotected_oldest_ms; /* age, 0 none */
 	uint64_t short_copies; /* fewer than wanted, one at least; open */
 	uint64_t doubtful;     /* cannot know; kept */
+	uint64_t to_copy;      /* have fewer copies than they should have */
+	uint64_t copied;       /* from their files, since the start */
 	uint64_t accepted;     /* since the start */
 	uint64_t accepted_unprotected;
 	uint64_t accepted_short;

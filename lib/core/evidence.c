@@ -189,7 +189,7 @@ there(struct engine *engine, struct own *own, uint64_t token, int64_t now_ms)
 		fence_seen(engine, own);
 	if (own->sum == 0)
 		reading_want(engine, own, now_ms);
-	passer_copy(engine, own, now_ms);
+	again_want(engine, own, now_ms);
 	if (token <= own->hinted_after)
 		look_again(engine, own, now_ms);
 	else

@@ -317,6 +317,21 @@ takeover_queue_event(struct takeover *takeover,
 	}
 }
 
+int
+takeover_find(const struct takeover *takeover, const char *queue_id,
+    struct smx_key *key)
+{
+	struct idnode *n =
+	    idmap_first(&takeover->ids, id_hash(takeover, queue_id));
+
+	while (n != NULL && strcmp(from_id(n)->id, queue_id) != 0)
+		n = idmap_next(n);
+	if (n == NULL)
+		return SMX_ENOTFOUND;
+	*key = from_id(n)->key;
+	return SMX_OK;
+}
+
 /* ---- another queue than the one that took them ---- */
 
 struct again {

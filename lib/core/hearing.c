@@ -70,11 +70,13 @@ hearing_hello(struct engine *engine, size_t peer, const struct smx_hello *hello,
 	struct log_line l;
 	char epoch[SMX_EPOCH_TEXT];
 	enum peer_news news;
+	int known;
 
 	if (is_impostor(engine, peer, hello)) {
 		peer_heard(&engine->peers[peer].peer, now_ms);
 		return;
 	}
+	known = engine->peers[peer].peer.has_hello;
 	news = peer_hello(&engine->peers[peer].peer, hello, fresh, now_ms);
 	if (news == PEER_NEWS_NONE)
 		return;
@@ -85,6 +87,8 @@ hearing_hello(struct engine *engine, size_t peer, const struct smx_hello *hello,
 	log_str(&l, "epoch", epoch);
 	log_end(&l);
 	tell_again(engine, peer);
+	if (known)
+		again_new_life(engine, peer, now_ms);
 	sweep_failed(engine, peer);
 	sweep_want(engine, peer, now_ms);
 }

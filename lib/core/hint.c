@@ -24,6 +24,7 @@ hint(struct engine *engine, struct own *own, enum smx_queue_event_kind kind,
 		own->committed = 1;
 		own->looked_after = engine->token;
 		evidence_become(own, OWN_COMMITTED);
+		again_want(engine, own, now_ms);
 		return;
 	case SMX_QUEUE_REQUEUED:
 	case SMX_QUEUE_LINKED: /* begun before our start */
@@ -112,6 +113,9 @@ engine_queue_event(struct engine *engine, const struct smx_queue_event *event,
 	case SMX_QUEUE_RETURNED:
 		sequel_seen(engine, event, now_ms);
 		break;
+	case SMX_QUEUE_FOUND:
+		passer_found(engine, event->id);
+		break;
 	default:
 		hinted(engine, event, now_ms);
 		break;
@@ -187,6 +191,7 @@ engine_verify_next(struct engine *engine, int64_t now_ms, const char **ids,
 	size_t n = 0;
 
 	engine_clock(engine, now_ms);
+	passer_look(engine, now_ms);
 	if (max > VERIFY_IDS_MAX)
 		max = VERIFY_IDS_MAX;
 	while (n < max && (own = own_earliest(&engine->own)) != NULL &&

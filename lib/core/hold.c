@@ -165,6 +165,54 @@ hold_answer(struct hold *hold, size_t peer, int result, int64_t now_ms)
 		hold->fate[i] = FATE_HAS_NOT;
 }
 
+static void
+goes_on(struct hold *hold)
+{
+	if (hold->state != HOLD_REFUSED)
+		hold->state = HOLD_ASKING;
+}
+
+static void ask_again(struct hold *hold, size_t peer);
+
+static void
+is_lost(struct hold *hold, size_t at)
+{
+	if (hold->doubt[at])
+		hold->running--;
+	else
+		hold->copies--;
+	hold->doubt[at] = 0;
+	hold->fate[at] = FATE_AWAY;
+	ask_again(hold, hold->peer[at]);
+}
+
+int
+hold_hears(struct hold *hold, size_t at, enum hold_word word)
+{
+	int doubt = hold->doubt[at];
+
+	if (!doubt && hold->fate[at] != FATE_HAS)
+		return 0;
+	if (word == (doubt ? HOLD_DOUBTED : HOLD_SURE))
+		return 0;
+	if (word == HOLD_LOST)
+		is_lost(hold, at);
+	else if (word == HOLD_SURE) {
+		hold->doubt[at] = 0;
+		hold->fate[at] = FATE_HAS;
+		hold->running--;
+		hold->copies++;
+	} else {
+		hold->doubt[at] = 1;
+		hold->fate[at] = FATE_ASKED;
+		hold->until_ms[at] = hold->deadline_ms;
+		hold->copies--;
+		hold->running++;
+	}
+	goes_on(hold);
+	return 1;
+}
+
 int
 hold_is_starved(const struct hold *hold, int64_t now_ms)
 {
@@ -212,7 +260,12 @@ ask_again(struct hold *hold, size_t peer)
 		    behind * sizeof(hold->fate[0]));
 		memmove(&hold->again[i], &hold->again[i + 1],
 		    behind * sizeof(hold->again[0]));
+		memmove(&hold->doubt[i], &hold->doubt[i + 1],
+		    behind * sizeof(hold->doubt[0]));
+		memmove(&hold->until_ms[i], &hold->until_ms[i + 1],
+		    behind * sizeof(hold->until_ms[0]));
 		hold->again[hold->peers - 1] = again;
+		hold->doubt[hold->peers - 1] = 0;
 		hold->next--;
 	} else
 		hold->again[hold->peers++] = 0;

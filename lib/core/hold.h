@@ -39,6 +39,13 @@ enum hold_do {
 	HOLD_DONE      /* see state */
 };
 
+/* What is known by now of a holder that had confirmed. */
+enum hold_word {
+	HOLD_SURE = 1, /* it has it */
+	HOLD_DOUBTED,  /* it has had another life since: nobody knows yet */
+	HOLD_LOST      /* it has it no more */
+};
+
 struct hold_step {
 	enum hold_do what;
 	size_t peer;
@@ -61,6 +68,7 @@ struct hold {
 	 * so, 4 may have it, 5 was not there */
 	uint8_t fate[HOLD_PEERS_MAX];
 	uint8_t again[HOLD_PEERS_MAX]; /* asked once more after "may" */
+	uint8_t doubt[HOLD_PEERS_MAX]; /* it had confirmed; "asked" for now */
 	int64_t until_ms[HOLD_PEERS_MAX];
 };
 
@@ -70,6 +78,10 @@ void hold_begin(struct hold *hold, const struct smx_ack *ack,
 void hold_next(struct hold *hold, int64_t now_ms, struct hold_step *step);
 /* result as smx_link_ops.finish gives it, or shadow() at once. */
 void hold_answer(struct hold *hold, size_t peer, int result, int64_t now_ms);
+/* The word about the holder at this place (below hold.next).  Nothing to those
+ * that have not confirmed; one that was lost is asked again, one in doubt is
+ * waited for as if it had not answered.  Non-zero: the hold goes on. */
+int hold_hears(struct hold *hold, size_t at, enum hold_word word);
 /* Nobody is left to be asked, and there is still time. */
 int hold_is_starved(const struct hold *hold, int64_t now_ms);
 /* Who is there now, and how much longer to wait for more; 0: no longer, and

@@ -7,6 +7,7 @@
 #include <shadowmx/store.h>
 
 #include "base/log.h"
+#include "core/again.h"
 #include "core/amends.h"
 #include "core/engine.h"
 #include "core/fences.h"
@@ -22,10 +23,10 @@
  * (who holds them), choice.c (whom to ask), hint.c and evidence.c (what the
  * queue shows and proves), reading.c (what it has still to deliver), amends.c
  * (what holders are told of that), passer.c (messages we never accepted),
- * sequel.c (notices to senders), talk.c and hearing.c (requests to and from
- * peers), witness.c (what others say of a silent one), sweep.c (LIST),
- * fence*.c (what must not be delivered for now), successor.c (when to take
- * over), report.c.
+ * sequel.c (notices to senders), again.c (those that lack copies), talk.c and
+ * hearing.c (requests to and from peers), witness.c (what others say of a
+ * silent one), sweep.c (LIST), fence*.c (what must not be delivered for now),
+ * successor.c (when to take over), report.c.
  */
 
 /* Keys that wait for a question to, or came out of an answer of, one peer. */
@@ -64,6 +65,8 @@ struct engine_peer {
 	struct peer peer;
 	struct talk talk;
 	uint64_t copies;
+	int listed;  /* a LIST was read to its end since our start */
+	int renewed; /* it has had another life, and has not listed since */
 	struct testimony *of; /* of the others, by their numbers; NULL: nobody
 			       * is asked */
 	size_t asked_of;      /* whom SEEN that is out is about */
@@ -84,6 +87,13 @@ struct sequels {
 };
 
 #define VERIFY_IDS_MAX 512
+
+/* Ids that the queue had at our start, until all peers have listed theirs. */
+struct found {
+	char (*id)[SMX_QUEUE_ID_MAX + 1];
+	size_t count, size;
+	int over; /* all were told */
+};
 
 struct engine {
 	struct engine_options options;
@@ -107,11 +117,13 @@ struct engine {
 	struct amends amends;
 	struct passed passed;
 	struct sequels sequels;
+	struct found found;
+	struct again again;
 	struct troubles troubles;
 	struct fences fences;
 
 	uint64_t accepted, accepted_unprotected, accepted_short;
-	uint64_t refused, finished, passed_by;
+	uint64_t refused, finished, passed_by, copied;
 };
 
 /* Every entry with a time begins here; sees pauses of our own. */
@@ -139,7 +151,7 @@ void copies_lose(struct engine *engine, struct own *own, size_t peer,
 /* Without a word to anybody. */
 void copies_forget(struct engine *engine, struct own *own);
 /* Unprotected, short, or neither. */
-void copies_count(struct own *own);
+void copies_count(const struct engine *engine, struct own *own);
 /* The first set of holders, as the hold leaves it. */
 void copies_rank(struct engine *engine, struct own *own,
     const struct engine_ranks *ranks, int64_t now_ms);
@@ -176,8 +188,23 @@ void reading_answer(struct engine *engine, const struct smx_queue_event *event,
 void passer_seen(struct engine *engine, const struct smx_queue_event *event,
     int64_t now_ms);
 void passer_committed(struct engine *engine, const char *id, int64_t now_ms);
-/* An own message that was passed by, found again in the queue. */
-void passer_copy(struct engine *engine, struct own *own, int64_t now_ms);
+/* An id that was in the queue at our start; "": that was all. */
+void passer_found(struct engine *engine, const char *id);
+/* Looks for those that no peer has listed, once all have. */
+void passer_look(struct engine *engine, int64_t now_ms);
+void found_free(struct found *found);
+/* A peer lists it: another key for the same file goes. */
+void passer_listed(struct engine *engine, const struct own *listed,
+    int64_t now_ms);
+
+/* again.c */
+/* Something about it has changed: it is copied again if it lacks a copy. */
+void again_want(struct engine *engine, struct own *own, int64_t now_ms);
+/* The peer's state, or whether it is to be emptied, has changed. */
+void again_peer(struct engine *engine, size_t peer, int64_t now_ms);
+void again_new_life(struct engine *engine, size_t peer, int64_t now_ms);
+void again_confirmed(struct engine *engine, struct own *own, size_t peer);
+int again_listed(struct engine *engine, size_t peer);
 
 /* sequel.c */
 void sequel_seen(struct engine *engine, const struct smx_queue_event *event,

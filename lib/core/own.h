@@ -39,7 +39,7 @@ enum own_epoch {
 /* Ids that are longer stand in memory of their own. */
 #define OWN_ID_SHORT 19
 
-/* There may be a million of them: 184 bytes each, without the heap's. */
+/* There may be a million of them: 200 bytes each, without the heaps'. */
 struct own {
 	struct idnode by_key;
 	struct idnode by_id;
@@ -55,8 +55,13 @@ struct own {
 	uint32_t has;       /* peers that hold it */
 	uint32_t may;       /* peers that may hold it */
 	uint32_t unseen;    /* peers whose running LIST has not shown it yet */
+	uint32_t doubted;   /* peers that hold it, or did in a former life: the
+			     * LIST that tells is still to be read */
+	uint32_t denied;    /* peers that will never hold it under this key */
+	uint32_t absent;    /* of may: a LIST since then did not show it */
 	uint32_t at;        /* place in the heap, 0 none */
 	uint32_t read_at;   /* place among the reads, 0 none */
+	uint32_t copy_at;   /* place among those to be copied, 0 none */
 	unsigned ended : 1; /* the milter session is past it */
 	unsigned adopted : 1;
 	unsigned committed : 1; /* commit seen, or seen in the queue */
@@ -79,17 +84,21 @@ struct own {
 	unsigned read_again : 1;
 	unsigned fenced : 1;   /* see fences.h */
 	unsigned done : 1;     /* a holder has listed that it ended there */
+	unsigned copy_out : 1; /* it is being copied from its file */
+	unsigned unlearnt : 1; /* wanted is a guess: no policy was asked */
+	unsigned found : 1;    /* in the queue at our start, listed by nobody */
 	unsigned far_id : 1;   /* id holds a pointer */
 	unsigned returned : 1; /* a notice to its sender may be all that is
 				* left of it, see sequel.c */
 	char id[OWN_ID_SHORT + 1];
 	uint8_t rank[OWN_RANKS_MAX]; /* who has it, first to take over first */
 	uint8_t ranks;
-	uint8_t state;  /* enum own_state */
-	uint8_t epoch;  /* enum own_epoch */
-	uint8_t tries;  /* looks in a row that decided nothing */
-	uint8_t wanted; /* copies */
-	uint8_t pauses; /* reads in a row, see reads.h */
+	uint8_t state;      /* enum own_state */
+	uint8_t epoch;      /* enum own_epoch */
+	uint8_t tries;      /* looks in a row that decided nothing */
+	uint8_t wanted;     /* copies */
+	uint8_t pauses;     /* reads in a row, see reads.h */
+	uint8_t copy_tries; /* in a row, in vain */
 };
 
 struct own_table {

@@ -26,7 +26,6 @@ passed_free(struct passed *passed)
 	while (passed->first != NULL)
 		passed_forget(passed, passed->first);
 	idmap_free(&passed->ids);
-	free(passed->copy);
 	memset(passed, 0, sizeof(*passed));
 }
 
@@ -123,38 +122,4 @@ passed_due(struct passed *passed, int64_t now_ms)
 		return p;
 	}
 	return NULL;
-}
-
-/* ---- to be copied ---- */
-
-struct passed_copy *
-passed_copy_find(const struct passed *passed, const struct smx_key *key)
-{
-	for (size_t i = 0; i < passed->copies; i++)
-		if (smx_key_compare(&passed->copy[i].key, key) == 0)
-			return &passed->copy[i];
-	return NULL;
-}
-
-int
-passed_copy_add(struct passed *passed, const struct smx_key *key,
-    int64_t now_ms)
-{
-	if (passed_copy_find(passed, key) != NULL)
-		return SMX_OK;
-	if (passed->copies >= COPIES_MAX)
-		return SMX_ELIMIT;
-	if (passed->copy == NULL)
-		passed->copy = malloc(COPIES_MAX * sizeof(*passed->copy));
-	if (passed->copy == NULL)
-		return SMX_ENOMEM;
-	passed->copy[passed->copies++] =
-	    (struct passed_copy){ .key = *key, .due_ms = now_ms };
-	return SMX_OK;
-}
-
-void
-passed_copy_forget(struct passed *passed, struct passed_copy *copy)
-{
-	*copy = passed->copy[--passed->copies];
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "core/backoff.h"
 #include "core/inside.h"
+#include "core/pfid.h"
 
 /*
  * Messages that pass us by: the MTA commits them although our session saw an
@@ -13,9 +14,8 @@
  * file, so a look into the queue decides; only one that finds the file there
  * makes an own message of it, unprotected until it is copied from its file.
  */
-#define COPY_AGAIN_MS     2000
-#define COPY_AGAIN_MAX_MS ((int64_t)5 * 60 * 1000)
-#define LOOK_MS           ((int64_t)5 * 60 * 1000)
+#define LOOK_MS   ((int64_t)5 * 60 * 1000)
+#define FOUND_MAX 100000 /* ids */
 
 /* The session is still at the message of this id, or has just answered for it:
  * that one is followed already. */
@@ -58,13 +58,13 @@ log_passed(const struct own *own, const char *what, enum smx_level level)
 	log_end(&l);
 }
 
-static void
-become_own(struct engine *engine, const char *id, int64_t now_ms)
+static struct own *
+become_own(struct engine *engine, const char *id, const char *what,
+    int64_t now_ms)
 {
 	struct smx_key key;
 	struct own *own;
 
-	engine->passed_by++;
 	if (engine->own.count >= engine->options.max_open)
 		own = NULL;
 	else {
@@ -76,29 +76,40 @@ become_own(struct engine *engine, const char *id, int64_t now_ms)
 
 		log_begin(&l, SMX_LOG_ERR, id, "passed_not_followed");
 		log_end(&l);
-		return;
+		return NULL;
 	}
 	own->state = OWN_COMMITTED;
 	own->committed = 1;
 	own->ended = 1;
 	own->passed = 1;
 	own->wanted = 1;
+	own->unlearnt = 1;
 	own->began_ms = now_ms;
 	own->looked_after = engine->token;
-	copies_count(own);
+	copies_count(engine, own);
 	own_due(&engine->own, own, now_ms + LOOK_MS);
-	log_passed(own, "passed_by", SMX_LOG_WARNING);
-	passer_copy(engine, own, now_ms);
+	log_passed(own, what, SMX_LOG_WARNING);
+	return own;
 }
 
 static void
 take(struct engine *engine, struct passed_id *one, const char *id,
     int64_t now_ms)
 {
+	int found = one->found;
+	struct own *own = NULL;
+
 	/* Under an id that is used again nobody can tell whose file it is; the
 	 * one that is open under it already is looked for and kept. */
-	if (own_first_id(&engine->own, id) == NULL)
-		become_own(engine, id, now_ms);
+	if (own_first_id(&engine->own, id) == NULL) {
+		engine->passed_by += !found;
+		own = become_own(engine, id, found ? "found" : "passed_by",
+		    now_ms);
+	}
+	if (own != NULL) {
+		own->found = found != 0;
+		again_want(engine, own, now_ms);
+	}
 	passed_forget(&engine->passed, one);
 }
 
@@ -148,95 +159,109 @@ engine_adopt_passed(struct engine *engine, const struct smx_key *key)
 		own->passed = 1;
 }
 
-/* ---- copying them ---- */
+/* ---- what was there before us ---- */
 
-void
-passer_copy(struct engine *engine, struct own *own, int64_t now_ms)
+/* Every peer that can be reached has told what it holds for us. */
+static int
+all_listed(const struct engine *engine, int64_t now_ms)
 {
-	if (!own->passed || own->has != 0 || own->wanted == 0)
-		return;
-	/* No room: when the message is looked for the next time. */
-	(void)passed_copy_add(&engine->passed, &own->key, now_ms);
-	engine->work++;
-}
+	for (size_t i = 0; i < engine->options.peers; i++) {
+		enum engine_peer_state state = engine_state(engine, i, now_ms);
 
-int
-engine_copy_next(struct engine *engine, int64_t now_ms, struct smx_key *key,
-    char id[64], int64_t *wake_ms)
-{
-	struct passed *passed = &engine->passed;
-	size_t i = 0;
-
-	engine_clock(engine, now_ms);
-	*wake_ms = now_ms + engine->options.heartbeat_ms;
-	while (i < passed->copies) {
-		struct passed_copy *c = &passed->copy[i];
-		struct own *own = own_find(&engine->own, &c->key);
-
-		if (!c->out && (own == NULL || own->has != 0)) {
-			passed_copy_forget(passed, c);
-			continue;
-		}
-		i++;
-		if (c->out)
-			continue;
-		if (c->due_ms > now_ms) {
-			if (c->due_ms < *wake_ms)
-				*wake_ms = c->due_ms;
-			continue;
-		}
-		c->out = 1;
-		*key = c->key;
-		memcpy(id, own_id(own), strlen(own_id(own)) + 1);
-		return SMX_OK;
+		if (!engine->peers[i].listed && state != ENGINE_PEER_SILENT &&
+		    state != ENGINE_PEER_LEAVING)
+			return 0;
 	}
-	return SMX_ENOTFOUND;
-}
-
-static void
-copy_later(struct passed_copy *c, int64_t now_ms)
-{
-	c->due_ms =
-	    now_ms + backoff_ms(COPY_AGAIN_MS, COPY_AGAIN_MAX_MS, c->tries);
-	c->tries++;
-	c->out = 0;
+	return engine->has_queue;
 }
 
 void
-engine_copy_result(struct engine *engine, const struct smx_key *key, int result,
-    const struct engine_ranks *ranks, int64_t now_ms)
+passer_found(struct engine *engine, const char *id)
 {
-	struct passed_copy *c = passed_copy_find(&engine->passed, key);
-	struct own *own = own_find(&engine->own, key);
+	struct found *f = &engine->found;
 
-	engine_clock(engine, now_ms);
-	if (c == NULL)
+	if (f->over)
 		return;
-	if (own == NULL) {
-		passed_copy_forget(&engine->passed, c);
-		return;
-	}
-	if (ranks != NULL && ranks->wanted != 0)
-		own->wanted = (uint8_t)ranks->wanted;
-	if (result == SMX_OK && (ranks == NULL || ranks->count == 0)) {
-		own->wanted = 0;
-		copies_count(own);
-		passed_copy_forget(&engine->passed, c);
-		return;
-	}
-	if (own->has == 0) {
-		copy_later(c, now_ms);
-		if (result == SMX_ENOTFOUND)
-			evidence_soon(engine, own, now_ms);
+	if (id[0] == '\0') {
+		f->over = 1;
 		engine->work++;
 		return;
 	}
-	passed_copy_forget(&engine->passed, c);
-	copies_count(own);
-	/* What was copied is what the MTA has committed, addresses and all:
-	 * that, and whether it is on hold, is told by the read. */
-	copies_rank(engine, own, ranks, now_ms);
-	own->sum = 0;
-	reading_want(engine, own, now_ms);
+	if (f->count == f->size && f->count < FOUND_MAX) {
+		size_t size = f->size == 0 ? 256 : f->size * 2;
+		void *p = realloc(f->id, size * sizeof(*f->id));
+
+		if (p == NULL)
+			return;
+		f->id = p;
+		f->size = size;
+	}
+	if (f->count == f->size || strlen(id) > SMX_QUEUE_ID_MAX)
+		return;
+	memcpy(f->id[f->count++], id, strlen(id) + 1);
+}
+
+/* As many at a time as there is room for among those that are looked for. */
+void
+passer_look(struct engine *engine, int64_t now_ms)
+{
+	struct found *f = &engine->found;
+
+	if (f->count == 0 || !f->over || !all_listed(engine, now_ms))
+		return;
+	while (f->count != 0 && engine->passed.count < PASSED_MAX / 2) {
+		const char *id = f->id[--f->count];
+
+		if (own_first_id(&engine->own, id) == NULL &&
+		    passed_find(&engine->passed, id) == NULL &&
+		    passed_add(&engine->passed, id, engine->token, now_ms,
+			now_ms) == SMX_OK)
+			passed_find(&engine->passed, id)->found = 1;
+	}
+	if (f->count == 0)
+		found_free(f);
+}
+
+void
+found_free(struct found *found)
+{
+	free(found->id);
+	found->id = NULL;
+	found->count = found->size = 0;
+}
+
+/* A peer that could not be reached lists it after all, under the key that it
+ * has had from the beginning. */
+void
+passer_listed(struct engine *engine, const struct own *listed, int64_t now_ms)
+{
+	const char *id = own_id(listed);
+	struct own *own = own_first_id(&engine->own, id);
+
+	if (!pfid_valid(id, strlen(id)) || !pfid_long(id))
+		return; /* the id may be another message's by now */
+	while (own != NULL) {
+		struct own *next = own_next_id(own);
+
+		if (own != listed && own->found && !own->copy_out)
+			engine_end(engine, own, NOTICE_DISCARD, "listed",
+			    now_ms);
+		own = next;
+	}
+}
+
+void
+engine_resubmitted(struct engine *engine, const char *id, int64_t now_ms)
+{
+	struct own *own;
+
+	engine_clock(engine, now_ms);
+	if (id[0] == '\0' || strlen(id) > SMX_QUEUE_ID_MAX ||
+	    own_first_id(&engine->own, id) != NULL)
+		return;
+	own = become_own(engine, id, "resubmitted", now_ms);
+	if (own == NULL)
+		return;
+	again_put(&engine->again, own, now_ms + engine->options.amend_ms);
 	engine->work++;
 }

@@ -360,6 +360,12 @@ policy_waits(const struct smx_config *config, const struct smx_client *client,
 	return waits;
 }
 
+unsigned
+policy_copies(const struct smx_config *config)
+{
+	return config->policies->copies;
+}
+
 int
 policy_own(const struct smx_config *config, const char *address)
 {

@@ -39,6 +39,8 @@ int policies_own(const struct policies *policies, const char *address);
 /* The same of a configuration. */
 int policy_waits(const struct smx_config *config,
     const struct smx_client *client, const char *recipient);
+/* The most copies that any policy asks for. */
+unsigned policy_copies(const struct smx_config *config);
 int policy_own(const struct smx_config *config, const char *address);
 
 #endif

@@ -188,6 +188,8 @@ rules_compile(struct policies *p, struct arena *arena,
 		result = rule_compile(&rules[i], arena, conf, sources);
 		if (rules[i].by == 0 || rules[i].table_count != 0)
 			general[p->general_count++] = (uint32_t)i;
+		if (rules[i].ack.copies > p->copies)
+			p->copies = rules[i].ack.copies;
 		p->by_size |= rules[i].by_size;
 		p->by_tables |= rules[i].table_count != 0;
 	}
@@ -204,6 +206,7 @@ policies_compile(struct policies **out, struct arena *arena,
 	if (p == NULL)
 		return SMX_ENOMEM;
 	ack_compile(&p->defaults, &draft->defaults, "defaults", &draft->conf);
+	p->copies = p->defaults.copies;
 	result = rules_compile(p, arena, draft, sources);
 	if (result == SMX_OK)
 		result = networks_compile(&p->own, &p->own_count, arena,

@@ -40,6 +40,7 @@ struct policies {
 	size_t own_count;
 	int by_tables; /* any rule has one */
 	int by_size;
+	unsigned copies; /* the most that any of them asks for */
 };
 
 /* 0: unknown, for "" and "unknown". */

@@ -42,6 +42,7 @@ engine_show_peer(struct engine *engine, size_t peer, int64_t now_ms)
 	    (p->shown == ENGINE_PEER_QUIET || p->shown == ENGINE_PEER_SILENT))
 		sweep_recovered(engine, peer, now_ms);
 	p->shown = state;
+	again_peer(engine, peer, now_ms);
 }
 
 void
@@ -81,6 +82,8 @@ engine_counts(const struct engine *engine, int64_t now_ms,
 	counts->amended = engine->amends.confirmed;
 	counts->refused = engine->refused;
 	counts->finished = engine->finished;
+	counts->to_copy = engine->again.count;
+	counts->copied = engine->copied;
 	for (const struct own *o = engine->own.first; o != NULL; o = o->next) {
 		int64_t age = now_ms - o->began_ms;
 

@@ -37,7 +37,8 @@ sweep_next(struct engine *engine, size_t peer, struct smx_request *request)
 		t->listing = 1;
 		memset(&t->list_after, 0, sizeof(t->list_after));
 		for (struct own *o = engine->own.first; o != NULL; o = o->next)
-			o->unseen = (o->unseen & ~bit) | (o->has & bit);
+			o->unseen =
+			    (o->unseen & ~bit) | ((o->has | o->may) & bit);
 	}
 	request->kind = SMX_REQ_LIST;
 	request->after = t->list_after;
@@ -63,6 +64,7 @@ adopt_own(struct engine *engine, const struct smx_listed *row, int64_t now_ms)
 	own->unwatched = 1;
 	own->state = OWN_ADOPTED;
 	own->wanted = 1; /* that is not known any more */
+	own->unlearnt = 1;
 	own->began_ms = now_ms - (row->age_ms > 0 ? row->age_ms : 0);
 	own->looked_after = engine->token;
 	own->unclean = engine->queue.unclean != 0 &&
@@ -87,7 +89,7 @@ engine_adopt_unprotected(struct engine *engine,
 		return;
 	own = adopt_own(engine, message, now_ms);
 	if (own != NULL)
-		copies_count(own);
+		copies_count(engine, own);
 }
 
 static void
@@ -100,6 +102,7 @@ adopt(struct engine *engine, size_t peer, const struct smx_listed *row,
 	if (own == NULL)
 		return;
 	copies_gain(engine, own, peer, now_ms);
+	passer_listed(engine, own, now_ms);
 	log_begin(&l, SMX_LOG_INFO, own_id(own), "adopted");
 	log_key(&l, "key", &own->key);
 	engine_log_peer(engine, &l, peer);
@@ -159,6 +162,12 @@ listed(struct engine *engine, size_t peer, const struct smx_listed *row,
 		engine_notify(engine, peer, NOTICE_DISCARD, &row->key, now_ms);
 }
 
+static int
+is_nobodys(const struct own *own)
+{
+	return own->has == 0 && own->may == 0;
+}
+
 /* The peer no longer has it, and no word of ours made it go. */
 static void
 missing(struct engine *engine, size_t peer, struct own *own, int64_t now_ms)
@@ -166,33 +175,38 @@ missing(struct engine *engine, size_t peer, struct own *own, int64_t now_ms)
 	struct log_line l;
 
 	copies_lose(engine, own, peer, now_ms);
-	if (own->has != 0 || own->may != 0)
-		return;
-	log_begin(&l, SMX_LOG_WARNING, own_id(own), "copy_missing");
+	log_begin(&l, is_nobodys(own) ? SMX_LOG_WARNING : SMX_LOG_NOTICE,
+	    own_id(own), "copy_missing");
 	log_key(&l, "key", &own->key);
 	engine_log_peer(engine, &l, peer);
 	log_str(&l, "state", own_state_name(own));
+	log_num(&l, "left", own_copies(own));
 	log_end(&l);
 	/* Taken over and ended there, or never more than a row here. */
-	if (own->state == OWN_LOST || own->state == OWN_CORRUPT ||
-	    (own->adopted && !own->committed))
+	if (is_nobodys(own) &&
+	    (own->state == OWN_LOST || own->state == OWN_CORRUPT ||
+		(own->adopted && !own->committed)))
 		engine_forget(engine, own);
-	else
-		passer_copy(engine, own, now_ms);
 }
 
 static void
 sweep_end(struct engine *engine, size_t peer, int64_t now_ms)
 {
 	struct talk *t = &engine->peers[peer].talk;
+	uint32_t bit = UINT32_C(1) << peer;
 	struct own *own = engine->own.first;
 
 	while (own != NULL) {
 		struct own *next = own->next;
+		int gone = (own->unseen & bit) != 0;
 
-		if ((own->unseen >> peer & 1) != 0) {
-			own->unseen &= ~(UINT32_C(1) << peer);
+		own->unseen &= ~bit;
+		if (gone && (own->has & bit) != 0)
 			missing(engine, peer, own, now_ms);
+		else if (gone && (own->may & bit) != 0) {
+			/* It may come late, and hears of the end. */
+			own->absent |= bit;
+			again_want(engine, own, now_ms);
 		}
 		own = next;
 	}
@@ -201,8 +215,11 @@ sweep_end(struct engine *engine, size_t peer, int64_t now_ms)
 	t->listed = 1;
 	t->listed_ms = now_ms;
 	engine->fences.dirty = 1;
+	engine->peers[peer].listed = 1;
 	sweep_want(engine, peer,
-	    now_ms + SWEEP_BEATS * engine->options.heartbeat_ms);
+	    again_listed(engine, peer)
+		? now_ms
+		: now_ms + SWEEP_BEATS * engine->options.heartbeat_ms);
 }
 
 void

@@ -141,6 +141,10 @@ int takeover_queue_state(struct takeover *takeover,
 /* Handed rows are followed in the own queue: ids to verify, answers. */
 size_t takeover_verify_next(struct takeover *takeover, int64_t now_ms,
     const char **ids, size_t max, uint64_t *token);
+/* The row that the own MTA has under this id.  SMX_ENOTFOUND: none that is
+ * followed. */
+int takeover_find(const struct takeover *takeover, const char *queue_id,
+    struct smx_key *key);
 void takeover_queue_event(struct takeover *takeover,
     const struct smx_queue_event *event, int64_t wall_ms);
 

@@ -71,12 +71,14 @@ own(struct buf *b, const struct engine_counts *n)
 	json_num(b, "holding", (long long)n->holding);
 	json_num(b, "unprotected", (long long)n->unprotected);
 	json_num(b, "short", (long long)n->short_copies);
+	json_num(b, "to_copy", (long long)n->to_copy);
 	json_num(b, "unprotected_oldest_ms", n->unprotected_oldest_ms);
 	json_num(b, "doubtful", (long long)n->doubtful);
 	json_num(b, "accepted", (long long)n->accepted);
 	json_num(b, "accepted_unprotected", (long long)n->accepted_unprotected);
 	json_num(b, "accepted_short", (long long)n->accepted_short);
 	json_num(b, "passed", (long long)n->passed);
+	json_num(b, "copied", (long long)n->copied);
 	json_num(b, "amended", (long long)n->amended);
 	json_num(b, "refused", (long long)n->refused);
 	json_num(b, "finished", (long long)n->finished);

@@ -17,6 +17,8 @@
 #define FIRST_WAITING_MS  2
 #define SECOND_WAITING_MS 20
 #define WAITING_MS        1000
+/* What has become of those that have confirmed, while others are waited for. */
+#define LOOK_MS 100
 
 /* Times here are CLOCK_MONOTONIC, as the link wants them; only what goes to the
  * engine is in node_now_ms(). */
@@ -33,6 +35,7 @@ struct earning {
 	size_t calls;
 	int64_t began_ms;
 	int64_t waiting_ms; /* when to call waiting next */
+	int64_t look_ms;    /* when to ask core about the holders next */
 };
 
 static unsigned
@@ -60,6 +63,17 @@ look_at_trouble(struct earning *e, struct engine *core)
 	}
 }
 
+/* Only what is missing, and of those that can have it. */
+static void
+look_at_copies(struct earning *e, struct engine *core)
+{
+	e->result->enough = !engine_copy_ask(core, e->request->known, &e->ack,
+	    &e->plans.there, node_now_ms());
+	e->result->there = e->plans.there.count;
+	if (e->result->enough)
+		e->ack.when = 0;
+}
+
 static int
 begin(struct earning *e)
 {
@@ -83,7 +97,9 @@ begin(struct earning *e)
 		rc = engine_begin(core, &message, node_now_ms(),
 		    &e->result->key);
 	look_at_trouble(e, core);
-	if (rc == SMX_OK && request->ask)
+	if (request->known != NULL)
+		look_at_copies(e, core);
+	if (rc == SMX_OK && request->ask && !e->result->enough)
 		count = engine_candidates(core, &e->ack, node_now_ms(), peers,
 		    HOLD_PEERS_MAX);
 	node_leave(request->engine);
@@ -162,6 +178,8 @@ wait_for(struct earning *e, int64_t until_ms)
 
 	if (e->request->waiting != NULL)
 		until_ms = earlier(until_ms, e->waiting_ms);
+	if (e->look_ms > clock_mono_ms())
+		until_ms = earlier(until_ms, e->look_ms);
 	if (e->calls == 0) {
 		left = until_ms - clock_mono_ms();
 		if (left > 0)
@@ -213,11 +231,26 @@ look_again(struct earning *e)
 }
 
 static void
+look_at_holders(struct earning *e)
+{
+	struct smx_engine *engine = e->request->engine;
+	int64_t now = clock_mono_ms();
+
+	if (now < e->look_ms)
+		return;
+	e->look_ms = now + LOOK_MS;
+	(void)engine_hold_look(node_enter(engine), &e->result->key, &e->hold);
+	node_leave(engine);
+}
+
+static void
 run(struct earning *e)
 {
 	struct hold_step step;
 
+	e->look_ms = clock_mono_ms() + LOOK_MS;
 	for (;;) {
+		look_at_holders(e);
 		if (e->request->ask &&
 		    hold_is_starved(&e->hold, clock_mono_ms()))
 			look_again(e);
@@ -264,31 +297,47 @@ verdict(enum smx_earned earned)
 	}
 }
 
-/* Before the MTA can hear the answer, core knows who may have a copy and what
- * the answer is. */
+/* An MTA that gave up, or too many at a time, says nothing about the holders;
+ * nor does what core knew before. */
 static void
+tell_core(struct earning *e, struct engine *core)
+{
+	const struct earn_request *request = e->request;
+	struct earn_result *result = e->result;
+
+	if (request->known != NULL)
+		return;
+	if (request->ask && !result->gave_up)
+		engine_trouble(core, request->ack, too_few(e), node_now_ms());
+	engine_verdict(core, &result->key, verdict(result->earned),
+	    &result->ranks, node_now_ms());
+}
+
+/* Before the MTA can hear the answer, core knows who may have a copy and what
+ * the answer is, and nobody has lost it.  Zero: somebody has, and there is time
+ * left. */
+static int
 conclude(struct earning *e)
 {
 	const struct earn_request *request = e->request;
 	struct smx_engine *engine = request->engine;
 	struct earn_result *result = e->result;
 	struct engine *core;
+	int changed;
 
 	finish_all(e);
 	result->earned = earned(e);
-	plan_ranks(&e->plans, &e->hold, &result->ranks);
 	if (result->earned == SMX_EARNED_UNPROTECTED && request->known == NULL)
 		node_unprotected(engine, &result->key,
 		    request->shadow.queue_id);
 	core = node_enter(engine);
-	/* An MTA that gave up, or too many at a time, says nothing about the
-	 * holders. */
-	if (request->ask && !result->gave_up)
-		engine_trouble(core, request->ack, too_few(e), node_now_ms());
-	if (request->known == NULL)
-		engine_verdict(core, &result->key, verdict(result->earned),
-		    &result->ranks, node_now_ms());
+	changed = engine_hold_look(core, &result->key, &e->hold);
+	if (!changed) {
+		plan_ranks(&e->plans, &e->hold, &result->ranks);
+		tell_core(e, core);
+	}
 	node_leave(engine);
+	return !changed;
 }
 
 int
@@ -308,8 +357,9 @@ earn(const struct earn_request *request, struct earn_result *result)
 	rc = begin(&e);
 	if (rc != SMX_OK)
 		return rc;
-	run(&e);
-	conclude(&e);
+	do
+		run(&e);
+	while (!conclude(&e));
 	plans_free(&e.plans);
 	return SMX_OK;
 }

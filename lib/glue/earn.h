@@ -22,7 +22,8 @@ struct earn_request {
 	struct smx_shadow shadow; /* all but key and holders; lent */
 	uint64_t envelope_sum;    /* amend_sum() of its envelope */
 	/* A message that core knows already; it was committed, so there is no
-	 * verdict.  NULL: register it. */
+	 * verdict, and only the copies that it lacks are asked for.  NULL:
+	 * register it. */
 	const struct smx_key *known;
 	int ask;                /* 0: ask nobody, only apply the policy */
 	smx_waiting_fn waiting; /* may be NULL */
@@ -35,6 +36,8 @@ struct earn_result {
 	int gave_up;               /* the MTA did */
 	unsigned wanted;           /* copies */
 	size_t asked;              /* calls begun or tried */
+	size_t there;              /* known: so many had it before */
+	int enough;                /* known: nothing is missing */
 	struct engine_ranks ranks; /* who has it */
 	int last_error;     /* of the last that has it not, SMX_OK: none */
 	int64_t trouble_ms; /* accepted as trouble has lasted so long */

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/amend.h"
+#include "core/policy.h"
 #include "core/wire.h"
 #include "glue/earn.h"
 #include "glue/message.h"
@@ -19,9 +20,10 @@
 #include "io/spill.h"
 
 /*
- * Messages that the MTA committed without our yes, as when an earlier filter
- * quarantined them: copied from their files, one after the other, as if they
- * came through the milter, but that nobody waits.
+ * Messages that have fewer copies than they should have: their holders were
+ * lost, nobody was there when they came, or the MTA committed them without our
+ * yes.  They are copied from their files, as if they came through the milter,
+ * but that nobody waits.  Several threads do this, one message each at a time.
  */
 #define OPEN_MS 5000  /* to get at the file, */
 #define READ_MS 10000 /* to read it, */
@@ -42,8 +44,7 @@ struct copying {
 	struct smx_engine *node;
 	struct smx_config *config;
 	const struct conf *conf;
-	struct smx_key key;
-	char id[64];
+	struct engine_copy what;
 	char *text; /* of the envelope */
 	size_t text_len;
 	int fd;
@@ -54,28 +55,31 @@ struct copying {
 	struct smx_content content;
 	uint8_t digest[SMX_DIGEST_BYTES];
 	struct earn_result earned;
+	uint64_t former; /* whom it was taken over from: asked for no copy */
 };
 
 static void
-note(struct smx_engine *node, struct noted *noted, const struct smx_key *key,
-    const char *id)
+note(struct smx_engine *node, struct noted *noted,
+    const struct engine_copy *what)
 {
+	if (!what->passed)
+		return;
 	for (size_t i = 0; i < noted->count; i++)
-		if (smx_key_compare(&noted->key[i], key) == 0)
+		if (smx_key_compare(&noted->key[i], &what->key) == 0)
 			return;
-	noted->key[noted->next] = *key;
+	noted->key[noted->next] = what->key;
 	noted->next = (noted->next + 1) % NOTED;
 	if (noted->count < NOTED)
 		noted->count++;
-	node_passed(node, key, id);
+	node_passed(node, &what->key, what->id);
 }
 
 static int
 open_file(struct copying *c)
 {
 	struct smx_queue *queue = c->node->ports.queue;
-	int rc = queue->ops->open(queue->ctx, c->id, &c->text, &c->text_len,
-	    &c->fd, &c->file_size, clock_mono_ms() + OPEN_MS);
+	int rc = queue->ops->open(queue->ctx, c->what.id, &c->text,
+	    &c->text_len, &c->fd, &c->file_size, clock_mono_ms() + OPEN_MS);
 
 	if (rc != SMX_OK) {
 		c->text = NULL;
@@ -116,6 +120,7 @@ judge(struct copying *c)
 		(void)smx_policy_combine(&c->ack, &ack, 0);
 	}
 	c->ack.when_unprotected = SMX_UNPROTECTED_ACCEPT;
+	c->ack.holders &= ~c->former;
 	if (c->ack.max_delay_ms < HOLD_MS)
 		c->ack.max_delay_ms = HOLD_MS;
 }
@@ -142,32 +147,44 @@ on_waiting(void *ctx, int64_t waited_ms)
 	return node_ending(ctx);
 }
 
+static size_t
+gained(const struct copying *c)
+{
+	return c->earned.ranks.count > c->earned.there
+		   ? c->earned.ranks.count - c->earned.there
+		   : 0;
+}
+
 static int
 ask_holders(struct copying *c)
 {
 	struct earn_request request = { .engine = c->node,
 		.ack = &c->ack,
-		.known = &c->key,
+		.known = &c->what.key,
 		.ask = 1,
 		.waiting = on_waiting,
 		.waiting_ctx = c->node };
 	struct smx_shadow *shadow = &request.shadow;
 	int rc;
 
-	shadow->queue_id = c->id;
+	shadow->queue_id = c->what.id;
 	node_epoch(c->node, &shadow->epoch);
 	shadow->envelope = c->text;
 	shadow->envelope_len = c->text_len;
 	shadow->recipients = smx_envelope_recipients(c->envelope);
 	/* An AMEND tells whether it is still on hold; should it never come, a
 	 * person lets go what a filter wanted to stop. */
-	shadow->amended = shadow->held = 1;
+	shadow->amended = 1;
+	shadow->held = c->what.held;
 	shadow->content = &c->content;
 	memcpy(shadow->digest, c->digest, sizeof(shadow->digest));
 	request.envelope_sum = amend_sum(c->text, c->text_len);
 	rc = earn(&request, &c->earned);
-	if (rc != SMX_OK || c->earned.ranks.count != 0)
+	if (rc != SMX_OK || gained(c) != 0)
 		return rc;
+	c->earned.ranks.count = 0;
+	if (c->earned.enough)
+		return SMX_OK;
 	return c->earned.last_error != SMX_OK ? c->earned.last_error
 					      : SMX_EUNREACHABLE;
 }
@@ -176,7 +193,7 @@ ask_holders(struct copying *c)
 static enum smx_level
 level_of(const struct copying *c, int rc)
 {
-	if (rc == SMX_ENOTFOUND)
+	if (rc == SMX_ENOTFOUND || (rc == SMX_OK && gained(c) == 0))
 		return SMX_LOG_INFO;
 	if (rc != SMX_OK || c->earned.ranks.count < c->earned.wanted)
 		return SMX_LOG_WARNING;
@@ -207,8 +224,10 @@ log_copy(const struct copying *c, int rc)
 
 	if (rc == SMX_OK && c->earned.wanted == 0)
 		event = "unasked";
-	log_begin(&l, level_of(c, rc), c->id, event);
-	log_key(&l, "key", &c->key);
+	else if (rc == SMX_OK && gained(c) == 0)
+		event = "enough";
+	log_begin(&l, level_of(c, rc), c->what.id, event);
+	log_key(&l, "key", &c->what.key);
 	/* Before that there is nothing to tell of it. */
 	if (c->ack.policy != NULL)
 		log_copies(c, &l);
@@ -227,26 +246,36 @@ copy_end(struct copying *c)
 	smx_config_release(&c->config);
 }
 
-static void
-copy(struct smx_engine *node, const struct smx_key *key, const char *id)
+static int
+wants_copies(const struct copying *c)
 {
-	struct copying c = { .node = node, .key = *key, .fd = -1 };
+	return (c->ack.when & SMX_WHEN_SHADOWED) != 0;
+}
+
+static void
+copy(struct smx_engine *node, const struct engine_copy *what)
+{
+	struct copying c = { .node = node, .what = *what, .fd = -1 };
 	struct engine *core;
-	int rc;
+	int safe = node_owner_is_safe(node, what->id, &c.former);
+	int rc = SMX_OK;
 
 	c.config = node_config(node);
 	c.conf = config_conf(c.config);
-	(void)text_copy(c.id, sizeof(c.id), id);
-	rc = open_file(&c);
-	if (rc == SMX_OK)
-		rc = take_content(&c);
-	if (rc == SMX_OK)
-		judge(&c);
-	if (rc == SMX_OK && c.ack.when != 0)
-		rc = ask_holders(&c);
+	if (!safe) {
+		rc = open_file(&c);
+		if (rc == SMX_OK)
+			rc = take_content(&c);
+		if (rc == SMX_OK)
+			judge(&c);
+		if (rc == SMX_OK && wants_copies(&c))
+			rc = ask_holders(&c);
+	}
 	c.earned.ranks.wanted = c.earned.wanted;
 	core = node_enter(node);
-	engine_copy_result(core, key, rc, &c.earned.ranks, node_now_ms());
+	engine_copies_most(core, policy_copies(c.config));
+	engine_copy_result(core, &what->key, rc, &c.earned.ranks,
+	    node_now_ms());
 	node_leave(node);
 	log_copy(&c, rc);
 	copy_end(&c);
@@ -257,8 +286,7 @@ node_copier_run(void *ctx)
 {
 	struct smx_engine *node = ctx;
 	struct noted *noted = calloc(1, sizeof(*noted));
-	struct smx_key key;
-	char id[64];
+	struct engine_copy what;
 	int64_t wake;
 
 	if (noted == NULL)
@@ -266,14 +294,14 @@ node_copier_run(void *ctx)
 	pthread_mutex_lock(&node->lock);
 	while (noted != NULL && !node->ending) {
 		wake = node_now_ms() + IDLE_MS;
-		if (engine_copy_next(node->core, node_now_ms(), &key, id,
-			&wake) != SMX_OK) {
+		if (engine_copy_next(node->core, node_now_ms(), &what, &wake) !=
+		    SMX_OK) {
 			node_wait_locked(node, wake);
 			continue;
 		}
 		pthread_mutex_unlock(&node->lock);
-		note(node, noted, &key, id);
-		copy(node, &key, id);
+		note(node, noted, &what);
+		copy(node, &what);
 		pthread_mutex_lock(&node->lock);
 	}
 	pthread_mutex_unlock(&node->lock);

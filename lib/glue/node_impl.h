@@ -28,6 +28,7 @@
 #define NODE_TICK_MS    20
 #define NODE_BUCKETS    14
 #define NODE_SUBMIT_MAX 64
+#define NODE_COPIERS    4 /* one reads a file while others wait for holders */
 
 struct node_peer {
 	struct smx_engine *node;
@@ -79,10 +80,10 @@ struct smx_engine {
 	size_t peers;
 	const char **peer_names;
 	struct node_peer *peer;
-	pthread_t ticker, keeper, queuer, copier, fencer,
+	pthread_t ticker, keeper, queuer, fencer, copier[NODE_COPIERS],
 	    submitter[NODE_SUBMIT_MAX];
-	int ticker_on, keeper_on, queuer_on, copier_on, fencer_on;
-	size_t submitters;
+	int ticker_on, keeper_on, queuer_on, fencer_on;
+	size_t submitters, copiers;
 	int64_t started_ms; /* wall */
 };
 
@@ -120,6 +121,11 @@ void node_passed(struct smx_engine *node, const struct smx_key *key,
 /* node_fence.c: what may be done to the queue, and what an earlier worker did.
  */
 void node_fence_open(struct smx_engine *node, const struct conf *conf);
+/* node_owner.c: a message of this host's queue that it took over from a member.
+ * Non-zero: another member holds it for this host.  *former is the bit of the
+ * one that it was taken from, 0 none. */
+int node_owner_is_safe(struct smx_engine *node, const char *queue_id,
+    uint64_t *former);
 
 /* node_queue.c: what came with events to be freed by their receiver. */
 void node_free_events(struct smx_queue_event *events, size_t count);

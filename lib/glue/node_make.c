@@ -10,6 +10,7 @@
 #include "base/key.h"
 #include "base/log.h"
 #include "core/frozen.h"
+#include "core/policy.h"
 #include "glue/node_impl.h"
 
 /* The queue's marker must be known before the first shadow goes out. */
@@ -102,6 +103,8 @@ make_core(struct smx_engine *node, const struct conf *conf)
 	o.max_open = 4000000;
 	o.max_notices = 1000000;
 	rc = engine_new(&node->core, &o, node_now_ms());
+	if (rc == SMX_OK)
+		engine_copies_most(node->core, policy_copies(node->config));
 	if (rc == SMX_OK && node->ports.queue != NULL)
 		engine_queue_state(node->core, &state, node_now_ms());
 	return rc;

@@ -49,8 +49,11 @@ start_threads(struct smx_engine *node, const struct conf *conf)
 	}
 	if (rc == SMX_OK && node->ports.queue != NULL &&
 	    node->ports.queue->ops->open != NULL) {
-		rc = node_thread(&node->copier, node_copier_run, node);
-		node->copier_on = rc == SMX_OK;
+		while (rc == SMX_OK && node->copiers < NODE_COPIERS) {
+			rc = node_thread(&node->copier[node->copiers],
+			    node_copier_run, node);
+			node->copiers += rc == SMX_OK;
+		}
 	}
 	if (rc == SMX_OK && node->ports.queue != NULL &&
 	    node->ports.queue->ops->change != NULL) {
@@ -65,8 +68,7 @@ start_threads(struct smx_engine *node, const struct conf *conf)
 	if (node->ports.submit == NULL)
 		submitters = 0;
 	if (rc == SMX_OK && submitters != 0)
-		rc = recorder_new(&node->recorder, node->takeover,
-		    &node->takeover_lock);
+		rc = recorder_new(&node->recorder, node);
 	while (rc == SMX_OK && node->submitters < submitters &&
 	       node->submitters < NODE_SUBMIT_MAX) {
 		rc = node_thread(&node->submitter[node->submitters],
@@ -148,8 +150,8 @@ join_threads(struct smx_engine *node)
 	pthread_mutex_unlock(&node->takeover_lock);
 	if (node->queuer_on)
 		pthread_join(node->queuer, NULL);
-	if (node->copier_on)
-		pthread_join(node->copier, NULL);
+	for (size_t i = 0; i < node->copiers; i++)
+		pthread_join(node->copier[i], NULL);
 	if (node->fencer_on)
 		pthread_join(node->fencer, NULL);
 	if (node->keeper_on)
@@ -158,8 +160,8 @@ join_threads(struct smx_engine *node)
 		pthread_join(node->ticker, NULL);
 	for (size_t i = 0; i < node->peers; i++)
 		node->peer[i].running = 0;
-	node->submitters = 0;
-	node->queuer_on = node->copier_on = node->fencer_on = 0;
+	node->submitters = node->copiers = 0;
+	node->queuer_on = node->fencer_on = 0;
 	node->keeper_on = node->ticker_on = 0;
 }
 

@@ -85,12 +85,27 @@ tell(struct plans *plans, size_t peer, const struct plan *plan)
 		plans->by[plans->told++] = told;
 }
 
+/* Who is meant to have it: those that have it already stand first. */
+static size_t
+meant(const struct plans *plans, const struct hold *hold,
+    size_t peers[HOLD_PEERS_MAX])
+{
+	size_t n = 0;
+
+	while (n < plans->there.count && n < HOLD_PEERS_MAX) {
+		peers[n] = plans->there.peer[n];
+		n++;
+	}
+	return n +
+	       hold_plan(hold, clock_mono_ms(), peers + n, HOLD_PEERS_MAX - n);
+}
+
 const struct smx_shadow *
 plan_shadow(struct plans *plans, const struct smx_engine *node,
     const struct smx_shadow *shadow, const struct hold *hold, size_t peer)
 {
 	size_t peers[HOLD_PEERS_MAX];
-	size_t count = hold_plan(hold, clock_mono_ms(), peers, HOLD_PEERS_MAX);
+	size_t count = meant(plans, hold, peers);
 	struct plan *plan = plans->all;
 
 	while (plan != NULL && !same(plan, peers, count))
@@ -121,10 +136,11 @@ plan_ranks(const struct plans *plans, const struct hold *hold,
     struct engine_ranks *ranks)
 {
 	size_t peers[HOLD_PEERS_MAX];
-	size_t count = hold_plan(hold, clock_mono_ms(), peers, HOLD_PEERS_MAX);
+	size_t count = meant(plans, hold, peers);
 
 	memset(ranks, 0, sizeof(*ranks));
-	ranks->told = 1;
+	/* Those that had it know nothing of the others. */
+	ranks->told = plans->there.count == 0;
 	for (size_t i = 0; i < count && i < OWN_RANKS_MAX; i++)
 		ranks->peer[ranks->count++] = (uint8_t)peers[i];
 	for (size_t i = 0; i < plans->told; i++)

@@ -26,7 +26,8 @@ struct plan {
 
 /* What each holder was told, in the order in which they were asked. */
 struct plans {
-	struct plan *all; /* the latest first */
+	struct engine_ranks there; /* who had it before anybody was asked */
+	struct plan *all;          /* the latest first */
 	size_t told;
 	struct plan_told {
 		size_t peer;

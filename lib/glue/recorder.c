@@ -9,6 +9,7 @@
 #include "glue/node_impl.h"
 
 struct recorder {
+	struct smx_engine *node;
 	struct takeover *takeover;
 	pthread_mutex_t *takeover_lock;
 	pthread_t thread;
@@ -52,6 +53,20 @@ take(struct recorder *r, struct attempt **list, size_t max)
 	return n;
 }
 
+/* What this host's MTA has taken is one of its own messages from here on. */
+static void
+follow(struct recorder *r, const struct takeover_outcome *o)
+{
+	const struct smx_row_change *change = &o->mark.change;
+
+	if (o->mark.result != SMX_OK || change->to != SMX_ROW_HANDED ||
+	    change->handed_id == NULL)
+		return;
+	engine_resubmitted(node_enter(r->node), change->handed_id,
+	    node_now_ms());
+	node_leave(r->node);
+}
+
 static void
 settle(struct recorder *r, struct attempt **list, size_t count)
 {
@@ -59,8 +74,10 @@ settle(struct recorder *r, struct attempt **list, size_t count)
 	for (size_t i = 0; i < count; i++)
 		takeover_settle(r->takeover, &list[i]->outcome);
 	pthread_mutex_unlock(r->takeover_lock);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		follow(r, &list[i]->outcome);
 		attempt_free(&list[i]);
+	}
 }
 
 static void *
@@ -81,15 +98,15 @@ recorder_run(void *ctx)
 }
 
 int
-recorder_new(struct recorder **out, struct takeover *takeover,
-    pthread_mutex_t *lock)
+recorder_new(struct recorder **out, struct smx_engine *node)
 {
 	struct recorder *r = calloc(1, sizeof(*r));
 
 	if (r == NULL)
 		return SMX_ENOMEM;
-	r->takeover = takeover;
-	r->takeover_lock = lock;
+	r->node = node;
+	r->takeover = node->takeover;
+	r->takeover_lock = &node->takeover_lock;
 	r->last = &r->first;
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->more, NULL);

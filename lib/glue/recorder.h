@@ -23,9 +23,10 @@ struct attempt {
 	struct attempt *next;
 };
 
-/* lock is the takeover's.  SMX_ENOMEM, SMX_EIO (no thread). */
-int recorder_new(struct recorder **out, struct takeover *takeover,
-    pthread_mutex_t *lock) SMX_MUST_USE;
+struct smx_engine;
+
+/* SMX_ENOMEM, SMX_EIO (no thread). */
+int recorder_new(struct recorder **out, struct smx_engine *node) SMX_MUST_USE;
 /* All that was put is written before this returns. */
 void recorder_free(struct recorder **recorder);
 /* Takes the attempt. */

@@ -159,6 +159,7 @@ pfqueue_start(struct pfqueue *q, char *why, size_t why_size)
 	q->began_ms = clock_mono_ms();
 	publish(q, 1, links);
 	pfqueue_emit(q, SMX_QUEUE_RESET, "", "");
+	pfqueue_list_start(q);
 	return SMX_OK;
 }
 
@@ -219,6 +220,8 @@ pfqueue_turn(struct pfqueue *q)
 	log_turn(q, now_ms);
 	if (!q->blind)
 		pfqueue_note_strays(q, now_ms);
+	if (!q->blind)
+		pfqueue_list_turn(q);
 	pfqueue_verify_turn(q, now_ms);
 	pfread_turn(q, now_ms);
 }
@@ -234,7 +237,7 @@ pfqueue_wait_ms(struct pfqueue *q)
 {
 	int64_t read_ms = pfread_wait_ms(q);
 
-	if (is_asked(q) && pfqueue_room(q) > 1)
+	if ((is_asked(q) && pfqueue_room(q) > 1) || pfqueue_list_goes_on(q))
 		return 0;
 	return read_ms < LOG_MS ? read_ms : LOG_MS;
 }

@@ -28,6 +28,7 @@
  *	pfqueue_file.c	 one committed file, found and opened
  *	pfqueue_read.c	 envelopes, a batch of files at a time
  *	pfqueue_copy.c	 one message whole
+ *	pfqueue_list.c	 what is there when a reader begins
  *	pfqueue_ring.c	 the two bounded queues, in and out
  *
  * One thread calls everything but verify, read and state, which take the lock,
@@ -77,6 +78,13 @@ struct pfstray {
 struct pfplace {
 	dev_t dev;
 	ino_t ino;
+};
+
+struct pflisting { /* pfqueue_list.c */
+	int on;
+	size_t step;  /* which kind of folder */
+	size_t watch; /* number of the folder */
+	void *dir;    /* that is being read; NULL none */
 };
 
 struct pfqueue {
@@ -129,6 +137,7 @@ struct pfqueue {
 	struct pfcat_tool tool;
 	int64_t tool_ms; /* when to look for it again */
 	struct pfread read;
+	struct pflisting listing;
 
 	struct smx_queue_event *ring;
 	size_t ring_first, ring_count;
@@ -201,6 +210,13 @@ int pfqueue_complete(struct pfqueue *q, const char *path, const char *id);
 /* pfqueue_verify.c */
 void pfqueue_verify_turn(struct pfqueue *q, int64_t now_ms);
 void pfqueue_verify_touch(struct pfqueue *q, const char *id);
+
+/* pfqueue_list.c */
+void pfqueue_list_start(struct pfqueue *q);
+void pfqueue_list_stop(struct pfqueue *q);
+void pfqueue_list_turn(struct pfqueue *q);
+/* Non-zero: a turn is due. */
+int pfqueue_list_goes_on(const struct pfqueue *q);
 
 /* pfqueue_ring.c */
 void pfqueue_emit(struct pfqueue *q, enum smx_queue_event_kind kind,

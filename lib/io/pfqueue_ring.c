@@ -28,6 +28,8 @@ ring_next(struct pfqueue *q)
 		log_event(SMX_LOG_WARNING, "queue-events-dropped", "count=%d",
 		    PFQUEUE_EVENTS_MAX);
 		pfqueue_ring_clear(q);
+		if (q->listing.on)
+			pfqueue_list_start(q);
 		e = ring_next(q);
 		e->kind = SMX_QUEUE_RESET;
 	}
@@ -129,6 +131,7 @@ pfqueue_new_reader(struct pfqueue *q)
 	pthread_mutex_unlock(&q->lock);
 	pfread_forget(q);
 	pfqueue_ring_clear(q);
+	pfqueue_list_start(q);
 }
 
 size_t

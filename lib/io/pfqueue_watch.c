@@ -232,6 +232,7 @@ pfqueue_watch_start(struct pfqueue *q, char *why, size_t why_size)
 void
 pfqueue_watch_stop(struct pfqueue *q)
 {
+	pfqueue_list_stop(q);
 	if (q->inotify_fd >= 0)
 		close(q->inotify_fd);
 	if (q->queue_fd >= 0)

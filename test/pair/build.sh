@@ -12,11 +12,11 @@ trap 'rm -rf "$conf"' EXIT
 printf '#define _GNU_SOURCE 1\n#define PACKAGE_VERSION "test"\n' >"$conf/config.h"
 
 set -- "$@" -I"$conf" -I"$top/include" -I"$top/lib" -I"$here"
-for name in addr amend amends backoff choice claim copies engine envelope \
+for name in addr again agains amend amends backoff choice claim copies engine envelope \
 	envelope_text evidence gate handed hearing heirs hint hold holder \
 	holder_amend holder_ask holder_return idmap ip notice outcome over own \
-	passed passer peer reading reads report seek served successor sweep \
-	takeover talk trouble witness xtext; do
+	passed passer peer pfid reading reads report seek sequel served successor \
+	sweep takeover talk trouble witness xtext; do
 	set -- "$@" "$top/lib/core/$name.c"
 done
 for name in fence fence_change fence_return fence_tell fences; do

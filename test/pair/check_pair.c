@@ -39,9 +39,10 @@ report(const struct figures *f)
 	    (unsigned long long)f->faults, (unsigned long long)f->lost_hosts,
 	    (unsigned long long)f->claimed, (unsigned long long)f->yielded,
 	    (unsigned long long)f->taken);
-	printf("with several holders %llu, amended %llu, passed by %llu\n",
+	printf("with several holders %llu, amended %llu, passed by %llu, "
+	       "copied from the queue %llu\n",
 	    (unsigned long long)f->several, (unsigned long long)f->amended,
-	    (unsigned long long)f->passed);
+	    (unsigned long long)f->passed, (unsigned long long)f->copied);
 }
 
 static int

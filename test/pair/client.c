@@ -87,7 +87,11 @@ client_broken(struct world *w, int host, int mta)
 	for (size_t i = 0; i < w->attempts; i++) {
 		struct attempt *a = &w->attempt[i];
 
-		if (a->host != host || a->answered)
+		if (a->host != host)
+			continue;
+		if (a->copying && !mta)
+			a->copying = 0, a->over = 1;
+		if (a->answered)
 			continue;
 		if (mta) {
 			a->answered = 1;
@@ -164,6 +168,17 @@ session_end(struct world *w, struct event *e)
 	host_pump(w, h);
 }
 
+/* Those that had it before stand first. */
+static size_t
+meant(struct world *w, const struct attempt *a, size_t peers[OWN_RANKS_MAX])
+{
+	size_t n = 0;
+
+	for (; n < a->there.count; n++)
+		peers[n] = a->there.peer[n];
+	return n + hold_plan(&a->hold, w->now, peers + n, OWN_RANKS_MAX - n);
+}
+
 /* Who has it, and was each told so that has it or may have it? */
 static void
 rank(struct world *w, struct attempt *a, struct engine_ranks *ranks)
@@ -175,29 +190,42 @@ rank(struct world *w, struct attempt *a, struct engine_ranks *ranks)
 
 	memset(ranks, 0, sizeof(*ranks));
 	a->has = 1u << a->host;
-	ranks->count = hold_plan(&a->hold, w->now, peers, OWN_RANKS_MAX);
+	ranks->count = meant(w, a, peers);
 	plan_text(h, peers, ranks->count, names);
 	for (size_t i = 0; i < ranks->count; i++) {
 		ranks->peer[i] = (uint8_t)peers[i];
 		a->has |= 1u << host_of(h, peers[i]);
 	}
 	who |= a->has;
-	ranks->told = 1;
+	ranks->told = a->there.count == 0;
 	for (int i = 0; i < w->hosts; i++)
 		if (i != a->host && (who >> i & 1) != 0 &&
 		    strcmp(a->told[i], names) != 0)
 			ranks->told = 0;
 }
 
-/* What was passed by has its copies, or not. */
+/* It has been copied from its file, or not. */
 static void
-copied(struct world *w, struct host *h, struct attempt *a,
-    const struct engine_ranks *ranks)
+copied(struct world *w, struct host *h, struct attempt *a)
 {
-	say(w, "%s: attempt %d, passed by, has %zu copies", host_name(h->index),
-	    (int)(a - w->attempt), ranks->count);
+	struct engine_ranks ranks;
+	unsigned gained = a->hold.copies;
+
+	rank(w, a, &ranks);
+	ranks.wanted = (unsigned)w->copies;
+	say(w, "%s: attempt %d has %u more copies", host_name(h->index),
+	    (int)(a - w->attempt), gained);
+	a->copying = 0;
+	if (gained != 0) {
+		a->unprotected = 0;
+		a->promised = ranks.count < (size_t)w->copies
+				  ? (unsigned)ranks.count
+				  : (unsigned)w->copies;
+	}
+	w->sum.copied += gained;
 	engine_copy_result(h->engine, &a->key,
-	    ranks->count != 0 ? SMX_OK : SMX_EUNREACHABLE, ranks, w->now);
+	    gained != 0 || a->enough ? SMX_OK : SMX_EUNREACHABLE, &ranks,
+	    w->now);
 }
 
 static void
@@ -209,6 +237,8 @@ verdict(struct world *w, int attempt)
 	struct engine_ranks ranks;
 	struct event *e;
 
+	if (engine_hold_look(h->engine, &a->key, &a->hold))
+		return; /* somebody has lost it again */
 	for (int i = 0; i < w->hosts; i++) {
 		if (!a->calling[i])
 			continue;
@@ -223,6 +253,10 @@ verdict(struct world *w, int attempt)
 	else if (a->hold.state == HOLD_UNPROTECTED)
 		v = ENGINE_UNPROTECTED;
 	a->over = 1;
+	if (a->copying) {
+		copied(w, h, a);
+		return;
+	}
 	if (a->hold.state == HOLD_GRANTED)
 		a->promised = (unsigned)w->copies;
 	else if (a->hold.state == HOLD_SHORT)
@@ -230,10 +264,6 @@ verdict(struct world *w, int attempt)
 	rank(w, a, &ranks);
 	a->unprotected = ranks.count == 0;
 	w->sum.several += ranks.count > 1;
-	if (a->passed) {
-		copied(w, h, a, &ranks);
-		return;
-	}
 	engine_verdict(h->engine, &a->key, v, &ranks, w->now);
 	say(w, "%s: verdict %d for attempt %d", host_name(h->index), (int)v,
 	    attempt);
@@ -252,7 +282,7 @@ ask(struct world *w, const struct host *h, struct attempt *a,
     const struct hold_step *step)
 {
 	size_t plan[OWN_RANKS_MAX];
-	size_t n = hold_plan(&a->hold, w->now, plan, OWN_RANKS_MAX);
+	size_t n = meant(w, a, plan);
 	int to = host_of(h, step->peer);
 
 	plan_text(h, plan, n, a->told[to]);
@@ -278,7 +308,7 @@ client_step(struct world *w, int attempt)
 		hold_next(&a->hold, w->now, &step);
 		if (step.what == HOLD_DONE) {
 			verdict(w, attempt);
-			break;
+			continue;
 		}
 		if (step.what == HOLD_WAIT) {
 			if (a->wait_ms == step.until_ms)
@@ -318,12 +348,20 @@ hold_run(struct world *w, struct host *h, struct attempt *a)
 		.copies = (unsigned)w->copies,
 		.min_copies = (unsigned)w->min_copies,
 		.max_delay_ms = 2000,
-		.when_unprotected = w->accept ? SMX_UNPROTECTED_ACCEPT
-					      : SMX_UNPROTECTED_TEMPFAIL,
+		.when_unprotected = w->accept || a->copying
+					? SMX_UNPROTECTED_ACCEPT
+					: SMX_UNPROTECTED_TEMPFAIL,
 		.holders = UINT64_MAX };
 	size_t peers[HOSTS];
-	size_t n = engine_candidates(h->engine, &ack, w->now, peers, HOSTS);
+	size_t n = 0;
 
+	memset(&a->there, 0, sizeof(a->there));
+	a->enough = a->copying && !engine_copy_ask(h->engine, &a->key, &ack,
+				      &a->there, w->now);
+	if (a->enough)
+		ack.when = 0;
+	else
+		n = engine_candidates(h->engine, &ack, w->now, peers, HOSTS);
 	hold_begin(&a->hold, &ack, peers, n, w->now);
 	client_step(w, (int)(a - w->attempt));
 }
@@ -391,24 +429,26 @@ with_file(struct world *w, struct host *h, const char *id)
 	return f == NULL ? NULL : &w->attempt[f->attempt];
 }
 
+/* From its file; one that this host took over is left to those that hold it
+ * for it. */
 void
 client_copy(struct world *w, struct host *h)
 {
-	struct smx_key key;
+	struct engine_copy what;
 	int64_t wake;
-	char id[64];
 
-	while (engine_copy_next(h->engine, w->now, &key, id, &wake) == SMX_OK) {
-		struct attempt *a = with_file(w, h, id);
+	while (engine_copy_next(h->engine, w->now, &what, &wake) == SMX_OK) {
+		struct attempt *a = with_file(w, h, what.id);
 
-		if (a == NULL || !a->passed || a->host != h->index) {
-			engine_copy_result(h->engine, &key, SMX_ENOTFOUND, NULL,
-			    w->now);
+		if (a == NULL || a->host != h->index || !a->over) {
+			engine_copy_result(h->engine, &what.key, SMX_ENOTFOUND,
+			    NULL, w->now);
 			continue;
 		}
-		a->key = key;
+		a->key = what.key;
 		a->life = h->life;
 		a->over = 0;
+		a->copying = 1;
 		a->may = 0;
 		a->wait_ms = 0;
 		memset(a->told, 0, sizeof(a->told));

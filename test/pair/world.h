@@ -164,10 +164,13 @@ struct attempt {
 	char told[HOSTS][NAMES_SIZE]; /* with SHADOW */
 	unsigned may;                 /* hosts that may have it */
 	unsigned has; /* hosts with a copy when it was answered, its own too */
-	unsigned promised; /* copies, with the verdict */
-	int passed;        /* committed without our yes */
-	int variant;       /* of its committed file */
-	unsigned takers;   /* hosts that delivered it, its own apart */
+	unsigned promised;         /* copies, with the verdict */
+	int passed;                /* committed without our yes */
+	int copying;               /* from its file */
+	int enough;                /* nothing was missing */
+	struct engine_ranks there; /* who had it before */
+	int variant;               /* of its committed file */
+	unsigned takers;           /* hosts that delivered it, its own apart */
 	int64_t wait_ms;
 	int64_t began_ms;
 	int unprotected;
@@ -193,7 +196,7 @@ struct fault {
 struct figures {
 	uint64_t messages, acked, unprotected, delivered, duplicates, faults,
 	    lost_hosts, claimed, kept, excused, given_up, several, amended,
-	    yielded, taken, passed;
+	    yielded, taken, passed, copied;
 };
 
 struct world {

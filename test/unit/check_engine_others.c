@@ -377,7 +377,14 @@ static int64_t wake;
 static int
 to_copy(struct smx_key *key, char id[64])
 {
-	return engine_copy_next(engine, now, key, id, &wake);
+	struct engine_copy what;
+	int r = engine_copy_next(engine, now, &what, &wake);
+
+	if (r == SMX_OK) {
+		*key = what.key;
+		memcpy(id, what.id, sizeof(what.id));
+	}
+	return r;
 }
 
 static void
