@@ -143,6 +143,9 @@ again_new_life(struct engine *engine, size_t peer, int64_t now_ms)
 {
 	uint32_t bit = UINT32_C(1) << peer;
 
+	/* Without a queue nothing is listed, ever. */
+	if (!engine->has_queue)
+		return;
 	engine->peers[peer].renewed = 1;
 	for (struct own *o = engine->own.first; o != NULL; o = o->next) {
 		o->denied &= ~bit;

@@ -35,6 +35,7 @@ struct world_peer {
 struct world {
 	struct world_peer peer[WORLD_PEERS];
 	size_t candidates; /* 2 */
+	unsigned forgets;  /* how often the first loses it before the verdict */
 	size_t back;       /* peers there when they are asked for again */
 	int begin_result;  /* of engine_begin */
 	int held_result;   /* of node_held_enter */
