@@ -46,6 +46,10 @@ should_have(const struct engine *engine, const struct own *own)
 static int
 lacks(const struct engine *engine, const struct own *own)
 {
+#ifdef MUTANT_NOT_COPIED_AGAIN
+	if (!own->passed)
+		return 0;
+#endif
 	if (!own->committed || own->wanted == 0 || own_id(own)[0] == '\0' ||
 	    own->state == OWN_HOLDING || own->state == OWN_LOST ||
 	    own->state == OWN_CORRUPT)
@@ -180,7 +184,7 @@ again_listed(struct engine *engine, size_t peer)
 	return more;
 }
 
-#ifndef MUTANT_SESSIONS_NOT_LOOKED_AT
+#ifndef MUTANT_SESSIONS_LEFT_OUT
 static enum hold_word
 word_of(const struct own *own, size_t peer)
 {
@@ -197,7 +201,7 @@ engine_hold_look(const struct engine *engine, const struct smx_key *key,
 	const struct own *own = own_find(&engine->own, key);
 	int changed = 0;
 
-#ifndef MUTANT_SESSIONS_NOT_LOOKED_AT
+#ifndef MUTANT_SESSIONS_LEFT_OUT
 	for (size_t i = 0; own != NULL && i < hold->next;)
 		if (hold_hears(hold, i, word_of(own, hold->peer[i]))) {
 			changed = 1;

@@ -37,8 +37,11 @@ sweep_next(struct engine *engine, size_t peer, struct smx_request *request)
 		t->listing = 1;
 		memset(&t->list_after, 0, sizeof(t->list_after));
 		for (struct own *o = engine->own.first; o != NULL; o = o->next)
-			o->unseen =
-			    (o->unseen & ~bit) | ((o->has | o->may) & bit);
+#ifdef MUTANT_SESSIONS_LEFT_OUT
+			if (o->state != OWN_HOLDING)
+#endif
+				o->unseen = (o->unseen & ~bit) |
+					    ((o->has | o->may) & bit);
 	}
 	request->kind = SMX_REQ_LIST;
 	request->after = t->list_after;

@@ -335,3 +335,40 @@ disk_wipe(struct host *h)
 	memset(&h->disk, 0, sizeof(h->disk));
 	h->disk.w = w;
 }
+
+static void
+disk_copy(struct disk *to, const struct disk *from)
+{
+	*to = *from;
+	to->tomb_size = from->tombs;
+	to->tomb = from->tombs == 0
+		       ? NULL
+		       : copy(from->tomb, from->tombs * sizeof(*from->tomb));
+}
+
+void
+disk_drop(struct host *h)
+{
+	if (h->kept != NULL)
+		free(h->kept->tomb);
+	free(h->kept);
+	h->kept = NULL;
+}
+
+void
+disk_keep(struct host *h)
+{
+	disk_drop(h);
+	h->kept = malloc(sizeof(*h->kept));
+	if (h->kept == NULL)
+		abort();
+	disk_copy(h->kept, &h->disk);
+}
+
+void
+disk_back(struct host *h)
+{
+	free(h->disk.tomb);
+	disk_copy(&h->disk, h->kept);
+	disk_drop(h);
+}

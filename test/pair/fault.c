@@ -79,6 +79,42 @@ lose(struct world *w, struct host *h)
 		    0);
 }
 
+/* It comes back with nothing of what it held, or with what it held before. */
+static void
+forget(struct world *w, struct host *h)
+{
+	say(w, "%s forgets what it held%s", host_name(h->index),
+	    h->kept != NULL ? " since a while" : "");
+	host_stop(w, h);
+	if (h->kept != NULL)
+		disk_back(h);
+	else
+		disk_wipe(h);
+	later(w, rnd_in(w, 200, 1500), worker_up, -1, h->index, 0);
+}
+
+static void
+forget_event(struct world *w, struct event *e)
+{
+	struct host *h = &w->host[e->a];
+
+	if (!h->lost)
+		forget(w, h);
+}
+
+static void
+forgetful(struct world *w, struct host *h, int kind)
+{
+	if (w->disasters >= w->most)
+		return;
+	w->disasters++;
+	w->wiped_ms[h->index] = w->now + 6000;
+	if (kind == ROLLBACK)
+		disk_keep(h);
+	later(w, kind == ROLLBACK ? rnd_in(w, 500, 6000) : 0, forget_event, -1,
+	    h->index, 0);
+}
+
 static void
 cut_end(struct world *w, struct event *e)
 {
@@ -160,6 +196,10 @@ strike_host(struct world *w, int kind, struct host *h, int64_t ms)
 	case WATCH_RESET:
 		reset_watch(w, h);
 		break;
+	case FORGET:
+	case ROLLBACK:
+		forgetful(w, h, kind);
+		break;
 	case HOST_LOST:
 		lose(w, h);
 		break;
@@ -230,6 +270,63 @@ plain_plan(struct world *w)
 	    (int)rnd_in(w, 15000, 25000));
 }
 
+/* ---- a holder forgets, and then its primary is lost ---- */
+
+static void
+keep_event(struct world *w, struct event *e)
+{
+	disk_keep(&w->host[e->a]);
+}
+
+static void
+begin_forgetting(struct world *w, struct event *e)
+{
+	w->sum.faults++;
+	fault_note(w, FORGET, 1u << e->a, 2000);
+	forget_event(w, e);
+}
+
+static void
+lose_event(struct world *w, struct event *e)
+{
+	w->sum.faults++;
+	w->most = w->disasters + 1;
+	lose(w, &w->host[e->a]);
+}
+
+static void
+cut_off(struct world *w, struct event *e)
+{
+	w->sum.faults++;
+	fault_note(w, PARTITION, 1u << e->a | 1u << e->b, DRAIN_MS);
+	cut(w, e->a, e->b, FAULTS_MS);
+	cut(w, e->b, e->a, FAULTS_MS);
+}
+
+/*
+ * By then all that it forgot has been copied again: no excuse for a loss. Where
+ * the third host cannot be reached, what waits for a second copy is held for an
+ * answer while the first one is forgotten.
+ */
+#define SETTLE_MS 8500
+
+static void
+again_plan(struct world *w)
+{
+	int64_t at = rnd_in(w, 6000, 14000);
+	int holder = (int)(rnd(w) % (uint64_t)w->hosts);
+	int primary =
+	    (holder + 1 + (int)(rnd(w) % (uint64_t)(w->hosts - 1))) % w->hosts;
+
+	later(w, 500, strike, -1, HOP_DOWN, FAULTS_MS);
+	if (chance(w, 400))
+		later(w, at - rnd_in(w, 500, 4000), keep_event, -1, holder, 0);
+	if (w->hosts == 3 && chance(w, 600))
+		later(w, at - 2500, cut_off, -1, primary, 3 - holder - primary);
+	later(w, at, begin_forgetting, -1, holder, 0);
+	later(w, at + SETTLE_MS, lose_event, -1, primary, 0);
+}
+
 void
 fault_plan(struct world *w)
 {
@@ -242,11 +339,18 @@ fault_plan(struct world *w)
 		plain_plan(w);
 		return;
 	}
+	if (chance(w, 200)) {
+		again_plan(w);
+		return;
+	}
 	for (int i = 0; i < n; i++)
 		later(w, rnd_in(w, 500, FAULTS_MS - 1000), strike, -1,
 		    (int)(rnd(w) % CHANGE), 0);
 	if (n == 0)
 		return;
+	if (chance(w, 150))
+		later(w, rnd_in(w, 1000, TRAFFIC_MS), strike, -1,
+		    chance(w, 500) ? FORGET : ROLLBACK, 0);
 	/* Most runs lose something for ever while mail is still moving. */
 	if (chance(w, 700))
 		for (int i = 0; i < w->most; i++)

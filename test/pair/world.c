@@ -228,6 +228,7 @@ tear_down(struct world *w)
 		takeover_free(&w->host[i].takeover);
 		keeper_stop(&w->host[i]);
 		free(w->host[i].disk.tomb);
+		disk_drop(&w->host[i]);
 	}
 }
 

@@ -138,6 +138,7 @@ struct host {
 	struct takeover *takeover;
 	struct mta mta;
 	struct disk disk;
+	struct disk *kept; /* as it was at some time before */
 	struct smx_store store;
 	const char *names[HOSTS]; /* of its peers */
 	struct keeper keeper;
@@ -246,6 +247,10 @@ int world_run(struct world *w, uint64_t seed);
 /* disk.c */
 void disk_open(struct world *w, struct host *h);
 void disk_wipe(struct host *h);
+/* Its state of now, and back to that. */
+void disk_keep(struct host *h);
+void disk_back(struct host *h);
+void disk_drop(struct host *h);
 struct stored *disk_find(struct host *h, const struct smx_key *key);
 int disk_commit(struct host *h, const struct smx_shadow_announced *s,
     int primary, int attempt, int64_t wall_ms);
@@ -317,6 +322,8 @@ enum fault_kind {
 	WATCH_RESET,
 	CHANGE,
 	HOLD,
+	FORGET,
+	ROLLBACK,
 	HOST_LOST,
 	DAMAGE,
 	FAULT_KINDS
