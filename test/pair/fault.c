@@ -272,6 +272,13 @@ plain_plan(struct world *w)
 
 /* ---- a holder forgets, and then its primary is lost ---- */
 
+/*
+ * By then all that it forgot has been copied again: no excuse for a loss. Where
+ * the third host cannot be reached, what waits for a second copy is held for an
+ * answer while the first one is forgotten.
+ */
+#define SETTLE_MS 8500
+
 static void
 keep_event(struct world *w, struct event *e)
 {
@@ -290,6 +297,7 @@ static void
 lose_event(struct world *w, struct event *e)
 {
 	w->sum.faults++;
+	judge_copied(w, e->a, SETTLE_MS - 1000);
 	w->most = w->disasters + 1;
 	lose(w, &w->host[e->a]);
 }
@@ -302,13 +310,6 @@ cut_off(struct world *w, struct event *e)
 	cut(w, e->a, e->b, FAULTS_MS);
 	cut(w, e->b, e->a, FAULTS_MS);
 }
-
-/*
- * By then all that it forgot has been copied again: no excuse for a loss. Where
- * the third host cannot be reached, what waits for a second copy is held for an
- * answer while the first one is forgotten.
- */
-#define SETTLE_MS 8500
 
 static void
 again_plan(struct world *w)

@@ -112,6 +112,40 @@ judge_key(struct world *w, const struct smx_key *key, int attempt)
 			    attempt);
 }
 
+/* ---- copies come back ---- */
+
+static unsigned
+copies_of(struct world *w, const struct attempt *a)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < w->hosts; i++)
+		n += i != a->host && !w->host[i].lost &&
+		     disk_find(&w->host[i], &a->key) != NULL;
+	return n;
+}
+
+void
+judge_copied(struct world *w, int host, int64_t settled_ms)
+{
+	struct host *h = &w->host[host];
+	unsigned want = (unsigned)w->copies;
+
+	for (int i = 0; i < w->hosts; i++)
+		if (w->cut[host][i])
+			want = 1;
+	for (size_t i = 0; i < w->attempts; i++) {
+		struct attempt *a = &w->attempt[i];
+		struct file *f = mta_find(h, a->id);
+
+		if (a->host == host && f != NULL && f->attempt == (int)i &&
+		    f->state == FILE_THERE && !f->delivering &&
+		    a->began_ms < w->now - settled_ms && copies_of(w, a) < want)
+			fail(w, "attempt %d has %u copies of %u", (int)i,
+			    copies_of(w, a), want);
+	}
+}
+
 /* ---- I1 ---- */
 
 static int

@@ -334,6 +334,8 @@ void fault_heal(struct world *w);
 /* judge.c */
 int judge_settled(struct world *w);
 void judge(struct world *w);
+/* What this host's queue has had for so long has its copies elsewhere. */
+void judge_copied(struct world *w, int host, int64_t settled_ms);
 void judge_key(struct world *w, const struct smx_key *key, int attempt);
 
 #endif
