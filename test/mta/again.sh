@@ -37,11 +37,6 @@ copied_again() { # HOST COUNT
 	need "$2 copies at $1" wait_for 10 rows_are "$1" "$2"
 }
 
-# What was copied is not on hold at its holder: it can be told from the read.
-told() {
-	need "amended" wait_for 20 eval '[ "$(status a own.amended)" -ge '"$1"' ]'
-}
-
 ends_without() { # LOST COUNT
 	host_lose "$1"
 	sink_control
@@ -84,7 +79,7 @@ again_holder_is_lost_for_ever() {
 	need "12 at b" rows_are b 12
 	need "the command" ctl a peer undrain c.test.invalid
 	host_lose b
-	need "counted" wait_for 20 status_is a own.unprotected 12
+	need "12 at c" wait_for 40 rows_are c 12
 	copied_again c 12
 	ends_without a 12
 }

@@ -145,6 +145,18 @@ START_TEST(a_late_answer_is_a_copy_all_the_same)
 }
 END_TEST
 
+START_TEST(who_loses_it_before_the_answer_is_asked_again)
+{
+	world.candidates = 1;
+	world.forgets = 1;
+	message("ok");
+	earned_is(SMX_EARNED_SHADOWED, 1, 1);
+	ranks_are("0");
+	ck_assert_str_eq(world.journal, "begin shadow:0 sent:0:ok shadow:0 "
+					"sent:0:ok verdict:protected");
+}
+END_TEST
+
 START_TEST(with_nobody_left_to_ask_the_answer_is_given_at_once)
 {
 	world.max_delay_ms = 20000;
@@ -387,6 +399,7 @@ add_passed(TCase *tc)
 {
 	tcase_add_test(tc, what_is_forgotten_may_be_committed);
 	tcase_add_test(tc, the_next_mail_forgets_as_well);
+	tcase_add_test(tc, who_loses_it_before_the_answer_is_asked_again);
 	tcase_add_test(tc, a_message_without_an_id_cannot_be_found_again);
 	tcase_add_test(tc, what_was_judged_was_not_passed_by);
 	tcase_add_test(tc, what_needs_no_shadow_is_not_looked_for);

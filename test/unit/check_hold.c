@@ -394,6 +394,67 @@ START_TEST(who_is_away_for_long_is_not_asked_again)
 }
 END_TEST
 
+START_TEST(who_has_lost_it_is_asked_again_after_the_others)
+{
+	struct hold h = begin(3, 1, SMX_UNPROTECTED_ACCEPT);
+	struct hold_step s;
+
+	(void)next(&h, 5000);
+	hold_answer(&h, 0, SMX_OK, 5001);
+	ck_assert_int_eq(hold_hears(&h, 0, HOLD_SURE), 0);
+	ck_assert_int_eq(next(&h, 5001).what, HOLD_DONE);
+	ck_assert_int_ne(hold_hears(&h, 0, HOLD_LOST), 0);
+	ck_assert_uint_eq(h.copies, 0);
+	for (size_t i = 0; i < 3; i++) {
+		static const size_t order[] = { 1, 2, 0 };
+
+		s = next(&h, 5002);
+		ck_assert_int_eq(s.what, HOLD_SEND);
+		ck_assert_uint_eq(s.peer, order[i]);
+		hold_answer(&h, s.peer, i < 2 ? SMX_EFULL : SMX_EEXIST, 5003);
+	}
+	ck_assert_int_eq(next(&h, 5003).what, HOLD_DONE);
+	ck_assert_int_eq(h.state, HOLD_GRANTED);
+}
+END_TEST
+
+START_TEST(who_is_in_doubt_is_waited_for_until_the_deadline)
+{
+	struct hold h = begin(1, 1, SMX_UNPROTECTED_ACCEPT);
+	struct hold_step s;
+
+	(void)next(&h, 5000);
+	hold_answer(&h, 0, SMX_OK, 5001);
+	ck_assert_int_ne(hold_hears(&h, 0, HOLD_DOUBTED), 0);
+	ck_assert_int_eq(hold_hears(&h, 0, HOLD_DOUBTED), 0);
+	s = next(&h, 5001);
+	ck_assert_int_eq(s.what, HOLD_WAIT);
+	ck_assert_int_le(s.until_ms, 6000);
+	if (_i == 0) {
+		ck_assert_int_ne(hold_hears(&h, 0, HOLD_SURE), 0);
+		ck_assert_int_eq(next(&h, 5002).what, HOLD_DONE);
+		ck_assert_int_eq(h.state, HOLD_GRANTED);
+		ck_assert_uint_eq(h.copies, 1);
+		ck_assert_uint_eq(h.running, 0);
+	} else {
+		ck_assert_int_eq(next(&h, 6000).what, HOLD_DONE);
+		ck_assert_int_eq(h.state, HOLD_UNPROTECTED);
+	}
+}
+END_TEST
+
+START_TEST(word_of_one_that_has_not_confirmed_is_nothing)
+{
+	struct hold h = begin(2, 1, SMX_UNPROTECTED_TEMPFAIL);
+
+	(void)next(&h, 5000);
+	ck_assert_int_eq(hold_hears(&h, 0, HOLD_LOST), 0);
+	hold_answer(&h, 0, SMX_EUNSURE, 5001);
+	ck_assert_int_eq(hold_hears(&h, 0, HOLD_SURE), 0);
+	ck_assert_uint_eq(h.copies, 0);
+}
+END_TEST
+
 START_TEST(giving_up_refuses)
 {
 	struct hold h = begin(1, 1, SMX_UNPROTECTED_ACCEPT);
@@ -437,6 +498,10 @@ main(void)
 	tcase_add_test(tc, patience_ends_and_so_does_the_wait);
 	tcase_add_test(tc, who_has_answered_is_not_asked_again);
 	tcase_add_test(tc, who_is_away_for_long_is_not_asked_again);
+	tcase_add_test(tc, who_has_lost_it_is_asked_again_after_the_others);
+	tcase_add_loop_test(tc,
+	    who_is_in_doubt_is_waited_for_until_the_deadline, 0, 2);
+	tcase_add_test(tc, word_of_one_that_has_not_confirmed_is_nothing);
 	tcase_add_test(tc, giving_up_refuses);
 	suite_add_tcase(s, tc);
 	srunner_set_tap(sr, "-");
