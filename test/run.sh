@@ -161,7 +161,7 @@ part_mta() {
 	done
 	told
 	# Several of their scenarios at a time already.
-	for t in flow odd three amend limits fence; do
+	for t in flow odd three amend limits fence again; do
 		try "mta/$t" 1200 env builddir="$plain" "test/mta/$t.sh"
 	done
 }

@@ -59,8 +59,7 @@ log_passed(const struct own *own, const char *what, enum smx_level level)
 }
 
 static struct own *
-become_own(struct engine *engine, const char *id, const char *what,
-    int64_t now_ms)
+become_own(struct engine *engine, const char *id, int64_t now_ms)
 {
 	struct smx_key key;
 	struct own *own;
@@ -88,7 +87,6 @@ become_own(struct engine *engine, const char *id, const char *what,
 	own->looked_after = engine->token;
 	copies_count(engine, own);
 	own_due(&engine->own, own, now_ms + LOOK_MS);
-	log_passed(own, what, SMX_LOG_WARNING);
 	return own;
 }
 
@@ -103,11 +101,14 @@ take(struct engine *engine, struct passed_id *one, const char *id,
 	 * one that is open under it already is looked for and kept. */
 	if (own_first_id(&engine->own, id) == NULL) {
 		engine->passed_by += !found;
-		own = become_own(engine, id, found ? "found" : "passed_by",
-		    now_ms);
+		own = become_own(engine, id, now_ms);
 	}
 	if (own != NULL) {
 		own->found = found != 0;
+		if (found)
+			log_passed(own, "found", SMX_LOG_WARNING);
+		else
+			log_passed(own, "passed_by", SMX_LOG_WARNING);
 		again_want(engine, own, now_ms);
 	}
 	passed_forget(&engine->passed, one);
@@ -259,9 +260,10 @@ engine_resubmitted(struct engine *engine, const char *id, int64_t now_ms)
 	if (id[0] == '\0' || strlen(id) > SMX_QUEUE_ID_MAX ||
 	    own_first_id(&engine->own, id) != NULL)
 		return;
-	own = become_own(engine, id, "resubmitted", now_ms);
+	own = become_own(engine, id, now_ms);
 	if (own == NULL)
 		return;
+	log_passed(own, "resubmitted", SMX_LOG_NOTICE);
 	again_put(&engine->again, own, now_ms + engine->options.amend_ms);
 	engine->work++;
 }
