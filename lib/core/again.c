@@ -17,6 +17,8 @@
 #define AGAIN_MS     2000 /* pause after a copy that failed, doubles */
 #define AGAIN_MAX_MS ((int64_t)5 * 60 * 1000)
 #define OUT_MS       ((int64_t)5 * 60 * 1000) /* one without a result */
+#define LOOKED_MAX   1000
+#define LOOKED_MS    20
 
 static unsigned
 count(uint32_t peers)
@@ -72,10 +74,23 @@ askable(const struct engine *engine, const struct own *own, int64_t now_ms)
 	return peers;
 }
 
+/* Under an id that is used again the file is that of the last one. */
+static int
+has_the_file(const struct engine *engine, const struct own *own)
+{
+	for (struct own *o = own_first_id(&engine->own, own_id(own)); o != NULL;
+	     o = own_next_id(o))
+		if (o != own && (own->moved || o->moved || !own_older(o, own)))
+			return 0;
+	return 1;
+}
+
 /* Before anybody has asked its policy it is worth reading once in any case. */
 static int
 is_worth_it(const struct engine *engine, const struct own *own, int64_t now_ms)
 {
+	if (!has_the_file(engine, own))
+		return 0;
 	return (own->unlearnt && own->copy_tries == 0) ||
 	       askable(engine, own, now_ms) != 0;
 }
@@ -236,6 +251,7 @@ engine_copy_next(struct engine *engine, int64_t now_ms, struct engine_copy *out,
     int64_t *wake_ms)
 {
 	const struct again_slot *first;
+	int looked = 0;
 
 	engine_clock(engine, now_ms);
 	*wake_ms = now_ms + engine->options.heartbeat_ms;
@@ -245,6 +261,11 @@ engine_copy_next(struct engine *engine, int64_t now_ms, struct engine_copy *out,
 		if (first->due_ms > now_ms) {
 			if (first->due_ms < *wake_ms)
 				*wake_ms = first->due_ms;
+			break;
+		}
+		/* Others want the engine, too. */
+		if (looked++ == LOOKED_MAX) {
+			*wake_ms = now_ms + LOOKED_MS;
 			break;
 		}
 		own->copy_out = 0; /* or its result never came */

@@ -260,6 +260,21 @@ START_TEST(one_that_is_out_is_not_given_out_twice)
 }
 END_TEST
 
+START_TEST(file_under_an_id_that_is_used_again_is_the_last_ones)
+{
+	struct smx_key last;
+	struct engine_copy what;
+
+	(void)bench_ranked("A", 1, NULL, 0, 1);
+	bench_hint(SMX_QUEUE_COMMITTED, "A");
+	last = committed("A", 1, NULL, 0);
+	now += 5000;
+	ck_assert(to_copy(&what));
+	ck_assert_int_eq(smx_key_compare(&what.key, &last), 0);
+	ck_assert(!to_copy(&what));
+}
+END_TEST
+
 /* ---- the holder ---- */
 
 START_TEST(holder_that_is_away_for_a_while_still_counts)
@@ -694,6 +709,8 @@ add_which(TCase *tc)
 	tcase_add_test(tc, unprotected_one_is_copied_as_soon_as_a_holder_is_up);
 	tcase_add_test(tc, what_cannot_be_had_is_tried_later_each_time);
 	tcase_add_test(tc, one_that_is_out_is_not_given_out_twice);
+	tcase_add_test(tc,
+	    file_under_an_id_that_is_used_again_is_the_last_ones);
 }
 
 static void
