@@ -257,17 +257,21 @@ send_some(struct watcher *w, int64_t now_ms)
 static void
 wait(struct watcher *w)
 {
-	struct pollfd p[3] = {
+	int fds[WATCHER_COPIES_MAX];
+	struct pollfd p[2 + WATCHER_COPIES_MAX] = {
 		{ .fd = w->fd,
 		    .events = (short)(POLLIN | (w->waiting ? POLLOUT : 0)) },
 		{ .fd = w->queue == NULL ? -1 : pfqueue_fd(w->queue),
 		    .events = POLLIN },
-		{ .fd = copies_fd(&w->copies), .events = POLLIN },
 	};
 	int64_t ms = w->queue == NULL ? 250 : pfqueue_wait_ms(w->queue);
 
 	ms = copies_wait_ms(&w->copies, ms);
-	if (poll(p, 3, (int)ms) > 0 && (p[1].revents & POLLIN) != 0)
+	copies_fds(&w->copies, fds);
+	for (size_t i = 0; i < WATCHER_COPIES_MAX; i++)
+		p[2 + i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
+	if (poll(p, 2 + WATCHER_COPIES_MAX, (int)ms) > 0 &&
+	    (p[1].revents & POLLIN) != 0)
 		(void)poll(NULL, 0, GATHER_MS);
 }
 
