@@ -531,11 +531,37 @@ START_TEST(lost_folder_is_watched_again)
 }
 END_TEST
 
+/* And only what was made permanent. */
+START_TEST(what_is_in_the_queue_is_told_to_every_reader)
+{
+	struct smx_queue_event e;
+	unsigned seen = 0;
+
+	receive(LONG);
+	tree_move(&t, "incoming/" LONG, "hold/" LONG);
+	ck_assert(event(SMX_QUEUE_MOVED, LONG));
+	tree_begin(&t, SHORT);
+	if (_i == 0)
+		reopen("");
+	else
+		pfqueue_new_reader(q.ctx);
+	do {
+		ck_assert(tree_event(&q, SMX_QUEUE_FOUND, NULL, &e, WAIT));
+		ck_assert_str_ne(e.id, SHORT);
+		seen += strcmp(e.id, LONG) == 0;
+	} while (e.id[0] != '\0');
+	ck_assert_uint_eq(seen, 1);
+	ck_assert(no_event(SMX_QUEUE_FOUND, NULL));
+}
+END_TEST
+
 START_TEST(unfetched_events_become_one_reset)
 {
 	struct pfqueue *inner = q.ctx;
 	struct smx_queue_event e[2];
 
+	while (pfqueue_take(inner, e, 2) != 0)
+		; /* what was there at the beginning */
 	for (int i = 0; i <= PFQUEUE_EVENTS_MAX; i++)
 		pfqueue_emit(inner, SMX_QUEUE_GONE, LONG, "");
 	ck_assert_uint_eq(pfqueue_take(inner, e, 2), 2);
@@ -978,6 +1004,8 @@ add_sight(TCase *tc)
 	tcase_add_test(tc, overflow_begins_anew);
 	tcase_add_test(tc, replaced_queue_is_another_epoch);
 	tcase_add_test(tc, lost_folder_is_watched_again);
+	tcase_add_loop_test(tc, what_is_in_the_queue_is_told_to_every_reader, 0,
+	    2);
 	tcase_add_test(tc, unfetched_events_become_one_reset);
 	tcase_add_test(tc, too_many_questions_are_refused_whole);
 	tcase_add_test(tc, master_is_up_while_its_pid_file_is_locked);
