@@ -246,6 +246,17 @@ hand_out(struct engine *engine, struct own *own, struct engine_copy *out,
 	out->held = own->passed && own->sum == 0 ? 1 : own->held;
 }
 
+/* Nobody can be asked now; one that may have it is to say whether it has. */
+static void
+wait_for_news(struct engine *engine, struct own *own, int64_t now_ms)
+{
+	for (size_t i = 0; i < engine->options.peers; i++)
+		if (((own->may & ~own->absent) >> i & 1) != 0 &&
+		    !engine->peers[i].talk.listing)
+			sweep_want(engine, i, now_ms);
+	again_put(&engine->again, own, now_ms + engine->options.heartbeat_ms);
+}
+
 int
 engine_copy_next(struct engine *engine, int64_t now_ms, struct engine_copy *out,
     int64_t *wake_ms)
@@ -272,8 +283,7 @@ engine_copy_next(struct engine *engine, int64_t now_ms, struct engine_copy *out,
 		if (!lacks(engine, own))
 			again_remove(&engine->again, own);
 		else if (!is_worth_it(engine, own, now_ms))
-			again_put(&engine->again, own,
-			    now_ms + engine->options.heartbeat_ms);
+			wait_for_news(engine, own, now_ms);
 		else {
 			hand_out(engine, own, out, now_ms);
 			return SMX_OK;

@@ -411,6 +411,27 @@ START_TEST(one_that_may_have_it_is_asked_what_it_has_first)
 }
 END_TEST
 
+START_TEST(one_that_may_have_it_says_so_soon_when_it_is_the_only_one)
+{
+	struct smx_key key = bench_begin("A");
+	struct engine_copy what;
+
+	engine_drain(engine, 1, 1);
+	engine_drain(engine, 2, 1);
+	engine_sent(engine, &key, 0, SMX_EUNSURE, now);
+	engine_verdict(engine, &key, ENGINE_UNPROTECTED, NULL, now);
+	bench_hint(SMX_QUEUE_COMMITTED, "A");
+	now += 2000;
+	ck_assert(!to_copy(&what));
+	if (_i == 0)
+		row(0, &key, "A");
+	ck_assert(lists(0, _i == 0));
+	now += 1000; /* far less than ten heartbeats */
+	ck_assert_int_eq(to_copy(&what), _i);
+	ck_assert_uint_eq(bench_counts().unprotected, _i);
+}
+END_TEST
+
 START_TEST(drained_holders_copies_are_made_elsewhere_and_count_till_then)
 {
 	struct smx_key key = committed("A", 1, first, 1);
@@ -725,6 +746,8 @@ add_holders(TCase *tc)
 	    copy_that_was_confirmed_after_the_list_began_is_not_missed);
 	tcase_add_test(tc, host_that_has_discarded_it_is_not_asked_again);
 	tcase_add_test(tc, one_that_may_have_it_is_asked_what_it_has_first);
+	tcase_add_loop_test(tc,
+	    one_that_may_have_it_says_so_soon_when_it_is_the_only_one, 0, 2);
 	tcase_add_test(tc,
 	    drained_holders_copies_are_made_elsewhere_and_count_till_then);
 	tcase_add_test(tc, thousands_are_copied_again);
