@@ -16,56 +16,103 @@
  * again before the answer, so that from then on only the primary delivers it.
  */
 
-struct returning {
-	struct smx_store *store;
-	const char *primary;
-	const struct smx_epoch *epoch;
-	int64_t wall_ms;
-	/* of the row at hand: */
+struct item {
+	const struct smx_amendment *said;
+	enum smx_answer *answer;
 	struct smx_row row;
 	char *envelope, *states;
 	size_t envelope_len;
 };
 
+struct returning {
+	struct smx_store *store;
+	const char *primary;
+	const struct smx_epoch *epoch;
+	int64_t wall_ms;
+	/* What is to be given back, in one step for all. */
+	struct item back[SMX_AMEND_MAX];
+	size_t count;
+	struct smx_row_mark marks[SMX_AMEND_MAX];
+	struct smx_row_amendment renewed[SMX_AMEND_MAX];
+	char *merged[SMX_AMEND_MAX];
+};
+
 static void
-row_done(struct returning *r)
+item_free(struct item *item)
 {
-	free(r->envelope);
-	free(r->states);
-	r->envelope = NULL;
-	r->states = NULL;
+	free(item->envelope);
+	free(item->states);
+	item->envelope = NULL;
+	item->states = NULL;
 }
 
 /* SMX_ENOTFOUND also when it is not this primary's: neither the key nor what
  * became of it is any of its business. */
 static int
-row_get(struct returning *r, const struct smx_key *key)
+item_load(const struct returning *r, struct item *item)
 {
 	struct smx_store *s = r->store;
-	int result = s->ops->get(s->ctx, key, &r->row);
+	const struct smx_key *key = &item->said->key;
+	int result = s->ops->get(s->ctx, key, &item->row);
 
 	if (result != SMX_OK)
 		return result;
-	if (strcmp(r->row.primary, r->primary) != 0)
+	if (strcmp(item->row.primary, r->primary) != 0)
 		return SMX_ENOTFOUND;
-	return s->ops->envelope(s->ctx, key, &r->envelope, &r->envelope_len,
-	    &r->states);
+	return s->ops->envelope(s->ctx, key, &item->envelope,
+	    &item->envelope_len, &item->states);
 }
 
 /* ---- giving back ---- */
 
 static void
-log_given_back(const struct returning *r)
+log_given_back(const struct smx_row *row)
 {
 	struct log_line l;
 
-	log_begin(&l, SMX_LOG_NOTICE, r->row.queue_id, "given_back");
-	log_key(&l, "key", &r->row.key);
-	log_str(&l, "primary", r->row.primary);
+	log_begin(&l, SMX_LOG_NOTICE, row->queue_id, "given_back");
+	log_key(&l, "key", &row->key);
+	log_str(&l, "primary", row->primary);
 	log_str(&l, "was",
-	    r->row.state == SMX_ROW_CLAIMED ? "claimed" : "quarantined");
-	log_num(&l, "attempts", r->row.attempts);
+	    row->state == SMX_ROW_CLAIMED ? "claimed" : "quarantined");
+	log_num(&l, "attempts", row->attempts);
 	log_end(&l);
+}
+
+static void
+mark_one(const struct returning *r, struct item *item,
+    struct smx_row_mark *mark)
+{
+	if (item->states != NULL)
+		memset(item->states, SMX_RCPT_OPEN, strlen(item->states));
+	memset(mark, 0, sizeof(*mark));
+	mark->key = item->row.key;
+	mark->change.from = item->row.state;
+	mark->change.to =
+	    (enum smx_row_state)holder_move(item->row.state, HOLDER_RETURN);
+	mark->change.now_ms = r->wall_ms;
+	/* Others may hold it for this host: see drop_one. */
+	mark->change.next_try_ms = r->wall_ms > 0 ? r->wall_ms : 1;
+	mark->change.handed_id = "";
+	mark->change.rcpt_states = item->states;
+	mark->change.reason = "";
+}
+
+static void
+mark_all(struct returning *r)
+{
+	struct smx_store *s = r->store;
+
+	for (size_t i = 0; i < r->count; i++)
+		mark_one(r, &r->back[i], &r->marks[i]);
+	crash_point("holder.return");
+	if (s->ops->marks != NULL && r->count > 1)
+		s->ops->marks(s->ctx, r->marks, r->count);
+	else
+		for (size_t i = 0; i < r->count; i++)
+			r->marks[i].result = s->ops->mark(s->ctx,
+			    &r->marks[i].key, &r->marks[i].change);
+	crash_point("holder.returned");
 }
 
 /*
@@ -75,52 +122,60 @@ log_given_back(const struct returning *r)
  * second step may be missing after a crash costs a duplicate at most.
  */
 static int
-renew(struct returning *r, const struct smx_amendment *m)
+renew_all(struct returning *r)
 {
 	struct smx_store *s = r->store;
-	struct smx_row_amendment a = { .key = m->key,
-		.held = -1,
-		.primary = r->primary,
-		.epoch = *r->epoch };
-	char *merged = NULL;
-	size_t foreign;
-	int result;
+	size_t n = 0, foreign;
+	int result = SMX_OK;
 
-	if (amend_merge(r->envelope, r->envelope_len, m->envelope,
-		m->envelope_len, &merged, &a.envelope_len,
-		&a.recipients) == SMX_OK)
-		a.envelope = merged;
-	result = s->ops->amend(s->ctx, NULL, &a, 1, &foreign);
-	free(merged);
+	for (size_t i = 0; i < r->count; i++) {
+		struct smx_row_amendment *a = &r->renewed[n];
+		const struct item *item = &r->back[i];
+
+		if (r->marks[i].result != SMX_OK)
+			continue;
+		*a = (struct smx_row_amendment){ .key = item->row.key,
+			.held = -1,
+			.primary = r->primary,
+			.epoch = *r->epoch };
+		if (amend_merge(item->envelope, item->envelope_len,
+			item->said->envelope, item->said->envelope_len,
+			&r->merged[n], &a->envelope_len,
+			&a->recipients) == SMX_OK)
+			a->envelope = r->merged[n];
+		n++;
+	}
+	if (n != 0)
+		result = s->ops->amend(s->ctx, NULL, r->renewed, n, &foreign);
+	for (size_t i = 0; i < n; i++)
+		free(r->merged[i]);
+	/* The envelope that it has had will do. */
 	return result == SMX_EFULL ? SMX_OK : result;
 }
 
-static int
-give_back(struct returning *r, const struct smx_amendment *m)
+static void
+give_back(struct returning *r)
 {
-	struct smx_store *s = r->store;
-	int to = holder_move(r->row.state, HOLDER_RETURN);
-	struct smx_row_change change = { .from = r->row.state,
-		.to = (enum smx_row_state)to,
-		.now_ms = r->wall_ms,
-		/* Others may hold it for this host: see drop_one. */
-		.next_try_ms = r->wall_ms > 0 ? r->wall_ms : 1,
-		.handed_id = "",
-		.rcpt_states = r->states,
-		.reason = "" };
-	int result;
+	int renewed;
 
-	if (to != SMX_ROW_SHADOW)
-		return SMX_ESTATE;
-	if (r->states != NULL)
-		memset(r->states, SMX_RCPT_OPEN, strlen(r->states));
-	crash_point("holder.return");
-	result = s->ops->mark(s->ctx, &m->key, &change);
-	crash_point("holder.returned");
-	if (result != SMX_OK)
-		return result;
-	log_given_back(r);
-	return renew(r, m);
+	if (r->count == 0)
+		return;
+	mark_all(r);
+	renewed = renew_all(r);
+	for (size_t i = 0; i < r->count; i++) {
+		struct item *item = &r->back[i];
+		int result = r->marks[i].result;
+
+		if (result == SMX_OK)
+			log_given_back(&item->row);
+		if (result == SMX_OK && renewed == SMX_OK)
+			*item->answer = SMX_ANSWER_SHADOW;
+		else if (result == SMX_ENOTFOUND)
+			*item->answer = SMX_ANSWER_NONE;
+		else
+			*item->answer = SMX_ANSWER_UNKNOWN;
+		item_free(item);
+	}
 }
 
 /* ---- the answers ---- */
@@ -128,11 +183,12 @@ give_back(struct returning *r, const struct smx_amendment *m)
 /* It may be on its way into this host's MTA, or in it, with some of its
  * recipients.  An attempt that a crash has interrupted counts: nobody knows. */
 static int
-may_be_handed(const struct returning *r)
+may_be_handed(const struct item *item)
 {
-	return (r->row.state == SMX_ROW_CLAIMED && r->row.next_try_ms < 0) ||
-	       (r->states != NULL &&
-		   strchr(r->states, SMX_RCPT_HANDED) != NULL);
+	return (item->row.state == SMX_ROW_CLAIMED &&
+		   item->row.next_try_ms < 0) ||
+	       (item->states != NULL &&
+		   strchr(item->states, SMX_RCPT_HANDED) != NULL);
 }
 
 static int
@@ -142,64 +198,61 @@ is_over(const struct smx_row *row)
 	       strcmp(row->handed_id, HOLDER_OVER_ID) == 0;
 }
 
-/* A message that has ended here. */
-static int
-ended(const struct returning *r, const struct smx_amendment *m,
-    enum smx_answer *answer)
+/* Of a message that has ended here. */
+static enum smx_answer
+ended(const struct item *item)
 {
-	int all = r->states == NULL
-		      ? 0
-		      : served_all(r->envelope, r->envelope_len, r->states,
-			    m->envelope, m->envelope_len);
+	int all;
 
+	if (item->states == NULL)
+		return SMX_ANSWER_OPEN;
+	all = served_all(item->envelope, item->envelope_len, item->states,
+	    item->said->envelope, item->said->envelope_len);
 	if (all < 0)
-		return all;
-	*answer = all ? SMX_ANSWER_FINISHED : SMX_ANSWER_OPEN;
-	return SMX_OK;
+		return SMX_ANSWER_UNKNOWN;
+	return all ? SMX_ANSWER_FINISHED : SMX_ANSWER_OPEN;
 }
 
-static int
-judge(struct returning *r, const struct smx_amendment *m,
-    enum smx_answer *answer)
+/* NONE stands for: it is to be given back. */
+static enum smx_answer
+judge(const struct item *item)
 {
-	int result;
-
-	switch (r->row.state) {
+	switch (item->row.state) {
 	case SMX_ROW_SHADOW:
-		*answer = SMX_ANSWER_SHADOW;
-		return SMX_OK;
+		return SMX_ANSWER_SHADOW;
 	case SMX_ROW_HANDED:
 	case SMX_ROW_DONE:
-		if (is_over(&r->row))
-			return ended(r, m, answer);
-		*answer = SMX_ANSWER_TAKEN;
-		return SMX_OK;
+		return is_over(&item->row) ? ended(item) : SMX_ANSWER_TAKEN;
 	case SMX_ROW_CLAIMED:
 	case SMX_ROW_QUARANTINED:
 		break;
 	}
-	*answer = SMX_ANSWER_TAKEN;
-	if (may_be_handed(r))
-		return SMX_OK;
-	result = give_back(r, m);
-	if (result == SMX_OK)
-		*answer = SMX_ANSWER_SHADOW;
-	return result;
+	return may_be_handed(item) ? SMX_ANSWER_TAKEN : SMX_ANSWER_NONE;
 }
 
 /* What the store cannot tell, or cannot write, stays as it is. */
-static enum smx_answer
-answer_one(struct returning *r, const struct smx_amendment *m)
+static void
+look_at(struct returning *r, const struct smx_amendment *said,
+    enum smx_answer *answer)
 {
-	enum smx_answer answer = SMX_ANSWER_UNKNOWN;
-	int result = row_get(r, &m->key);
+	struct item *item = &r->back[r->count];
+	int result;
 
-	if (result == SMX_OK)
-		result = judge(r, m, &answer);
-	row_done(r);
-	if (result == SMX_ENOTFOUND)
-		return SMX_ANSWER_NONE;
-	return result == SMX_OK ? answer : SMX_ANSWER_UNKNOWN;
+	memset(item, 0, sizeof(*item));
+	item->said = said;
+	item->answer = answer;
+	result = item_load(r, item);
+	*answer = SMX_ANSWER_NONE;
+	if (result == SMX_OK) {
+		*answer = judge(item);
+		if (*answer == SMX_ANSWER_NONE) {
+			*answer = SMX_ANSWER_UNKNOWN;
+			r->count++;
+			return;
+		}
+	} else if (result != SMX_ENOTFOUND)
+		*answer = SMX_ANSWER_UNKNOWN;
+	item_free(item);
 }
 
 int
@@ -207,17 +260,23 @@ holder_return(struct smx_store *store, const char *primary,
     const struct smx_epoch *epoch, const struct smx_request *request,
     struct smx_reply *reply, int64_t wall_ms)
 {
-	struct returning r = { .store = store,
-		.primary = primary,
-		.epoch = epoch,
-		.wall_ms = wall_ms };
+	struct returning *r;
 
 	if (request->count > SMX_AMEND_MAX)
 		return SMX_EINVAL;
 	for (size_t i = 0; i < request->count; i++)
 		if (request->amendments[i].envelope == NULL)
 			return SMX_EINVAL;
+	r = calloc(1, sizeof(*r));
+	if (r == NULL)
+		return SMX_ENOMEM;
+	r->store = store;
+	r->primary = primary;
+	r->epoch = epoch;
+	r->wall_ms = wall_ms;
 	for (size_t i = 0; i < request->count; i++)
-		reply->answers[i] = answer_one(&r, &request->amendments[i]);
+		look_at(r, &request->amendments[i], &reply->answers[i]);
+	give_back(r);
+	free(r);
 	return SMX_OK;
 }

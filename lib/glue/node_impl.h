@@ -104,6 +104,10 @@ int node_peer_find(const struct smx_engine *node, const char *name,
  * SMX_ENOTFOUND: nothing is. */
 int node_take_orphans(struct smx_engine *node, const char *primary);
 
+/* node_return.c: as the link's server table has it. */
+int node_serve_return(struct smx_engine *node, size_t peer,
+    const struct smx_request *request, struct smx_reply *reply);
+
 /* command_drain.c: what an operator said before the restart. */
 void node_drain_load(struct smx_engine *node);
 

@@ -210,6 +210,41 @@ START_TEST(return_of_too_many_or_without_recipients_is_refused)
 }
 END_TEST
 
+START_TEST(many_are_given_back_in_one_step)
+{
+	static const char text[] = NAMES_C;
+	const struct smx_epoch epoch = { .id = { 9 }, .counter = 4 };
+	static const uint64_t counters[] = { 4, 2, 6, 5, 77, 4, 3 };
+	static const enum smx_answer want[] = { SMX_ANSWER_SHADOW,
+		SMX_ANSWER_NONE, SMX_ANSWER_SHADOW, SMX_ANSWER_SHADOW,
+		SMX_ANSWER_NONE, SMX_ANSWER_UNKNOWN, SMX_ANSWER_TAKEN };
+	struct smx_amendment list[7];
+	enum smx_answer got[7];
+	struct smx_request q = { .kind = SMX_REQ_RETURN,
+		.amendments = list,
+		.count = 7 };
+	struct smx_reply reply = { .answers = got };
+
+	row_store_add(&store, "mx1", 5, SMX_ROW_CLAIMED);
+	row_store_add(&store, "mx1", 6, SMX_ROW_QUARANTINED);
+	for (size_t i = 0; i < 7; i++)
+		list[i] = (struct smx_amendment){ .key.counter = counters[i],
+			.envelope = text,
+			.envelope_len = sizeof(text) - 1 };
+	ck_assert_int_eq(holder_return(&store.port, "mx1", &epoch, &q, &reply,
+			     5000),
+	    SMX_OK);
+	for (size_t i = 0; i < 7; i++)
+		ck_assert_int_eq(got[i], want[i]);
+	ck_assert_uint_eq(store.steps, 1);
+	ck_assert_uint_eq(store.amends, 1);
+	for (uint64_t n = 4; n <= 6; n++) {
+		ck_assert_int_eq(row_at(n)->state, SMX_ROW_SHADOW);
+		ck_assert_uint_eq(row_at(n)->recipients, 1);
+	}
+}
+END_TEST
+
 /* Otherwise they would find no row here, take the message for lost, and
  * deliver it. */
 START_TEST(given_back_row_ends_through_those_that_hold_it)
@@ -336,6 +371,7 @@ main(void)
 	tcase_add_test(tc, ended_is_told_for_those_that_were_served);
 	tcase_add_test(tc, return_of_what_is_not_theirs_is_none);
 	tcase_add_test(tc, what_is_not_written_is_not_given_back);
+	tcase_add_test(tc, many_are_given_back_in_one_step);
 	tcase_add_test(tc, return_of_too_many_or_without_recipients_is_refused);
 	tcase_add_test(tc, given_back_row_ends_through_those_that_hold_it);
 	tcase_add_test(tc, yielded_row_is_its_first_primarys_again);
