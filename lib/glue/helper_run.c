@@ -254,12 +254,15 @@ run_postsuper(const struct helper_options *o, const struct helper_request *r,
 	c->input_len = len;
 	/*
 	 * With maillog_file and a stopped MTA, postsuper cannot write its log
-	 * and ends with the first message that it has changed.
+	 * and ends with the first message that it has changed, and at last
+	 * with its summary.
 	 */
 	do {
 		result = run(c);
 		n = count_done(c, actions[r->verb].says, actions[r->verb].each);
 		*done += n;
+		if (strstr(c->output, actions[r->verb].says) != NULL)
+			result = SMX_OK;
 	} while (result != SMX_OK && n != 0 && clock_mono_ms() < c->until_ms);
 	if (result != SMX_OK)
 		log_failure(c, c->status);
