@@ -12,8 +12,9 @@
 #include "core/inside.h"
 
 /* The table of fenced messages. */
-#define BYTES_MAX ((size_t)64 * 1024 * 1024) /* of texts; more are read again  \
-					      */
+#define BYTES_MAX                                                              \
+	((size_t)64 * 1024 * 1024) /* of texts; more are read again            \
+				    */
 #define FREED_MAX 100000
 
 static const char *const names[] = { "none", "wanted", "asked", "hold", "held",

@@ -15,8 +15,9 @@
 
 /*
  * The inside of fence.h: one entry for each own message that is fenced, or was
- * and is left alone from now on.  fence.c decides, fence_return.c asks the
- * holders, fence_change.c has the queue changed, fence_tell.c tells people.
+ * and is left alone from now on.  fence.c decides, fence_read.c hears from the
+ * queue, fence_return.c asks the holders, fence_change.c has the queue changed,
+ * fence_tell.c tells people.
  */
 enum fenced_state {
 	FENCED_WANTED = 1, /* what the queue has of it is not known yet */

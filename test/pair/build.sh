@@ -19,7 +19,7 @@ for name in addr again agains amend amends backoff choice claim copies engine en
 	sweep takeover talk trouble witness xtext; do
 	set -- "$@" "$top/lib/core/$name.c"
 done
-for name in fence fence_change fence_return fence_tell fences; do
+for name in fence fence_change fence_read fence_return fence_tell fences; do
 	set -- "$@" "$top/lib/core/$name.c"
 done
 for name in buf log key err crash; do
