@@ -23,13 +23,15 @@
 
 /*
  * A stand-in for postsuper and postqueue: writes down how it was called, then
- * says what the file "says" holds and ends as the file "ends" tells.
+ * says what the file "says" holds, the next time what "next" holds, and ends as
+ * the file "fails" tells.
  */
 static const char script[] =
     "#!/bin/sh\n"
     "d=${0%/*}\n"
     "{ echo \"$0 $*\"; env | sort; ls /proc/self/fd; cat; } >>$d/calls\n"
     "[ ! -f $d/says ] || cat $d/says >&2\n"
+    "[ ! -f $d/next ] || mv $d/next $d/says\n"
     "[ ! -f $d/sleeps ] || sleep 30\n"
     "[ ! -f $d/fails ] || exit 1\n";
 
@@ -232,6 +234,22 @@ START_TEST(failed_command_is_an_error)
 }
 END_TEST
 
+/* postsuper ends when it cannot write its log, after what it has done. */
+START_TEST(command_that_gets_on_is_run_again)
+{
+	size_t done = 0;
+
+	put("fails", "", 0644);
+	put("says",
+	    "postsuper: " ID ": placed on hold\npostsuper: fatal: log\n", 0644);
+	put("next",
+	    "postsuper: Placed on hold: 1 messages\npostsuper: fatal: log\n",
+	    0644);
+	ck_assert_int_eq(ask(HELPER_HOLD, two, 2, &done), SMX_OK);
+	ck_assert_uint_eq(done, 2);
+}
+END_TEST
+
 START_TEST(endless_command_is_killed_at_its_limit)
 {
 	int64_t began = clock_mono_ms();
@@ -385,6 +403,7 @@ main(void)
 	tcase_add_test(tc, silence_of_the_command_is_zero_messages);
 	tcase_add_test(tc, sum_after_many_lines_is_found);
 	tcase_add_test(tc, failed_command_is_an_error);
+	tcase_add_test(tc, command_that_gets_on_is_run_again);
 	tcase_add_test(tc, endless_command_is_killed_at_its_limit);
 	tcase_add_loop_test(tc, only_queue_ids_are_sent, 0,
 	    sizeof(bad) / sizeof(*bad));
