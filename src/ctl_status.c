@@ -124,6 +124,10 @@ print_store(const struct record *r)
 		printf(" of %s", text_size(quota, limit));
 	if (oldest > 0)
 		printf("  oldest %s", text_age(age, oldest));
+	if (record_number(r, "store.damaged", 0) > 0)
+		printf("  damaged %lld", record_number(r, "store.damaged", 0));
+	if (record_true(r, "store.suspect"))
+		printf("  suspect");
 	putchar('\n');
 }
 

@@ -72,6 +72,9 @@ struct smx_row {
 	int amended; /* the envelope is what the primary's MTA committed */
 	int yielded; /* primary took it over from whom it came from: key and
 		      * queue_id are that one's */
+	int unsound; /* the store's word, never stored: it is damaged, or not
+		      * yet verified since a failure.  Its primary is not told
+		      * that it is held */
 };
 
 /* Which members of smx_row a mark() changes. */
@@ -109,6 +112,8 @@ struct smx_store_stats {
 			     * 0 if none */
 	uint64_t commits;   /* group commits since open */
 	uint64_t committed; /* shadows stored since open */
+	uint64_t damaged;   /* rows, and tables, known to be */
+	int suspect;        /* a sync failed before the start: being verified */
 };
 
 struct smx_shadow_head {

@@ -215,6 +215,9 @@ list_row(void *ctx, const struct smx_row *row)
 		return 1;
 	if (row->yielded)
 		return 0; /* its key and its queue id are another one's */
+	if (row->unsound && row->state != SMX_ROW_HANDED &&
+	    row->state != SMX_ROW_DONE)
+		return 0; /* not listed, it is copied again */
 	l = &page->reply->listed[page->reply->count++];
 	memset(l, 0, sizeof(*l));
 	l->key = row->key;

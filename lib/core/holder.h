@@ -79,7 +79,7 @@ int holder_unyield(struct smx_store *store, const char *owner,
 
 /* LIST for this primary, from request->after, at most request->limit.  What it
  * has taken over itself, and others hold for it, is not listed: neither key nor
- * queue id are its own. */
+ * queue id are its own; nor is what the store cannot vouch for. */
 int holder_list(struct smx_store *store, const char *primary,
     const struct smx_request *request, struct smx_reply *reply,
     int64_t wall_ms);

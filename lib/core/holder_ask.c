@@ -31,6 +31,9 @@ ask_answer(const struct smx_row *row, const char *own_name, const char *node)
 {
 	if (row->state != SMX_ROW_SHADOW)
 		return SMX_ANSWER_TAKEN;
+	/* Nobody is to wait for a copy that may be no good. */
+	if (row->unsound)
+		return SMX_ANSWER_NONE;
 	/* Another member has taken it over, and this host looks after that: the
 	 * asker, who knows only of the former primary, need not. */
 	if (row->yielded && strcmp(row->primary, node) != 0)

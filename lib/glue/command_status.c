@@ -103,6 +103,8 @@ store(struct buf *b, const struct smx_store_stats *s, uint64_t orphans)
 		json_num(b, smx_row_state_name((enum smx_row_state)i),
 		    (long long)s->rows[i]);
 	json_num(b, "orphaned", (long long)orphans);
+	json_num(b, "damaged", (long long)s->damaged);
+	json_bool(b, "suspect", s->suspect);
 	json_num(b, "bytes", (long long)s->bytes);
 	json_num(b, "quota_bytes", (long long)s->quota_bytes);
 	json_num(b, "oldest_age_ms", age < 0 ? 0 : age);
@@ -172,6 +174,7 @@ find_reasons(const struct picture *p, struct reason out[REASONS])
 {
 	const struct reason all[REASONS] = {
 		{ 1, p->store.rows[SMX_ROW_QUARANTINED] != 0, "quarantined" },
+		{ 1, p->store.damaged != 0, "damaged" },
 		{ 1, p->orphans != 0, "orphaned" },
 		{ 1, (p->look & LOOK_PEER_DOWN) != 0, "peer_silent" },
 		{ 1, (p->look & LOOK_PEER_MTA) != 0, "peer_mta" },
@@ -182,6 +185,7 @@ find_reasons(const struct picture *p, struct reason out[REASONS])
 		{ 0, p->own.doubtful != 0, "doubtful" },
 		{ 0, p->own.short_copies != 0, "short" },
 		{ 0, p->store.rows[SMX_ROW_CLAIMED] != 0, "claimed" },
+		{ 0, p->store.suspect, "suspect" },
 		{ 0, (p->look & LOOK_PEER) != 0, "peer" },
 		{ 0, (p->look & LOOK_PEER_DRAINED) != 0, "peer_drained" },
 		{ 0, p->draining, "draining" },

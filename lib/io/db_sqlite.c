@@ -4,8 +4,11 @@
 
 #include <errno.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/buf.h"
 #include "base/log.h"
 
 /* Long enough for a person who looks at the file with another program. */
@@ -13,8 +16,10 @@
 
 struct db {
 	sqlite3 *handle;
-	struct db_stmt *begin, *commit, *rollback;
+	struct db_stmt *begin, *commit, *rollback, *version;
+	int64_t version_seen; /* 0: not yet */
 	int log_pages;
+	int log_found; /* by the last checkpoint */
 };
 
 struct db_stmt {
@@ -117,6 +122,8 @@ db_open(struct db **out, const char *path, int flags)
 
 #ifdef MUTANT_NO_FSYNC
 #define SYNCHRONOUS "PRAGMA synchronous=OFF;"
+#elif defined(MUTANT_SYNC_NORMAL)
+#define SYNCHRONOUS "PRAGMA synchronous=NORMAL;"
 #else
 /* NORMAL loses acknowledged rows in a power cut. */
 #define SYNCHRONOUS "PRAGMA synchronous=FULL;"
@@ -131,6 +138,8 @@ db_prepare_transaction(struct db *db)
 		result = db_prepare(db, &db->commit, "COMMIT");
 	if (result == SMX_OK)
 		result = db_prepare(db, &db->rollback, "ROLLBACK");
+	if (result == SMX_OK)
+		result = db_prepare(db, &db->version, "PRAGMA data_version");
 	return result;
 }
 
@@ -191,6 +200,7 @@ db_close(struct db **db)
 	db_finalize(&(*db)->begin);
 	db_finalize(&(*db)->commit);
 	db_finalize(&(*db)->rollback);
+	db_finalize(&(*db)->version);
 	sqlite3_close((*db)->handle);
 	free(*db);
 	*db = NULL;
@@ -215,24 +225,51 @@ db_exec(struct db *db, const char *sql)
 	return db_result(db, sqlite3_exec(db->handle, sql, NULL, NULL, NULL));
 }
 
-int
-db_begin(struct db *db)
-{
-	return db_run(db->begin);
-}
-
-int
-db_commit(struct db *db)
-{
-	return db_run(db->commit);
-}
-
 void
 db_rollback(struct db *db)
 {
 	/* Some failures have rolled back already. */
 	if (!sqlite3_get_autocommit(db->handle))
 		(void)!db_run(db->rollback);
+}
+
+/* Has another connection changed the file since the last look?  Its own changes
+ * a connection does not see in this number. */
+static int
+db_changed_by_others(struct db *db)
+{
+	int result = db_step(db->version);
+	int64_t version = result == SMX_OK ? db_int(db->version, 0) : 0;
+
+	db_reset(db->version);
+	if (result != SMX_OK)
+		return result;
+	if (db->version_seen != 0 && version != db->version_seen) {
+		log_event(SMX_LOG_ERR, "store_foreign",
+		    "text=\"another program wrote to the database\"");
+		result = SMX_ECORRUPT;
+	}
+	db->version_seen = version;
+	return result;
+}
+
+int
+db_begin(struct db *db)
+{
+	int result = db_run(db->begin);
+
+	if (result != SMX_OK)
+		return result;
+	result = db_changed_by_others(db);
+	if (result != SMX_OK)
+		db_rollback(db);
+	return result;
+}
+
+int
+db_commit(struct db *db)
+{
+	return db_run(db->commit);
 }
 
 int
@@ -246,6 +283,7 @@ db_checkpoint(struct db *db, int *left)
 		code = SQLITE_OK; /* a reader is in the way; next time */
 	else if (code == SQLITE_OK)
 		db->log_pages = all - done;
+	db->log_found = all;
 	*left = db->log_pages;
 	return db_result(db, code);
 }
@@ -254,6 +292,34 @@ int
 db_log_pages(const struct db *db)
 {
 	return db->log_pages;
+}
+
+int
+db_log_found(const struct db *db)
+{
+	return db->log_found;
+}
+
+int
+db_check(struct db *db, const char *table, char *why, size_t why_size)
+{
+	struct db_stmt *stmt = NULL;
+	char sql[80];
+	int result;
+
+	snprintf(sql, sizeof(sql), "PRAGMA integrity_check(%s)",
+	    table != NULL ? table : "1");
+	result = db_prepare(db, &stmt, sql);
+	if (result == SMX_OK)
+		result = db_step(stmt);
+	if (result == SMX_OK && strcmp(db_text(stmt, 0), "ok") != 0) {
+		text_copy(why, why_size, db_text(stmt, 0));
+		result = SMX_ECORRUPT;
+	} else if (result == SMX_ECORRUPT) {
+		text_copy(why, why_size, sqlite3_errmsg(db->handle));
+	}
+	db_finalize(&stmt);
+	return result;
 }
 
 int

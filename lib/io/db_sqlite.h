@@ -32,6 +32,7 @@ void db_distrust(struct db *db);
 int64_t db_last_id(const struct db *db);
 
 int db_exec(struct db *db, const char *sql) SMX_MUST_USE;
+/* SMX_ECORRUPT also when another program has written since the last one. */
 int db_begin(struct db *db) SMX_MUST_USE;
 int db_commit(struct db *db) SMX_MUST_USE;
 void db_rollback(struct db *db);
@@ -41,6 +42,13 @@ void db_rollback(struct db *db);
 int db_checkpoint(struct db *db, int *left) SMX_MUST_USE;
 /* Pages in the log after the last commit. */
 int db_log_pages(const struct db *db);
+
+/* Pages that the last checkpoint found there, moved or not. */
+int db_log_found(const struct db *db);
+/* Does a table (NULL: all) hold together with its indexes?  SMX_ECORRUPT with
+ * what the library says of it in why. */
+int db_check(struct db *db, const char *table, char *why,
+    size_t why_size) SMX_MUST_USE;
 
 int db_prepare(struct db *db, struct db_stmt **out,
     const char *sql) SMX_MUST_USE;

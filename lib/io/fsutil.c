@@ -200,6 +200,12 @@ fs_sync(int fd)
 	return result == 0 ? SMX_OK : fs_error("fsync", NULL);
 }
 
+void
+fs_uncache(int fd)
+{
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 int
 fs_allocate(int fd, uint64_t size)
 {

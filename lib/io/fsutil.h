@@ -32,6 +32,9 @@ int fs_read_at(int fd, uint64_t offset, void *buf, size_t len) SMX_MUST_USE;
 /* A file or a folder.  After a failure the bytes must not be trusted, and a
  * second call that succeeds means nothing. */
 int fs_sync(int fd) SMX_MUST_USE;
+/* Forget what the system's cache has of a synced file, as far as it does that:
+ * the next read shows what the disk has. */
+void fs_uncache(int fd);
 /* Give a file its blocks now, so that removing it makes room. */
 int fs_allocate(int fd, uint64_t size) SMX_MUST_USE;
 /* A name that is not there is SMX_OK. */

@@ -45,40 +45,10 @@ insert(struct group *group, struct smx_draft *draft)
 	return result;
 }
 
-/* The envelope that was amended since, while it is sound. */
-static int
-keep_amended(struct group *group, struct smx_draft *draft,
-    const struct row_found *found)
+/* What has become of it, which no seal covers. */
+static void
+inherit_state(struct smx_row *row, const struct smx_row *old)
 {
-	char *envelope;
-	size_t len;
-	int result;
-
-	if (!found->row.amended)
-		return SMX_OK;
-	result = rows_envelope(group->rows, found, &envelope, &len);
-	if (result == SMX_ECORRUPT)
-		return SMX_OK;
-	if (result != SMX_OK)
-		return result;
-	free(draft->envelope);
-	draft->envelope = envelope;
-	draft->envelope_len = len;
-	draft->row.recipients = found->row.recipients;
-	draft->row.amended = 1;
-	return SMX_OK;
-}
-
-static int
-inherit(struct group *group, struct smx_draft *draft,
-    const struct row_found *found)
-{
-	const struct smx_row *old = &found->row;
-	struct smx_row *row = &draft->row;
-	int result = keep_amended(group, draft, found);
-
-	if (result != SMX_OK)
-		return result;
 	row->state = old->state;
 	row->stored_ms = old->stored_ms;
 	row->state_ms = old->state_ms;
@@ -86,6 +56,24 @@ inherit(struct group *group, struct smx_draft *draft,
 	row->attempts = old->attempts;
 	text_copy(row->handed_id, sizeof(row->handed_id), old->handed_id);
 	text_copy(row->reason, sizeof(row->reason), old->reason);
+}
+
+/* What the old seal has proved, with the envelope if it was amended since. */
+static void
+inherit_sealed(struct smx_draft *draft, const struct row_found *found,
+    char **envelope, size_t len)
+{
+	const struct smx_row *old = &found->row;
+	struct smx_row *row = &draft->row;
+
+	if (old->amended) {
+		free(draft->envelope);
+		draft->envelope = *envelope;
+		draft->envelope_len = len;
+		row->recipients = old->recipients;
+		row->amended = 1;
+		*envelope = NULL;
+	}
 	text_copy(row->primary, sizeof(row->primary), old->primary);
 	row->epoch = old->epoch;
 	text_copy(row->holders, sizeof(row->holders), old->holders);
@@ -93,6 +81,22 @@ inherit(struct group *group, struct smx_draft *draft,
 	row->held = old->held;
 	row->yielded = old->yielded;
 	text_copy(draft->origin, sizeof(draft->origin), found->origin);
+}
+
+static int
+inherit(struct group *group, struct smx_draft *draft,
+    const struct row_found *found)
+{
+	char *envelope = NULL;
+	size_t len;
+	int result = rows_envelope(group->rows, found, &envelope, &len);
+
+	if (result != SMX_OK && result != SMX_ECORRUPT)
+		return result;
+	inherit_state(&draft->row, &found->row);
+	if (result == SMX_OK)
+		inherit_sealed(draft, found, &envelope, len);
+	free(envelope);
 	return draft_seal(draft);
 }
 
@@ -112,6 +116,18 @@ replace(struct group *group, struct smx_draft *draft, struct row_found *found)
 	return result == SMX_OK ? insert(group, draft) : result;
 }
 
+/* What the row says of itself is no argument against the copy. */
+static int
+seal_is_broken(struct group *group, const struct row_found *found)
+{
+	char *envelope = NULL;
+	size_t len;
+	int result = rows_envelope(group->rows, found, &envelope, &len);
+
+	free(envelope);
+	return result == SMX_ECORRUPT;
+}
+
 int
 accept_apply(struct group *group, struct work *work)
 {
@@ -129,11 +145,13 @@ accept_apply(struct group *group, struct work *work)
 	}
 	if (result != SMX_OK)
 		return result;
-	if (found.damaged &&
-	    strcmp(rules_creator(&found.row, found.origin), row->primary) == 0)
+	if (found.damaged)
 		return replace(group, draft, &found);
 	work->outcome =
 	    rules_repeat(&found.row, found.origin, row->primary, row->digest);
+	if (work->outcome == SMX_ECONFLICT && draft->replace &&
+	    seal_is_broken(group, &found))
+		work->outcome = SMX_EEXIST;
 	if (work->outcome != SMX_EEXIST || !draft->replace)
 		return SMX_OK;
 	work->outcome = SMX_OK;

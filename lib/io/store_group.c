@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "io/store_apply.h"
 #include "io/store_rules.h"
+#include "io/store_suspect.h"
 
 #ifdef MUTANT_TELL_BEFORE_COMMIT
 #include <unistd.h>
@@ -159,6 +160,8 @@ transact(struct group *group, struct work *list, int *unsure)
 		crash_point("before COMMIT");
 		result = db_commit(group->db);
 		crash_point("after COMMIT");
+		if (result == SMX_OK)
+			witness_note(&group->witness, db_log_pages(group->db));
 		*unsure = result == SMX_EIO || result == SMX_ECORRUPT;
 	}
 	if (result != SMX_OK)
@@ -197,8 +200,11 @@ group_distrust(struct group *group, int result)
 {
 	struct log_line l;
 
-	if (atomic_exchange(&group->failed, 1) != 0)
+	if (atomic_exchange(&group->distrusted, 1) != 0)
 		return;
+	/* First the mark: once it has failed the process ends. */
+	suspect_set(group->folder, smx_errname(result));
+	atomic_store(&group->failed, 1);
 	log_begin(&l, SMX_LOG_ERR, NULL, "store_failed");
 	log_err(&l, "result", result);
 	log_end(&l);
@@ -246,6 +252,8 @@ make_room(struct group *group)
 {
 	int left, result = db_checkpoint(group->db, &left);
 
+	if (result == SMX_OK && left == 0)
+		witness_note(&group->witness, 0);
 	if (result == SMX_EIO || result == SMX_ECORRUPT)
 		group_distrust(group, result);
 	return result;
@@ -324,6 +332,8 @@ group_checkpoint(struct group *group)
 	crash_point("before a checkpoint");
 	result = db_checkpoint(group->db, &left);
 	crash_point("after a checkpoint");
+	if (result == SMX_OK && left == 0)
+		witness_note(&group->witness, 0);
 	if (result == SMX_EIO || result == SMX_ECORRUPT)
 		group_distrust(group, result);
 }

@@ -8,11 +8,13 @@
 
 #include "io/db_sqlite.h"
 #include "io/store_body.h"
+#include "io/store_damage.h"
 #include "io/store_effects.h"
 #include "io/store_graves.h"
 #include "io/store_rows.h"
 #include "io/store_tombs.h"
 #include "io/store_usage.h"
+#include "io/store_witness.h"
 #include "io/store_work.h"
 
 /*
@@ -35,9 +37,13 @@ struct group {
 	struct usage *usage;
 	struct bodies *bodies;
 	struct workq *queue;
+	struct damage *damage;
+	struct witness witness;
+	int folder;             /* the store's, for the mark of a suspect one */
 	uint64_t grown;         /* by amendments, in the transaction */
 	struct effects effects; /* of the transaction, once it is durable */
 	_Atomic uint64_t commits, committed;
+	atomic_int distrusted; /* being marked */
 	atomic_int
 	    failed; /* a sync, or the file itself, can no longer be trusted */
 };

@@ -168,6 +168,7 @@ row_read(struct db_stmt *stmt, struct row_found *found)
 	    row_text(stmt, 23, found->origin, sizeof(found->origin));
 	if (row->state == 0 || found->damaged) {
 		found->damaged = 1;
+		row->unsound = 1;
 		row->state = SMX_ROW_QUARANTINED;
 		text_copy(row->reason, sizeof(row->reason),
 		    "the store's row is damaged");

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "io/fsutil.h"
 #include "io/store_schema.h"
+#include "io/store_suspect.h"
 
 /* A row holds its body in memory on its way in and out. */
 #define BODY_IN_ROW_MAX ((uint64_t)16 << 20)
@@ -16,6 +16,7 @@
 void
 shelf_close(struct shelf *shelf)
 {
+	audit_stop(&shelf->audit);
 	writer_stop(&shelf->writer);
 	/* The writer's connection goes last: the last one tidies the log. */
 	view_close(&shelf->view);
@@ -24,10 +25,14 @@ shelf_close(struct shelf *shelf)
 	/* After a failed sync nothing more may be moved into the file. */
 	if (shelf->group.db != NULL && shelf_down(shelf))
 		db_distrust(shelf->group.db);
+	else if (shelf->group.db != NULL)
+		witness_forget(&shelf->group.witness);
 	db_close(&shelf->group.db);
+	witness_close(&shelf->group.witness);
 	workq_free(&shelf->group.queue);
 	tombs_free(&shelf->group.tombs);
 	usage_free(&shelf->group.usage);
+	damage_free(&shelf->group.damage);
 	group_free(&shelf->group);
 	store_dir_close(&shelf->dir);
 	free(shelf);
@@ -61,33 +66,47 @@ body_named(void *ctx, const char *name, int *named)
 /*
  * Rows of a transaction that a crash kept from being synced look like any
  * others.  Sync the log, so that from here on "it is there already" means
- * "durably".
+ * "durably"; and read it, and the database, from the disk: after a sync that
+ * failed the system's cache may have what the disk has not.
  */
 static int
-sync_log(struct shelf *shelf)
+distrust_cache(struct shelf *shelf)
 {
-	uint64_t size;
-	int fd, result;
+	const struct store_dir *dir = &shelf->dir;
+	int result = suspect_reread(dir->folder, STORE_LOG);
 
-	result = fs_open_read(shelf->dir.folder, STORE_LOG, &fd, &size);
-	if (result == SMX_ENOTFOUND)
-		return SMX_OK;
-	if (result != SMX_OK)
-		return result;
-	result = fs_sync(fd);
-	fs_close(&fd);
+	if (result == SMX_OK)
+		result = suspect_reread(dir->folder, STORE_DATABASE);
+	if (result == SMX_OK && shelf->suspect)
+		result = suspect_reread_all(dir->bodies.folder);
 	return result;
 }
 
+/* What was promised and is not in the log any more can only be told: holders
+ * list what they have, and primaries copy what is missing again. */
+static void
+compare_log(struct shelf *shelf, const struct witness_log *seen)
+{
+	int64_t missing = witness_missing(seen, db_log_found(shelf->group.db));
+	struct log_line l;
+
+	if (missing == 0)
+		return;
+	log_begin(&l, SMX_LOG_ERR, NULL, "store_cut");
+	log_str(&l, "file", STORE_LOG);
+	log_num(&l, "pages", missing);
+	log_end(&l);
+}
+
 static int
-recover(struct shelf *shelf)
+recover(struct shelf *shelf, const struct witness_log *seen)
 {
 	struct group *group = &shelf->group;
 	size_t removed = 0;
-	int left, result = sync_log(shelf);
+	int left, result = db_checkpoint(group->db, &left);
 
 	if (result == SMX_OK)
-		result = db_checkpoint(group->db, &left);
+		compare_log(shelf, seen);
 	if (result == SMX_EFULL)
 		result = SMX_OK;
 	if (result == SMX_OK)
@@ -103,12 +122,61 @@ recover(struct shelf *shelf)
 	return result;
 }
 
+/* The tables of a suspect store are proved before anything is made of them. */
+static int
+open_database(struct shelf *shelf)
+{
+	struct group *group = &shelf->group;
+	struct witness_log seen;
+	char why[200] = "";
+	int result = distrust_cache(shelf);
+
+	witness_open(&group->witness, shelf->dir.folder);
+	witness_read(&group->witness, &seen);
+	if (result == SMX_OK)
+		result = db_open_writer(&group->db, shelf->dir.database);
+	if (result == SMX_EFULL && reserve_spend(group->bodies))
+		result = db_open_writer(&group->db, shelf->dir.database);
+	if (result == SMX_OK && shelf->suspect)
+		result = db_check(group->db, NULL, why, sizeof(why));
+	if (why[0] != '\0')
+		log_event(SMX_LOG_ERR, "store_damaged", "text=\"%s\"", why);
+	if (result == SMX_OK)
+		result = schema_make(group->db);
+	if (result == SMX_EFULL && reserve_spend(group->bodies))
+		result = schema_make(group->db);
+	if (result == SMX_OK)
+		result = rows_open(&group->rows, group->db);
+	if (result == SMX_OK)
+		result = graves_open(&group->graves, group->db);
+	return result == SMX_OK ? recover(shelf, &seen) : result;
+}
+
+static int
+start_threads(struct shelf *shelf, int64_t tombstone_ms)
+{
+	struct group *group = &shelf->group;
+	struct audit_options audit = { .path = shelf->dir.database,
+		.folder = shelf->dir.folder,
+		.bodies = group->bodies,
+		.damage = group->damage,
+		.suspect = shelf->suspect };
+	int result = writer_start(&shelf->writer, group, tombstone_ms);
+
+	return result == SMX_OK ? audit_start(&shelf->audit, &audit) : result;
+}
+
 static int
 shelf_start(struct shelf *shelf, const struct smx_store_options *options)
 {
 	struct group *group = &shelf->group;
 	int result;
 
+	group->folder = shelf->dir.folder;
+	shelf->suspect = suspect_is(shelf->dir.folder);
+	if (shelf->suspect)
+		log_event(SMX_LOG_WARNING, "store_suspect", "path=%s",
+		    options->path);
 	group->bodies = &shelf->dir.bodies;
 	shelf->body_file_bytes = options->body_file_bytes < BODY_IN_ROW_MAX
 				     ? options->body_file_bytes
@@ -120,25 +188,25 @@ shelf_start(struct shelf *shelf, const struct smx_store_options *options)
 	if (result == SMX_OK)
 		result = workq_new(&group->queue);
 	if (result == SMX_OK)
-		result = db_open_writer(&group->db, shelf->dir.database);
-	if (result == SMX_EFULL && reserve_spend(group->bodies))
-		result = db_open_writer(&group->db, shelf->dir.database);
+		result = damage_new(&group->damage);
 	if (result == SMX_OK)
-		result = schema_make(group->db);
-	if (result == SMX_EFULL && reserve_spend(group->bodies))
-		result = schema_make(group->db);
-	if (result == SMX_OK)
-		result = rows_open(&group->rows, group->db);
-	if (result == SMX_OK)
-		result = graves_open(&group->graves, group->db);
-	if (result == SMX_OK)
-		result = recover(shelf);
+		result = open_database(shelf);
 	if (result == SMX_OK)
 		result = view_open(&shelf->view, shelf->dir.database);
-	if (result == SMX_OK)
-		result =
-		    writer_start(&shelf->writer, group, options->tombstone_ms);
-	return result;
+	return result == SMX_OK ? start_threads(shelf, options->tombstone_ms)
+				: result;
+}
+
+static const char *
+why_not(int result)
+{
+	if (result == SMX_ECONFIG)
+		return "was made by a later version";
+	if (result == SMX_ECORRUPT)
+		return STORE_DATABASE
+		    " is damaged; put the folder's files aside, and the "
+		    "primaries copy again what is open";
+	return smx_strerror(result);
 }
 
 int
@@ -150,6 +218,7 @@ shelf_open(struct shelf **out, const struct smx_store_options *options,
 
 	if (shelf == NULL)
 		return SMX_ENOMEM;
+	shelf->group.witness.fd = shelf->group.witness.log = -1;
 	result = store_dir_open(&shelf->dir, options->path, why, why_size);
 	if (result != SMX_OK) {
 		free(shelf);
@@ -162,8 +231,7 @@ shelf_open(struct shelf **out, const struct smx_store_options *options,
 	}
 	if (why != NULL)
 		snprintf(why, why_size, "%s: %s", options->path,
-		    result == SMX_ECONFIG ? "was made by a later version"
-					  : smx_strerror(result));
+		    why_not(result));
 	/* What could not be read must not be written to either. */
 	atomic_store(&shelf->group.failed, 1);
 	shelf_close(shelf);

@@ -6,6 +6,7 @@
 
 #include <shadowmx/store.h>
 
+#include "io/store_audit.h"
 #include "io/store_dir.h"
 #include "io/store_view.h"
 #include "io/store_writer.h"
@@ -16,6 +17,8 @@ struct shelf {
 	struct group group;
 	struct writer *writer;
 	struct view *view;
+	struct audit *audit;
+	int suspect; /* at the start */
 	uint64_t body_file_bytes;
 };
 

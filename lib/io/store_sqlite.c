@@ -7,6 +7,7 @@
 #include <shadowmx/store.h>
 
 #include "io/store_content.h"
+#include "io/store_repeat.h"
 #include "io/store_rules.h"
 #include "io/store_shelf.h"
 
@@ -22,40 +23,6 @@ looked(int result)
 
 /* ---- a shadow comes in ---- */
 
-/*
- * Something is there under this key.  When it can be told already that the
- * same bytes are there and sound, or that they are others, the copy need not be
- * written again; damaged ones are to be replaced by it.
- */
-static int
-repeat(struct shelf *shelf, const struct smx_shadow_head *head, int *replace)
-{
-	struct smx_content content;
-	struct row_found found;
-	int result = view_find(shelf->view, &head->key, &found);
-
-	*replace = 0;
-	if (result == SMX_ENOTFOUND)
-		return tombs_has(shelf->group.tombs, head->primary, &head->key)
-			   ? SMX_EGONE
-			   : SMX_OK;
-	if (result != SMX_OK)
-		return looked(result);
-	result = rules_repeat(&found.row, found.origin, head->primary, NULL);
-	if (result != SMX_OK)
-		return result;
-	result =
-	    stored_open(shelf->view, &shelf->dir.bodies, &head->key, &content);
-	*replace = result == SMX_ECORRUPT;
-	if (result != SMX_OK)
-		return *replace ? SMX_OK : result;
-	stored_close(&content);
-	if (head->digest == NULL)
-		return SMX_OK;
-	return rules_repeat(&found.row, found.origin, head->primary,
-	    head->digest);
-}
-
 static int
 op_begin(void *ctx, const struct smx_shadow_head *head, struct smx_draft **out)
 {
@@ -67,7 +34,7 @@ op_begin(void *ctx, const struct smx_shadow_head *head, struct smx_draft **out)
 		return SMX_EIO;
 	result = rules_head(head);
 	if (result == SMX_OK)
-		result = repeat(shelf, head, &replace);
+		result = repeat_check(shelf, head, &replace);
 	if (result == SMX_OK)
 		result = draft_new(&draft, head, shelf->group.usage);
 	if (result != SMX_OK)
@@ -115,6 +82,7 @@ op_commit(void *ctx, struct smx_draft **draft_ref)
 {
 	struct shelf *shelf = ctx;
 	struct smx_draft *draft = *draft_ref;
+	const struct smx_key key = draft->row.key;
 	struct work *work = NULL;
 	int result = SMX_EIO;
 
@@ -130,7 +98,10 @@ op_commit(void *ctx, struct smx_draft **draft_ref)
 		draft_free(&draft);
 		return result;
 	}
-	return workq_ask(shelf->group.queue, work, DURABLE_WAIT_MS, NULL);
+	result = workq_ask(shelf->group.queue, work, DURABLE_WAIT_MS, NULL);
+	if (result == SMX_OK)
+		damage_mended(shelf->group.damage, &key);
+	return result;
 }
 
 static void
@@ -155,7 +126,8 @@ op_drop(void *ctx, const char *primary, const struct smx_key *keys,
     size_t count, size_t *foreign)
 {
 	struct shelf *shelf = ctx;
-	size_t ignored;
+	size_t left;
+	int result;
 
 	if (shelf_down(shelf))
 		return SMX_EIO;
@@ -164,8 +136,12 @@ op_drop(void *ctx, const char *primary, const struct smx_key *keys,
 		return SMX_EINVAL;
 	if (count > STORE_DROP_KEYS_MAX)
 		return SMX_ELIMIT;
-	return ask(shelf, work_drop(primary, keys, count),
-	    foreign != NULL ? foreign : &ignored);
+	result = ask(shelf, work_drop(primary, keys, count), &left);
+	for (size_t i = 0; result == SMX_OK && left == 0 && i < count; i++)
+		damage_mended(shelf->group.damage, &keys[i]);
+	if (result == SMX_OK && foreign != NULL)
+		*foreign = left;
+	return result;
 }
 
 static int
@@ -238,6 +214,21 @@ op_meta_set(void *ctx, const char *name, const char *value)
 
 /* ---- looking ---- */
 
+/* A page of rows with the store's word on each. */
+static int
+vouched_page(void *ctx, const struct smx_store_filter *filter,
+    const struct smx_key *after, struct smx_row *rows, size_t max,
+    size_t *count)
+{
+	struct shelf *shelf = ctx;
+	int result = view_page(shelf->view, filter, after, rows, max, count);
+
+	for (size_t i = 0; result == SMX_OK && i < *count; i++)
+		rows[i].unsound |=
+		    !damage_vouches(shelf->group.damage, &rows[i]);
+	return result;
+}
+
 static int
 op_scan(void *ctx, const struct smx_store_filter *filter, smx_row_fn each,
     void *each_ctx)
@@ -246,7 +237,7 @@ op_scan(void *ctx, const struct smx_store_filter *filter, smx_row_fn each,
 
 	if (shelf_down(shelf))
 		return SMX_EIO;
-	return rules_scan(filter, view_page, shelf->view, each, each_ctx);
+	return rules_scan(filter, vouched_page, shelf, each, each_ctx);
 }
 
 static int
@@ -259,8 +250,10 @@ op_get(void *ctx, const struct smx_key *key, struct smx_row *row)
 	if (shelf_down(shelf))
 		return SMX_EIO;
 	result = view_find(shelf->view, key, &found);
-	if (result == SMX_OK)
+	if (result == SMX_OK) {
 		*row = found.row;
+		row->unsound |= !damage_vouches(shelf->group.damage, row);
+	}
 	return looked(result);
 }
 
@@ -269,21 +262,28 @@ op_envelope(void *ctx, const struct smx_key *key, char **text, size_t *len,
     char **rcpt_states)
 {
 	struct shelf *shelf = ctx;
+	int result;
 
 	if (shelf_down(shelf))
 		return SMX_EIO;
-	return looked(view_envelope(shelf->view, key, text, len, rcpt_states));
+	result = view_envelope(shelf->view, key, text, len, rcpt_states);
+	if (result == SMX_ECORRUPT)
+		(void)damage_found(shelf->group.damage, key);
+	return looked(result);
 }
 
 static int
 op_open(void *ctx, const struct smx_key *key, struct smx_content *content)
 {
 	struct shelf *shelf = ctx;
+	int result;
 
 	if (shelf_down(shelf))
 		return SMX_EIO;
-	return looked(
-	    stored_open(shelf->view, &shelf->dir.bodies, key, content));
+	result = stored_open(shelf->view, &shelf->dir.bodies, key, content);
+	if (result == SMX_ECORRUPT)
+		(void)damage_found(shelf->group.damage, key);
+	return looked(result);
 }
 
 static void
@@ -314,6 +314,7 @@ op_stats(void *ctx, struct smx_store_stats *stats)
 	if (shelf_down(shelf))
 		return SMX_EIO;
 	usage_stats(shelf->group.usage, &now);
+	damage_stats(shelf->group.damage, &now);
 	result = view_oldest(shelf->view, &now.oldest_ms);
 	if (result == SMX_OK)
 		*stats = now;

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # store.sh [N [STRIDE]]: stop the store at every durable step (at most N), make
-# every sync and each STRIDE-th write (default 8) fail once; after each, what was
-# promised must be there.
+# every sync and each STRIDE-th write (default 8) fail, once or with all that
+# follow; after each, what was promised must be there, and a store whose sync failed
+# must be marked as suspect.
 # Then the same checks must find two planted faults.
 #
 # STORE_CRASH names the folder of the three programs: store_crash, and built
@@ -74,7 +75,7 @@ order()
 {
 	fresh
 	strace -f -y -s 64 -o "$work/trace" \
-	    -e trace=write,fsync,fdatasync \
+	    -e trace=writev,fsync,fdatasync \
 	    "$programs/$1" alone "$work/box/store" >"$work/said" 2>&1
 	awk '
 	function synced(what) {
@@ -82,7 +83,7 @@ order()
 		else if (what ~ /bodies>/) { if (body) dir = 1 }
 		else if (what ~ /bodies\//) body = 1
 	}
-	/ write\(1</ && /"(TRY|DROP|MARK|SET|AMEND|YIELD) / {
+	/ writev\(1</ && /"(TRY|DROP|MARK|SET|AMEND|YIELD) / {
 		wal = body = dir = large = 0
 		if ($0 ~ /"TRY/) { split($0, w, /"|\\n/); split(w[2], p, " "); large = p[3] > 4096 }
 	}
@@ -91,7 +92,7 @@ order()
 		else if ($0 ~ /= 0$/) synced($0)
 	}
 	/(fsync|fdatasync) resumed/ { if ($0 ~ /= 0$/) synced(pending[$1]) }
-	/ write\(1</ && /"(OK|DROPPED|MARKED|WAS_SET|AMENDED|YIELDED) / {
+	/ writev\(1</ && /"(OK|DROPPED|MARKED|WAS_SET|AMENDED|YIELDED) / {
 		n++
 		if (!wal) { lies++; print "promised without a sync: " $0 }
 	}
@@ -105,16 +106,24 @@ order()
 	tail -1 "$work/verdict"
 }
 
-# inject CALLS ERROR MUST STRIDE: the k-th such call of each thread fails once,
-# for all k or each STRIDE-th; MUST is what that has to lead to: a store that is
-# "dead" or still "alive"
+# A store that failed is marked for the next start; one that could not be opened
+# need not be, and one that failed at its end has told nobody anything.
+marked()
+{
+	! grep -q '^FAILED' "$work/said" || [ -e "$work/box/store/suspect" ]
+}
+
+# inject CALLS ERROR MUST STRIDE [ON]: the k-th such call of each thread fails once,
+# or with ON as "+" it and all that follow, for all k or each STRIDE-th; MUST is
+# what that has to lead to: a store that is "dead" or still "alive"
 inject()
 {
+	on=${5:-}
 	k=1
 	while [ "$k" -le "$max" ]; do
 		fresh
 		strace -f -o "$work/trace" -e "trace=$1" \
-		    -e "inject=$1:error=$2:when=$k" \
+		    -e "inject=$1:error=$2:when=$k$on" \
 		    "$programs/store_crash" run "$work/box/store" \
 		    >"$work/said" 2>"$work/log"
 		status=$?
@@ -122,20 +131,22 @@ inject()
 			break
 		fi
 		if [ "$status" -ne 0 ] && [ "$status" -ne 3 ]; then
-			bad "$2 at $1 $k: exit status $status"
+			bad "$2 at $1 $k$on: exit status $status"
 		elif [ "$3" = alive ] && grep -q '^FAILED' "$work/said"; then
-			bad "$2 at $1 $k: the store gave up"
+			bad "$2 at $1 $k$on: the store gave up"
 		elif [ "$3" = dead ] && grep -q '^FAIL.* \(io\|unsure\)' \
 		    "$work/said" && ! grep -q '^FAILED' "$work/said"; then
-			bad "$2 at $1 $k: the store went on"
+			bad "$2 at $1 $k$on: the store went on"
+		elif [ "$3" = dead ] && [ -z "$on" ] && ! marked; then
+			bad "$2 at $1 $k$on: the store is not suspect"
 		elif grep -q '^LIE' "$work/said"; then
-			bad "$2 at $1 $k: $(grep '^LIE' "$work/said" | head -1)"
+			bad "$2 at $1 $k$on: $(grep '^LIE' "$work/said" | head -1)"
 		else
-			verified "$2 at $1 $k"
+			verified "$2 at $1 $k$on"
 		fi
 		k=$((k + $4))
 	done
-	echo "$2 at $1: up to call $k of each thread"
+	echo "$2 at $1: up to call $k of each thread${on:+ and all that follow}"
 }
 
 # upgrades VERSION: a store of that version, stopped at step 1, 2, 3 ... of its
@@ -193,7 +204,12 @@ if command -v strace >/dev/null; then
 	caught "no sync" order store_crash_nofsync
 	inject fsync,fdatasync EIO dead 1
 	inject pwrite64 EIO dead "$stride"
-	inject pwrite64 ENOSPC alive "$stride"
+	for on in "" +; do
+		inject pwrite64 ENOSPC alive "$stride" "$on"
+		inject write,ftruncate ENOSPC alive $((stride / 2 + 1)) "$on"
+	done
+	inject fallocate ENOSPC alive 1 +
+	inject fsync,fdatasync ENOSPC dead 8
 else
 	bad "strace is missing"
 fi
