@@ -143,8 +143,12 @@ part_pair() {
 }
 
 part_crash() {
-	try "crash, store" 600 env STORE_CRASH="$plain/test/crash" \
+	try "crash, store" 1200 env STORE_CRASH="$plain/test/crash" \
 	    test/crash/store.sh
+	try "damage, 100 flips, 100 cuts" 300 env builddir="$plain" \
+	    test/damage.sh 100 100
+	try "power cuts, 10 + 2" 600 env builddir="$plain" \
+	    test/powercut.sh 10 2
 }
 
 part_milter() {
@@ -164,6 +168,8 @@ part_mta() {
 	for t in flow odd three amend limits fence again; do
 		try "mta/$t" 1200 env builddir="$plain" "test/mta/$t.sh"
 	done
+	try "system calls that fail, 8" 600 env builddir="$plain" \
+	    test/syscalls.sh 8
 }
 
 part_chaos() {

@@ -443,6 +443,39 @@ for line in sys.stdin:
 	taken_over 3
 }
 
+# A message that its resubmission does not survive, three times.
+flow_poisoned_message() {
+	TAKEOVER_AFTER=1h
+	need "a next hop" sink_start
+	sink_control pause
+	need "hosts" host_make a b
+	$PYTHON "$TOOL/poison.py" "$(submit_port_of b)" tag-poison. \
+	    "$LAB/b/shadowmxd.pid" "$WORKER_USER" >"$LAB/poison.port" &
+	poison_pid=$!
+	LAB_PIDS="$LAB_PIDS $poison_pid"
+	need "a way that kills" wait_for 10 test -s "$LAB/poison.port"
+	cp "$LAB/poison.port" "$LAB/b/port.submit"
+	need "its configuration" host_conf b
+	need "hosts that see each other" hosts_start
+	send 4 plain
+	post a poison sender@client.test.invalid rcpt@next.test.invalid >/dev/null
+	need "5 shadows" rows_are b 5
+	host_lose a
+	need "the command" ctl b takeover a.test.invalid
+	sink_control
+	need "it set aside" wait_for 90 rows_are b 1 quarantined
+	need "three workers killed by it, no more" \
+	    is "$(grep -c 'event=ended.*worker.*signal' "$LAB/b/shadowmxd.log")" 3
+	need "the others delivered" wait_for 60 delivered 4
+	need "the poisoned one not" is "$(served poison)" ""
+	need "a word of it" eval 'ctl b status | grep -q quarantined'
+	kill -USR1 "$poison_pid"
+	need "release" ctl b queue release --all --yes -S quarantined
+	need "it delivered, too" \
+	    wait_for 30 eval 'is "$(served poison)" rcpt@next.test.invalid'
+	need "nothing left" wait_for 30 no_rows b
+}
+
 # ---- disks ----
 
 small_disk() {
