@@ -26,7 +26,7 @@ struct audit {
 	pthread_mutex_t lock;
 	pthread_cond_t stop_cond;
 	int stop;
-	int suspect; /* the mark is still there */
+	int suspect;            /* the mark is still there */
 	uint64_t rows, damaged; /* in this round */
 	int tables_damaged;
 };
@@ -130,16 +130,18 @@ look_at_row(struct audit *audit, const struct smx_row *row)
 static int
 look_at_page(struct audit *audit, const struct smx_row *rows, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		int64_t began_ms = clock_mono_ms(), took_ms;
+	int64_t began_ms = clock_mono_ms(), took_ms;
 
+	for (size_t i = 0; i < count; i++) {
 		look_at_row(audit, &rows[i]);
 		damage_verified(audit->options.damage, &rows[i].key);
-		took_ms = clock_mono_ms() - began_ms;
-		if (rest(audit, audit->suspect ? 0 : took_ms * AUDIT_REST))
+		if (rest(audit, 0))
 			return 1;
 	}
-	return 0;
+	if (audit->suspect || count < AUDIT_PAGE)
+		return 0;
+	took_ms = clock_mono_ms() - began_ms;
+	return rest(audit, (took_ms + 1) * AUDIT_REST);
 }
 
 /* SMX_OK: everything was looked at. */
