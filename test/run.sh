@@ -169,7 +169,7 @@ part_mta() {
 		try "mta/$t" 1200 env builddir="$plain" "test/mta/$t.sh"
 	done
 	try "system calls that fail, 8" 600 env builddir="$plain" \
-	    test/syscalls.sh 8
+	    LAB_FLOWS="shadow resubmit" test/syscalls.sh 8
 }
 
 part_chaos() {
