@@ -29,14 +29,20 @@ node_enter(struct smx_engine *node)
 	return node->core;
 }
 
-void
-node_kick(struct smx_engine *node)
+static void
+mark(struct smx_engine *node, int what)
 {
-	if (atomic_exchange(&node->dirty, 1) == 0) {
+	if (atomic_fetch_or(&node->dirty, what) == 0) {
 		pthread_mutex_lock(&node->tick_lock);
 		pthread_cond_signal(&node->tick);
 		pthread_mutex_unlock(&node->tick_lock);
 	}
+}
+
+void
+node_kick(struct smx_engine *node)
+{
+	mark(node, NODE_WORK | NODE_JOBS);
 }
 
 void
@@ -48,7 +54,7 @@ node_leave(struct smx_engine *node)
 	node->seen_work = work;
 	pthread_mutex_unlock(&node->lock);
 	if (changed)
-		node_kick(node);
+		mark(node, NODE_WORK);
 }
 
 struct smx_config *
@@ -133,8 +139,8 @@ node_ending(struct smx_engine *node)
 	return ending;
 }
 
-int
-node_wait_locked(struct smx_engine *node, int64_t until_ms)
+static int
+wait_locked(struct smx_engine *node, pthread_cond_t *what, int64_t until_ms)
 {
 	int64_t wait = until_ms - node_now_ms();
 	struct timespec ts;
@@ -152,8 +158,20 @@ node_wait_locked(struct smx_engine *node, int64_t until_ms)
 		ts.tv_sec++;
 		ts.tv_nsec -= 1000000000;
 	}
-	pthread_cond_timedwait(&node->wake, &node->lock, &ts);
+	pthread_cond_timedwait(what, &node->lock, &ts);
 	return node->ending;
+}
+
+int
+node_wait_locked(struct smx_engine *node, int64_t until_ms)
+{
+	return wait_locked(node, &node->wake, until_ms);
+}
+
+int
+node_wait_jobs_locked(struct smx_engine *node, int64_t until_ms)
+{
+	return wait_locked(node, &node->jobs, until_ms);
 }
 
 int

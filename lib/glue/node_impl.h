@@ -23,9 +23,13 @@
  *
  * Wake-ups: node_leave only marks that there is new work; one thread, the
  * ticker, turns that into a broadcast at most every NODE_TICK_MS.  A message
- * therefore costs no wake-up of the dozen threads that wait.
+ * therefore costs no wake-up of the dozen threads that wait.  The submitters,
+ * for whom no message of our own is work, wait apart: only node_kick means
+ * them.
  */
 #define NODE_TICK_MS    20
+#define NODE_WORK       1 /* bits of dirty */
+#define NODE_JOBS       2
 #define NODE_BUCKETS    14
 #define NODE_SUBMIT_MAX 64
 #define NODE_COPIERS    4 /* one reads a file while others wait for holders */
@@ -65,7 +69,8 @@ struct smx_engine {
 	uint64_t orphans; /* under lock: shadows of hosts that are no members */
 	atomic_int draining; /* no new shadows are taken in */
 
-	atomic_int dirty;
+	atomic_int dirty;    /* what to broadcast, bits */
+	pthread_cond_t jobs; /* the submitters', under lock */
 	pthread_mutex_t tick_lock;
 	pthread_cond_t tick;
 
@@ -94,7 +99,10 @@ int node_thread(pthread_t *out, void *(*run)(void *), void *ctx);
 /* Wait for the next broadcast or until now_ms() reaches until_ms; returns
  * non-zero when the threads are to leave.  lock is held around it. */
 int node_wait_locked(struct smx_engine *node, int64_t until_ms);
+/* The same for the submitters. */
+int node_wait_jobs_locked(struct smx_engine *node, int64_t until_ms);
 int node_ending(struct smx_engine *node);
+/* There is work for anybody, the submitters too. */
 void node_kick(struct smx_engine *node);
 /* SMX_ENOTFOUND */
 int node_peer_find(const struct smx_engine *node, const char *name,

@@ -161,6 +161,7 @@ make_locks(struct smx_engine *node)
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&node->wake, &attr);
+	pthread_cond_init(&node->jobs, &attr);
 	pthread_cond_init(&node->tick, NULL);
 	pthread_condattr_destroy(&attr);
 }

@@ -16,6 +16,7 @@ ticker_run(void *ctx)
 	struct smx_engine *node = ctx;
 	struct timespec pause = { 0, NODE_TICK_MS * 1000000L };
 	int ending = 0;
+	int what;
 
 	while (!ending) {
 		pthread_mutex_lock(&node->tick_lock);
@@ -23,14 +24,19 @@ ticker_run(void *ctx)
 			pthread_cond_wait(&node->tick, &node->tick_lock);
 		pthread_mutex_unlock(&node->tick_lock);
 		nanosleep(&pause, NULL);
-		atomic_store(&node->dirty, 0);
+		what = atomic_exchange(&node->dirty, 0);
 		pthread_mutex_lock(&node->lock);
 		ending = node->ending;
-		pthread_cond_broadcast(&node->wake);
 		pthread_mutex_unlock(&node->lock);
+		/* Who looked before the lock was taken waits by now; those that
+		 * are woken find it free. */
+		pthread_cond_broadcast(&node->wake);
+		if ((what & NODE_JOBS) != 0)
+			pthread_cond_broadcast(&node->jobs);
 	}
 	return NULL;
 }
+
 static int
 start_threads(struct smx_engine *node, const struct conf *conf)
 {
@@ -182,6 +188,7 @@ smx_engine_stop(struct smx_engine *node, int64_t leaving_ms, int64_t drain_ms)
 	pthread_mutex_lock(&node->lock);
 	node->ending = 1;
 	pthread_cond_broadcast(&node->wake);
+	pthread_cond_broadcast(&node->jobs);
 	pthread_mutex_unlock(&node->lock);
 	node_kick(node);
 	join_threads(node);
@@ -205,6 +212,7 @@ smx_engine_free(struct smx_engine **engine)
 	free(node->peer);
 	free(node->peer_names);
 	pthread_cond_destroy(&node->wake);
+	pthread_cond_destroy(&node->jobs);
 	pthread_cond_destroy(&node->tick);
 	pthread_mutex_destroy(&node->lock);
 	pthread_mutex_destroy(&node->config_lock);

@@ -91,7 +91,7 @@ rest(struct smx_engine *node, int64_t wake)
 	if (wait < 0 || wait > 1000)
 		wait = 1000;
 	pthread_mutex_lock(&node->lock);
-	node_wait_locked(node, node_now_ms() + wait);
+	node_wait_jobs_locked(node, node_now_ms() + wait);
 	pthread_mutex_unlock(&node->lock);
 }
 
