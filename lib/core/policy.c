@@ -6,6 +6,7 @@
 
 #include "core/addr.h"
 #include "core/frozen.h"
+#include "core/placement.h"
 #include "core/policy_rule.h"
 
 /* A domain of ADDR_MAX bytes has at most 501 labels, but one that mail can have
@@ -370,4 +371,19 @@ int
 policy_own(const struct smx_config *config, const char *address)
 {
 	return policies_own(config->policies, address);
+}
+
+int
+policy_may_skip(const struct smx_config *config)
+{
+	return config->policies->may_skip;
+}
+
+/* Whatever is folded keeps the holders that all have in common. */
+int
+policy_may_split(const struct smx_config *config)
+{
+	const struct policies *policies = config->policies;
+
+	return placement_count(policies->common) < policies->least;
 }

@@ -166,6 +166,18 @@ map_compile(struct policies *p, struct arena *arena, const struct draft *draft)
 	return result;
 }
 
+static void
+wish_note(struct policies *p, const struct smx_ack *ack)
+{
+	if (ack->when == 0) {
+		p->may_skip = 1;
+		return;
+	}
+	p->common &= ack->holders;
+	if (ack->min_copies > p->least)
+		p->least = ack->min_copies;
+}
+
 static int
 rules_compile(struct policies *p, struct arena *arena,
     const struct draft *draft, const struct sources *sources)
@@ -192,6 +204,7 @@ rules_compile(struct policies *p, struct arena *arena,
 			p->copies = rules[i].ack.copies;
 		p->by_size |= rules[i].by_size;
 		p->by_tables |= rules[i].table_count != 0;
+		wish_note(p, &rules[i].ack);
 	}
 	return result;
 }
@@ -207,6 +220,8 @@ policies_compile(struct policies **out, struct arena *arena,
 		return SMX_ENOMEM;
 	ack_compile(&p->defaults, &draft->defaults, "defaults", &draft->conf);
 	p->copies = p->defaults.copies;
+	p->common = UINT64_MAX;
+	wish_note(p, &p->defaults);
 	result = rules_compile(p, arena, draft, sources);
 	if (result == SMX_OK)
 		result = networks_compile(&p->own, &p->own_count, arena,

@@ -41,6 +41,9 @@ struct policies {
 	int by_tables; /* any rule has one */
 	int by_size;
 	unsigned copies; /* the most that any of them asks for */
+	int may_skip;    /* some ask for nothing */
+	uint64_t common; /* holders of all that ask */
+	unsigned least;  /* and the most copies that any must have */
 };
 
 /* 0: unknown, for "" and "unknown". */

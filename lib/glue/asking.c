@@ -31,7 +31,7 @@ may_split(const struct asking *asking)
 {
 	const struct smx_client *client = asking->client;
 
-	return !client->authenticated &&
+	return !asking->whole && !client->authenticated &&
 	       !policy_own(asking->message->config, client->address) &&
 	       !is_submission(
 		   smx_envelope_get(asking->envelope, SMX_FIELD_DAEMON));

@@ -12,6 +12,7 @@ struct asking {
 	struct message *message; /* NULL: none */
 	const struct smx_envelope *envelope;
 	const struct smx_client *client; /* located */
+	int whole;                       /* a message cannot be split */
 };
 
 /*

@@ -15,6 +15,7 @@ struct conn {
 	struct conn *next, *prev;    /* conns.c only */
 	struct smx_session *session; /* NULL: could not be made */
 	unsigned long steps;         /* what was negotiated */
+	int untold;                  /* error of a step without an answer */
 };
 
 void conns_start(struct smx_engine *engine);

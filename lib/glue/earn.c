@@ -14,7 +14,7 @@
 /* The first calls to waiting come soon, so that whatever has to happen while a
  * thread of the milter is blocked happens before anybody notices; most ends of
  * message are over before the very first. */
-#define FIRST_WAITING_MS  2
+#define FIRST_WAITING_MS  5
 #define SECOND_WAITING_MS 20
 #define WAITING_MS        1000
 /* What has become of those that have confirmed, while others are waited for. */

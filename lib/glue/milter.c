@@ -12,33 +12,39 @@
 #include <libmilter/mfapi.h>
 
 #include "base/log.h"
+#include "core/conf.h"
+#include "core/policy.h"
 #include "glue/client.h"
 #include "glue/conns.h"
+#include "glue/node.h"
 #include "glue/reply.h"
 #include "glue/selfping.h"
 #include "glue/session.h"
 #include "glue/stopper.h"
 
 /*
- * Callbacks translate: libmilter in, session out, verdict back.  Those that can
- * never refuse ask the MTA not to wait for an answer; what goes wrong in them
- * is told at the end of message.
+ * Callbacks translate: libmilter in, session out, verdict back.  The MTA is
+ * asked not to wait for answers that nearly always are "go on"; what goes wrong
+ * is told with the next answer that it waits for.
  */
 #define STEPS_WANTED                                                           \
 	(SMFIP_HDR_LEADSPC | SMFIP_NOUNKNOWN | SMFIP_NR_CONN | SMFIP_NR_HELO | \
-	    SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY)
+	    SMFIP_NR_MAIL | SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY)
 
 /* For half a command and for an idle session alike, so more than an MTA would
  * ever leave one idle. */
 #define TIMEOUT_S 7210
-#define BACKLOG   1024
+
+/* As many recipients as Postfix takes in one message when not told otherwise:
+ * nobody needs to hear of each that is too many. */
+#define RCPTS_PLENTY 1000
+
+#define BACKLOG 1024
 
 /* The reply is written after the callback has returned. */
 #define GRACE_MS 200
 
 #define PROGRESS_FIRST_MS 500
-#define KNOCK_FEW_MS      20
-#define KNOCK_ALL_MS      500
 
 static struct selfping self;
 static atomic_ulong last_steps; /* of the latest negotiation */
@@ -85,6 +91,23 @@ quiet(const struct conn *conn, unsigned long step)
 	return (conn->steps & step) != 0 ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
+/* Out of the gate again, with the answer to a step that was rc.  The first
+ * error counts; one at RCPT that can be told there is over with that.
+ */
+static sfsistat
+leave(SMFICTX *ctx, struct conn *conn, unsigned long step, int rc)
+{
+	sfsistat status = quiet(conn, step);
+	int error = conn->untold != SMX_OK ? conn->untold : rc;
+
+	if (status == SMFIS_NOREPLY)
+		conn->untold = error;
+	conns_leave();
+	return status == SMFIS_NOREPLY || error == SMX_OK
+		   ? status
+		   : refuse_for(ctx, error);
+}
+
 /* The MTA waits for no answer here: the session keeps what went wrong and tells
  * it at the end of message. */
 static void
@@ -108,6 +131,44 @@ enter(SMFICTX *ctx)
 	return NULL;
 }
 
+/*
+ * At RCPT the MTA waits where a recipient may have to come in another message,
+ * at DATA where a policy may spare it the rest.
+ */
+static unsigned long
+wanted_steps(void)
+{
+	struct smx_config *config = node_config(conns_engine());
+	unsigned long steps = STEPS_WANTED;
+
+	if (!policy_may_skip(config))
+		steps |= SMFIP_NR_DATA;
+	if (!policy_may_split(config) &&
+	    config_conf(config)->milter_max_recipients >= RCPTS_PLENTY)
+		steps |= SMFIP_NR_RCPT;
+	smx_config_release(&config);
+	return steps;
+}
+
+/*
+ * Macros that nobody reads cost the MTA more than the bytes: for some of MAIL
+ * and RCPT it asks another process how it would route the address.
+ */
+static unsigned long
+ask_macros(SMFICTX *ctx, unsigned long offered)
+{
+	char connect[] = "{daemon_name}";
+	char mail[] = "i {tls_version} {auth_type} {auth_authen}";
+	char rcpt[] = "i";
+
+	if ((offered & SMFIF_SETSYMLIST) == 0 ||
+	    smfi_setsymlist(ctx, SMFIM_CONNECT, connect) != MI_SUCCESS ||
+	    smfi_setsymlist(ctx, SMFIM_ENVFROM, mail) != MI_SUCCESS ||
+	    smfi_setsymlist(ctx, SMFIM_ENVRCPT, rcpt) != MI_SUCCESS)
+		return 0;
+	return SMFIF_SETSYMLIST;
+}
+
 static sfsistat
 on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2,
     unsigned long f3, unsigned long *pf0, unsigned long *pf1,
@@ -115,11 +176,12 @@ on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2,
 {
 	struct conn *conn;
 
-	(void)f0, (void)f2, (void)f3;
-	*pf0 = *pf2 = *pf3 = 0;
-	*pf1 = f1 & STEPS_WANTED;
+	(void)f2, (void)f3;
+	*pf0 = ask_macros(ctx, f0);
+	*pf1 = *pf2 = *pf3 = 0;
 	if (!conns_enter())
 		return SMFIS_CONTINUE;
+	*pf1 = f1 & wanted_steps();
 	conn = smfi_getpriv(ctx);
 	if (conn == NULL)
 		conn = conns_add();
@@ -152,8 +214,11 @@ on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *from)
 	if (conn != NULL) {
 		smx_session_free(&conn->session);
 		if (smx_session_new(&conn->session, conns_engine(), &client) ==
-		    SMX_OK)
+		    SMX_OK) {
+			session_whole(conn->session,
+			    (conn->steps & SMFIP_NR_RCPT) != 0);
 			status = quiet(conn, SMFIP_NR_CONN);
+		}
 	}
 	conns_leave();
 	return status;
@@ -199,8 +264,8 @@ on_mail(SMFICTX *ctx, char **argv)
 		    (const char *const *)argv + 1, params(argv));
 	if (rc == SMX_OK)
 		(void)smx_session_queue_id(conn->session, macro(ctx, "i"));
-	conns_leave();
-	return rc == SMX_OK ? SMFIS_CONTINUE : refuse_for(ctx, rc);
+	conn->untold = SMX_OK;
+	return leave(ctx, conn, SMFIP_NR_MAIL, rc);
 }
 
 static sfsistat
@@ -212,11 +277,10 @@ on_rcpt(SMFICTX *ctx, char **argv)
 	if (conn == NULL)
 		return SMFIS_TEMPFAIL;
 	(void)smx_session_queue_id(conn->session, macro(ctx, "i"));
-	if (argv[0] != NULL)
+	if (argv[0] != NULL && conn->untold == SMX_OK)
 		rc = smx_session_rcpt(conn->session, argv[0],
 		    (const char *const *)argv + 1, params(argv));
-	conns_leave();
-	return rc == SMX_OK ? SMFIS_CONTINUE : refuse_for(ctx, rc);
+	return leave(ctx, conn, SMFIP_NR_RCPT, rc);
 }
 
 /* Accepting here spares the MTA the whole replay of header and body. */
@@ -224,14 +288,15 @@ static sfsistat
 on_data(SMFICTX *ctx)
 {
 	struct conn *conn = enter(ctx);
-	int unasked;
 
 	if (conn == NULL)
 		return SMFIS_TEMPFAIL;
 	(void)smx_session_queue_id(conn->session, macro(ctx, "i"));
-	unasked = session_unasked(conn->session);
+	if ((conn->steps & SMFIP_NR_DATA) != 0 || conn->untold != SMX_OK ||
+	    !session_unasked(conn->session))
+		return leave(ctx, conn, SMFIP_NR_DATA, SMX_OK);
 	conns_leave();
-	return unasked ? SMFIS_ACCEPT : SMFIS_CONTINUE;
+	return SMFIS_ACCEPT;
 }
 
 static sfsistat
@@ -280,28 +345,12 @@ on_body(SMFICTX *ctx, unsigned char *data, size_t len)
 	return status;
 }
 
-/*
- * libmilter's pool may leave sessions without a thread while this one is
- * blocked; each knock sets one of them going, and that one knocks as well, so
- * a few are enough at first.
- */
-static void
-knock(int64_t waited_ms)
-{
-	size_t idle = conns_idle();
-	size_t most = waited_ms < KNOCK_FEW_MS   ? 1
-		      : waited_ms < KNOCK_ALL_MS ? 4
-						 : idle;
-
-	selfping_knocks(&self, idle < most ? idle : most);
-}
-
 static int
 on_waiting(void *arg, int64_t waited_ms)
 {
 	SMFICTX *ctx = arg;
 
-	knock(waited_ms);
+	selfping_help(&self, conns_idle(), waited_ms);
 	if (waited_ms < PROGRESS_FIRST_MS)
 		return 0;
 	return smfi_progress(ctx) != MI_SUCCESS;
@@ -316,6 +365,10 @@ on_eom(SMFICTX *ctx)
 	if (conn == NULL)
 		return SMFIS_TEMPFAIL;
 	(void)smx_session_queue_id(conn->session, macro(ctx, "i"));
+	if (conn->untold != SMX_OK) {
+		smx_session_abort(conn->session);
+		return leave(ctx, conn, 0, SMX_OK);
+	}
 	conns_ending(1);
 	(void)smx_session_end(conn->session, on_waiting, ctx, &verdict);
 	conns_ending(0);

@@ -12,8 +12,14 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 
 #define CONNECT_MS 10
+
+#define FEW_MS     20
+#define ALL_MS     500
+#define APART_MS   5
+#define KNOCKS_FEW 4
 #define KNOCKS_MAX 64
 
 static int
@@ -111,11 +117,30 @@ selfping_knock(const struct selfping *self)
 	return rc == 0 ? SMX_OK : SMX_EUNREACHABLE;
 }
 
-void
-selfping_knocks(const struct selfping *self, size_t times)
+/* One for all that are slow at the same time. */
+static int
+is_first(struct selfping *self)
 {
-	if (times > KNOCKS_MAX)
-		times = KNOCKS_MAX;
+	int64_t now_ms = clock_mono_ms();
+	long long last_ms = atomic_load(&self->last_ms);
+
+	return now_ms - last_ms >= APART_MS &&
+	       atomic_compare_exchange_strong(&self->last_ms, &last_ms, now_ms);
+}
+
+/* Each knock sets one session going, and that one knocks as well, so a few are
+ * enough at first. */
+void
+selfping_help(struct selfping *self, size_t stuck, int64_t waited_ms)
+{
+	size_t times = KNOCKS_MAX;
+
+	if (waited_ms < FEW_MS)
+		times = (size_t)is_first(self);
+	else if (waited_ms < ALL_MS)
+		times = KNOCKS_FEW;
+	if (times > stuck)
+		times = stuck;
 	while (times-- > 0)
 		if (selfping_knock(self) != SMX_OK)
 			break;

@@ -2,7 +2,9 @@
 #ifndef GLUE_SELFPING_H
 #define GLUE_SELFPING_H
 
+#include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include <shadowmx/err.h>
@@ -15,15 +17,18 @@
  * message; a new connection makes it start one more thread, which then takes
  * such a session.
  *
- * So: one knock on entering an end of message, as the next one may be waiting
- * already, and one for each session that could be stuck when this one turns out
- * to be slow.  Without the first, the pool lets two or three messages at a time
- * wait for their holders; without the others, a burst that meets slow holders
- * is answered in rows.
+ * So: a knock when an end of message takes some milliseconds, as the next one
+ * may be waiting already, but a single one for all that are under way then;
+ * and one for each session that could be stuck when it turns out to be slow.
+ * Without the first, the pool lets two or three messages at a time wait for
+ * their holders; without the others, a burst that meets slow holders is
+ * answered in rows.  A knock costs a dozen system calls and often a thread, so
+ * the end of message that is over at once goes without.
  */
 struct selfping {
 	struct sockaddr_storage address;
-	socklen_t len; /* 0: nowhere to knock */
+	socklen_t len;        /* 0: nowhere to knock */
+	atomic_llong last_ms; /* CLOCK_MONOTONIC, of a knock for all */
 };
 
 /* libmilter's forms: "unix:/path", "local:/path", "/path", "inet:port@host",
@@ -31,8 +36,8 @@ struct selfping {
 int selfping_parse(struct selfping *out, const char *where) SMX_MUST_USE;
 /* Never blocks for more than some milliseconds.  SMX_OK: somebody listens. */
 int selfping_knock(const struct selfping *self);
-/* That many times, but not more than makes sense at once; stops at the first
- * that is not heard. */
-void selfping_knocks(const struct selfping *self, size_t times);
+/* What is due when an end of message has waited so long and so many sessions
+ * could be stuck.  For threads that share self. */
+void selfping_help(struct selfping *self, size_t stuck, int64_t waited_ms);
 
 #endif

@@ -19,6 +19,7 @@ struct smx_session {
 	int64_t max_recipients; /* what envelope was made for */
 	char address[64];
 	int secure;
+	int whole;                /* a message cannot be split */
 	struct smx_client client; /* of the message in progress */
 	struct message *message;  /* NULL: none in progress */
 	int acknowledged;         /* the MTA may still be at work on key */
@@ -182,6 +183,12 @@ session_secure(struct smx_session *session, int secure)
 	session->secure = secure;
 }
 
+void
+session_whole(struct smx_session *session, int whole)
+{
+	session->whole = whole;
+}
+
 /* A reload may have changed how many recipients a message may have. */
 static int
 resize_envelope(struct smx_session *session, int64_t max_recipients)
@@ -282,7 +289,7 @@ static struct asking
 asking_of(const struct smx_session *session)
 {
 	return (struct asking){ session->message, session->envelope,
-		&session->client };
+		&session->client, session->whole };
 }
 
 static void

@@ -12,6 +12,9 @@
  * and nothing of size.
  */
 
+/* Non-zero: the client will not hear of single recipients, so that none can be
+ * sent to another message. */
+void session_whole(struct smx_session *session, int whole);
 /* Whether the client came through TLS; before smx_session_mail. */
 void session_secure(struct smx_session *session, int secure);
 /* As smx_session_header, for an MTA that took the leading space away. */

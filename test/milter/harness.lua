@@ -81,14 +81,16 @@ function h.id(n)
 	return name .. "-" .. (n or 1)
 end
 
--- steps: what this MTA offers, all when nil.
+-- What an MTA offers that waits for an answer to each MAIL; libmilter gives it
+-- one.
+h.NR_MAIL = 0x4000
+h.STEPS = 0x1fffff - h.NR_MAIL
+
+-- steps: what this MTA offers, h.STEPS when nil.
 function h.connect(address, steps)
 	local conn = mt.connect(sock, 40, 0.05)
-	if steps ~= nil then
-		h.ok(mt.negotiate(conn, 6, steps, SMFIF_ADDHDRS), "negotiate")
-	else
-		h.ok(mt.negotiate(conn, nil, nil, nil), "negotiate")
-	end
+	h.ok(mt.negotiate(conn, 6, steps or h.STEPS, 0x1ff),
+	    "negotiate")
 	mt.macro(conn, SMFIC_CONNECT, "{daemon_name}", "smtpd")
 	h.ok(mt.conninfo(conn, "client.example.net", address or "192.0.2.7"),
 	    "connect")
@@ -157,7 +159,7 @@ end
 -- The steps for h.connect of a connection whose answer is read with h.answer,
 -- which sends something harmless for each packet that it reads.  Nothing else
 -- can be asked on the connection afterwards.
-h.STEPS_LATE = 0x1fffff - SMFIP_NOUNKNOWN
+h.STEPS_LATE = h.STEPS - SMFIP_NOUNKNOWN
 
 function h.answer(conn)
 	local progress = string.byte("p")

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
--- Sixteen parameters are kept, at MAIL and at RCPT; a seventeenth is refused
--- at once, and the message after it is whole.
+-- Sixteen parameters are kept, at MAIL and at RCPT; a seventeenth is refused at
+-- RCPT, and the message after it is whole.
 
 local h = dofile(srcdir .. "/harness.lua")
 
@@ -21,7 +21,9 @@ h.run(function()
 	params[17] = "X-P17"
 	h.ok(mt.mailfrom(conn, "<old@example.net>", table.unpack(params)),
 	    "MAIL")
-	h.expect(conn, SMFIR_REPLYCODE, "MAIL with 17")
+	h.expect(conn, SMFIR_CONTINUE, "MAIL with 17")
+	h.ok(mt.rcptto(conn, "<old@example.org>"), "RCPT")
+	h.expect(conn, SMFIR_REPLYCODE, "RCPT after it")
 	h.envelope(conn, { no_data = true, rcpts = { "ok@example.org" } })
 	h.ok(mt.rcptto(conn, "<old@example.org>", table.unpack(params)),
 	    "RCPT")
