@@ -165,7 +165,7 @@ part_mta() {
 	done
 	told
 	# Several of their scenarios at a time already.
-	for t in flow odd three amend limits fence again; do
+	for t in flow odd three amend limits fence again epochs; do
 		try "mta/$t" 1200 env builddir="$plain" "test/mta/$t.sh"
 	done
 	try "system calls that fail, 8" 600 env builddir="$plain" \

@@ -63,11 +63,25 @@ struct smx_queue_event {
 		     * envelope's text; NULL: could not be read */
 };
 
+/* Counters that a queue has had one after the other. */
+struct smx_queue_span {
+	uint64_t first, last;
+};
+#define SMX_QUEUE_SPANS_MAX 32
+
 struct smx_queue_state {
-	struct smx_epoch epoch;  /* marker inside the queue file system */
-	uint64_t before;         /* the counter that came before epoch's; none
-				  * between the two was ever this queue's.  0:
-				  * nothing is known */
+	struct smx_epoch epoch; /* marker inside the queue file system; its
+				 * counter grows while the queue is watched */
+	/*
+	 * Which counters this queue has really had: from first to epoch's, and
+	 * the earlier spans, oldest first.  Any other belonged to a queue that
+	 * went on from the same past and is not here.  first 0: nothing is
+	 * known of that.
+	 */
+	uint64_t first;
+	struct smx_queue_span span[SMX_QUEUE_SPANS_MAX];
+	size_t spans;
+	int forgot;              /* there were more, before the oldest */
 	uint64_t unclean;        /* the host stopped unclean under this counter:
 				  * absence is no proof for messages of this or
 				  * an earlier one.  0: it never did */
@@ -141,6 +155,7 @@ struct smx_queue_postfix_options {
 	const char *marker_directory; /* "": queue_directory/shadowmx */
 	const char *config_directory; /* /etc/postfix; "" or NULL: files are not
 				       * read (no read, no open) */
+	int64_t heartbeat_ms; /* how often the marker counts on; 0: 30 s */
 };
 
 /* Watch in this process; it must run as the owner of the queue. */

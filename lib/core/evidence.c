@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "core/backoff.h"
 #include "core/inside.h"
+#include "core/lineage.h"
+#include "core/pfid.h"
 
 /*
  * What the MTA's queue shows, and what it proves.  Hints only decide when to
@@ -17,25 +19,22 @@
 #define LINKS_MAX   8   /* new ids in a row without a file */
 #define LOOK_MAX_MS ((int64_t)5 * 60 * 1000)
 
-static const uint8_t no_epoch[16];
-
 enum own_epoch
 evidence_epoch(const struct engine *engine, const struct smx_epoch *row)
 {
-	const struct smx_epoch *now = &engine->queue.epoch;
-
-	if (!engine->has_queue || memcmp(row->id, no_epoch, 16) == 0 ||
-	    memcmp(now->id, no_epoch, 16) == 0)
+	if (!engine->has_queue)
 		return OWN_EPOCH_UNKNOWN;
-	if (!smx_epoch_same(row, now))
+	switch (lineage_of(&engine->queue, row)) {
+	case LINEAGE_SAME:
+		return OWN_EPOCH_SAME;
+	case LINEAGE_BACK:
+		return OWN_EPOCH_BACK;
+	case LINEAGE_OTHER:
 		return OWN_EPOCH_OTHER;
-	if (row->counter > now->counter)
-		return OWN_EPOCH_BACK;
-	/* Counted after the state that this queue was brought back to. */
-	if (engine->queue.before != 0 && row->counter > engine->queue.before &&
-	    row->counter != now->counter)
-		return OWN_EPOCH_BACK;
-	return OWN_EPOCH_SAME;
+	case LINEAGE_UNKNOWN:
+		break;
+	}
+	return OWN_EPOCH_UNKNOWN;
 }
 
 void
@@ -179,6 +178,12 @@ absent(struct engine *engine, struct own *own, const char *why, int64_t now_ms)
 static void
 there(struct engine *engine, struct own *own, uint64_t token, int64_t now_ms)
 {
+	/* A short name may be that of any message of those days: what comes to
+	 * its end would not be the end of this one. */
+	if (own->epoch == OWN_EPOCH_BACK && !pfid_long(own_id(own))) {
+		lost(engine, own, now_ms);
+		return;
+	}
 	own->tries = 0;
 	own->committed = 1;
 	if (own->epoch == OWN_EPOCH_BACK)
@@ -200,7 +205,9 @@ there(struct engine *engine, struct own *own, uint64_t token, int64_t now_ms)
 static void
 stray(struct engine *engine, struct own *own, int64_t now_ms)
 {
-	if (own->adopted && own->epoch != OWN_EPOCH_SAME) {
+	/* In a queue that went back it may have been permanent since then. */
+	if (own->epoch == OWN_EPOCH_BACK ||
+	    (own->adopted && own->epoch != OWN_EPOCH_SAME)) {
 		absent(engine, own, "stray", now_ms);
 		return;
 	}

@@ -7,16 +7,16 @@
 
 #include "base/log.h"
 #include "core/backoff.h"
+#include "core/pfid.h"
 #include "core/takeover_in.h"
 
 /*
  * From the own MTA's 250 to the end in its queue.  The row is the only second
  * copy until then, so it goes only after a look that found the message gone.
  */
-#define FIRST_MS   1000
-#define MAX_MS     ((int64_t)5 * 60 * 1000)
-#define HINT_MS    50
-#define EPOCH_NAME "takeover.queue_epoch"
+#define FIRST_MS 1000
+#define MAX_MS   ((int64_t)5 * 60 * 1000)
+#define HINT_MS  50
 
 static struct handed *
 from_id(struct idnode *node)
@@ -98,6 +98,7 @@ load(struct takeover *takeover)
 	takeover->unfollowed = 0;
 	takeover->loaded =
 	    s->ops->scan(s->ctx, &filter, load_row, takeover) >= 0;
+	handed_suspect_loaded(takeover);
 }
 
 size_t
@@ -125,6 +126,7 @@ takeover_verify_next(struct takeover *takeover, int64_t now_ms,
 	}
 	if (n != 0)
 		*token = ++takeover->token;
+	handed_settle(takeover);
 	return n;
 }
 
@@ -238,6 +240,7 @@ renamed(struct takeover *takeover, struct handed *h, const char *other,
 	struct smx_row row;
 	struct smx_row_change change = { .handed_id = other };
 	struct smx_key key = h->key;
+	int suspect = h->suspect;
 	int r = s->ops->get(s->ctx, &key, &row);
 
 	if (other[0] == '\0' || strcmp(other, h->id) == 0)
@@ -252,6 +255,9 @@ renamed(struct takeover *takeover, struct handed *h, const char *other,
 	unfollow(takeover, h);
 	if (r == SMX_OK)
 		handed_follow(takeover, &key, other);
+	if (r == SMX_OK && suspect && takeover->first != NULL)
+		takeover->first->suspect =
+		    smx_key_compare(&takeover->first->key, &key) == 0;
 }
 
 static void
@@ -268,6 +274,17 @@ set_aside(struct takeover *takeover, struct handed *h, int64_t wall_ms)
 		unfollow(takeover, h);
 }
 
+/* Not in the queue, or only under a name that may be another message's, and no
+ * proof that it ended. */
+static void
+went_missing(struct takeover *takeover, struct handed *h, int64_t wall_ms)
+{
+	int r = handed_again(takeover, &h->key, wall_ms);
+
+	if (r == SMX_OK)
+		unfollow(takeover, h);
+}
+
 static void
 judge(struct takeover *takeover, struct handed *h,
     const struct smx_queue_event *event, int64_t wall_ms)
@@ -277,7 +294,16 @@ judge(struct takeover *takeover, struct handed *h,
 	case SMX_PRESENCE_STRAY:
 		/* Ours was committed, so a stray is another one, and the id was
 		 * free for it. */
-		ended(takeover, h, wall_ms);
+		if (h->suspect)
+			went_missing(takeover, h, wall_ms);
+		else
+			ended(takeover, h, wall_ms);
+		break;
+	case SMX_PRESENCE_THERE:
+		if (h->suspect && !pfid_long(h->id))
+			went_missing(takeover, h, wall_ms);
+		else
+			h->suspect = 0;
 		break;
 	case SMX_PRESENCE_LINKED:
 		renamed(takeover, h, event->other, wall_ms);
@@ -330,104 +356,4 @@ takeover_find(const struct takeover *takeover, const char *queue_id,
 		return SMX_ENOTFOUND;
 	*key = from_id(n)->key;
 	return SMX_OK;
-}
-
-/* ---- another queue than the one that took them ---- */
-
-struct again {
-	struct smx_row *rows;
-	size_t count, max;
-};
-
-static int
-again_row(void *ctx, const struct smx_row *row)
-{
-	struct again *a = ctx;
-
-	/* Over: it was not in that queue any more. */
-	if (strcmp(row->handed_id, HANDED_OVER) == 0)
-		return 0;
-	if (a->count == a->max)
-		return 1;
-	a->rows[a->count++] = *row;
-	return 0;
-}
-
-static int
-again_one(struct takeover *takeover, const struct smx_row *row, int64_t wall_ms)
-{
-	struct smx_store *s = takeover->options.store;
-	struct smx_row_change change = { .attempts = row->attempts,
-		.next_try_ms = wall_ms,
-		.handed_id = "",
-		.reason = "the queue that had it was replaced" };
-	char *text = NULL;
-	char *states = NULL;
-	size_t len;
-	int r = s->ops->envelope(s->ctx, &row->key, &text, &len, &states);
-
-	for (char *p = states; p != NULL && *p != '\0'; p++)
-		if (*p == SMX_RCPT_HANDED)
-			*p = SMX_RCPT_OPEN;
-	change.rcpt_states = states;
-	if (r == SMX_OK)
-		r = takeover_mark(takeover, &row->key, SMX_ROW_HANDED,
-		    HOLDER_AGAIN, &change, wall_ms);
-	if (r == SMX_OK)
-		takeover_log(SMX_LOG_WARNING, row, "claimed", "queue_replaced");
-	free(text);
-	free(states);
-	return r == SMX_ENOTFOUND || r == SMX_ESTATE ? SMX_OK : r;
-}
-
-static int
-again_all(struct takeover *takeover, int64_t wall_ms)
-{
-	struct smx_store *s = takeover->options.store;
-	struct smx_store_filter filter = { .states = 1u << SMX_ROW_HANDED };
-	struct again a = { .max = takeover->options.page };
-	int r = SMX_OK;
-
-	a.rows = malloc(a.max * sizeof(*a.rows));
-	if (a.rows == NULL)
-		return SMX_ENOMEM;
-	do {
-		a.count = 0;
-		r = s->ops->scan(s->ctx, &filter, again_row, &a);
-		if (r > 0)
-			r = SMX_OK;
-		for (size_t i = 0; r == SMX_OK && i < a.count; i++)
-			r = again_one(takeover, &a.rows[i], wall_ms);
-	} while (r == SMX_OK && a.count == a.max);
-	free(a.rows);
-	takeover->loaded = 0;
-	return r;
-}
-
-int
-takeover_queue_state(struct takeover *takeover,
-    const struct smx_queue_state *state, int64_t wall_ms)
-{
-	static const uint8_t none[16];
-	struct smx_store *s = takeover->options.store;
-	char was[SMX_EPOCH_TEXT];
-	char now[SMX_EPOCH_TEXT];
-	struct smx_epoch epoch;
-	int r;
-
-	if (memcmp(state->epoch.id, none, 16) == 0)
-		return SMX_OK;
-	r = s->ops->meta_get(s->ctx, EPOCH_NAME, was, sizeof(was));
-	if (r != SMX_OK && r != SMX_ENOTFOUND)
-		return r;
-	if (r == SMX_OK &&
-	    smx_epoch_parse(was, strlen(was), &epoch) == SMX_OK) {
-		if (smx_epoch_same(&epoch, &state->epoch))
-			return SMX_OK;
-		r = again_all(takeover, wall_ms);
-		if (r != SMX_OK)
-			return r;
-	}
-	smx_epoch_format(&state->epoch, now);
-	return s->ops->meta_set(s->ctx, EPOCH_NAME, now);
 }

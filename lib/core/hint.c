@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "core/inside.h"
+#include "core/lineage.h"
 
 /* Hints from the queue, its state, and when to look into it: evidence.c judges
  * what a look shows. */
@@ -152,7 +153,8 @@ engine_queue_state(struct engine *engine, const struct smx_queue_state *state,
 	int first = !engine->has_queue;
 	int known = memcmp(engine->queue.epoch.id, no_epoch, 16) != 0;
 	int other = !smx_epoch_same(&engine->queue.epoch, &state->epoch);
-	int back = !other && state->epoch.counter < engine->queue.epoch.counter;
+	int back =
+	    known && lineage_of(state, &engine->queue.epoch) == LINEAGE_BACK;
 
 	engine_clock(engine, now_ms);
 	engine->queue = *state;
@@ -162,7 +164,7 @@ engine_queue_state(struct engine *engine, const struct smx_queue_state *state,
 		if (known && (other || back))
 			queue_replaced(engine, other);
 	}
-	if (!first && !other)
+	if (!first && !other && !back)
 		return;
 	for (size_t i = 0; i < engine->options.peers; i++)
 		sweep_want(engine, i, now_ms);

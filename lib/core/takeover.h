@@ -133,9 +133,13 @@ void takeover_rest(struct takeover *takeover, int64_t wall_ms);
 void takeover_rest_of(struct takeover *takeover,
     const struct smx_amendment *list, size_t count, int64_t wall_ms);
 
-/* The own queue's state, as soon as it is known and when it changes.  Another
- * epoch than when rows were handed: they are not in this queue, and are claimed
- * again.  Without this call the queue is taken to be the same. */
+/*
+ * The own queue's state, as soon as it is known and when it changes.  Another
+ * queue than when rows were handed: they are not in it, and are claimed again.
+ * The same one, brought back to before that, or not stopped clean since: each
+ * is looked for, and claimed again when it is not there.  Without this call the
+ * queue is taken to be the same.
+ */
 int takeover_queue_state(struct takeover *takeover,
     const struct smx_queue_state *state, int64_t wall_ms);
 /* Handed rows are followed in the own queue: ids to verify, answers. */

@@ -45,6 +45,7 @@ struct handed {
 	int64_t due_ms;
 	uint64_t looked_after;
 	uint8_t tries;
+	uint8_t suspect; /* its absence is no proof of its end */
 };
 
 /* Rows whose attempts are counted in one step. */
@@ -82,6 +83,7 @@ struct takeover {
 	int64_t over_due_ms;  /* when those that wait are due again */
 	int loaded;
 	int unfollowed; /* more rows than can be followed */
+	int suspects;   /* some of what is followed may be in no queue */
 	int64_t now_ms; /* of the last takeover_verify_next */
 	uint64_t token;
 	struct early early[EARLY_MAX]; /* a ring */
@@ -98,6 +100,14 @@ void over_free(struct takeover *takeover);
  * those that hold it for this host, or for its primary. */
 int over_end(struct takeover *takeover, const struct smx_row *row,
     int64_t wall_ms);
+/* handed_queue.c: what was handed to a queue that is not as it was.  _again:
+ * claimed once more; a row that is not HANDED any more is no error.  _loaded:
+ * what was followed was read anew.  _settle: all that was in doubt is found, or
+ * claimed. */
+int handed_again(struct takeover *takeover, const struct smx_key *key,
+    int64_t wall_ms);
+void handed_suspect_loaded(struct takeover *takeover);
+void handed_settle(struct takeover *takeover);
 void handed_follow(struct takeover *takeover, const struct smx_key *key,
     const char *id);
 /* It is written down as handed: was its sender told already? */

@@ -47,6 +47,8 @@ run_watcher(void *ctx, volatile sig_atomic_t *stop)
 		.marker_directory = "",
 		.config_directory =
 		    config_conf(service->config)->mta_config_directory,
+		.heartbeat_ms =
+		    config_conf(service->config)->peers_heartbeat_ms,
 	};
 
 	/* Whatever was mounted where we were started may go. */

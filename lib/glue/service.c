@@ -2,11 +2,13 @@
 #include "config.h"
 #include "glue/service.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -180,11 +182,30 @@ open_socket(const struct listen_options *options, const char *name, int *fd)
 }
 
 static int
+open_milter(struct service *s, const struct conf *conf)
+{
+	struct listen_options milter = { conf->milter_listen, 0660, (uid_t)-1,
+		s->milter_gid };
+	const char *path = listen_path(conf->milter_listen);
+	struct stat st;
+	int rc;
+
+	if (s->switching)
+		milter.uid = s->worker.uid;
+	rc = open_socket(&milter, "milter", &s->milter_fd);
+	s->milter_device = 0;
+	s->milter_inode = 0;
+	if (rc == EX_OK && path != NULL && lstat(path, &st) == 0) {
+		s->milter_device = st.st_dev;
+		s->milter_inode = st.st_ino;
+	}
+	return rc;
+}
+
+static int
 open_sockets(struct service *s, const struct conf *conf)
 {
 	char path[PATH_MAX];
-	struct listen_options milter = { conf->milter_listen, 0660, (uid_t)-1,
-		s->milter_gid };
 	struct listen_options peers = { conf->peers_listen, 0600, (uid_t)-1,
 		(gid_t)-1 };
 	struct listen_options control = { path, 0600, (uid_t)-1,
@@ -192,7 +213,7 @@ open_sockets(struct service *s, const struct conf *conf)
 	int rc;
 
 	if (s->switching)
-		milter.uid = control.uid = s->worker.uid;
+		control.uid = s->worker.uid;
 	if (s->control_gid != (gid_t)-1)
 		control.mode = 0660;
 	if (!listen_is_local(conf->milter_listen))
@@ -201,7 +222,7 @@ open_sockets(struct service *s, const struct conf *conf)
 	service_control_path(s->config, path, sizeof(path));
 	rc = open_socket(&control, "control", &s->control_fd);
 	if (rc == EX_OK)
-		rc = open_socket(&milter, "milter", &s->milter_fd);
+		rc = open_milter(s, conf);
 	if (rc == EX_OK && conf->peers_listen[0] != '\0')
 		rc = open_socket(&peers, "peers", &s->peers_fd);
 	return rc;
@@ -292,6 +313,59 @@ service_close(struct service *service)
 		shut(&service->help[i]);
 	}
 	smx_config_release(&service->config);
+}
+
+/* ---- what goes away under us ---- */
+
+static int
+is_gone(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) != 0 && errno == ENOENT;
+}
+
+static int
+milter_is_gone(const struct service *s, const struct conf *conf)
+{
+	const char *path = listen_path(conf->milter_listen);
+	struct stat st;
+
+	if (path == NULL || (s->milter_fd >= 0 && s->milter_inode == 0))
+		return 0;
+	if (s->milter_fd < 0)
+		return 1; /* could not be made the last time */
+	return lstat(path, &st) == 0 ? st.st_dev != s->milter_device ||
+					   st.st_ino != s->milter_inode
+				     : errno == ENOENT;
+}
+
+int
+service_mend(struct service *service, int *renewed)
+{
+	const struct conf *conf = config_conf(service->config);
+	int socket_gone = milter_is_gone(service, conf);
+	char marker[PATH_MAX];
+	int rc = EX_OK;
+
+	*renewed = 0;
+	(void)snprintf(marker, sizeof(marker), "%.*s/shadowmx",
+	    (int)sizeof(marker) - 16, service->queue_directory);
+	/* Without a queue there is nothing to make a marker for. */
+	if (is_gone(service->queue_directory) ||
+	    (!socket_gone && !is_gone(marker) && !is_gone(conf->store_path)))
+		return EX_OK;
+	log_event(SMX_LOG_WARNING, "mending",
+	    "folders or the milter's socket went away");
+	rc = make_folders(service, conf);
+	if (rc != EX_OK || !socket_gone)
+		return rc;
+	if (service->milter_fd >= 0)
+		close(service->milter_fd);
+	service->milter_fd = -1;
+	rc = open_milter(service, conf);
+	*renewed = rc == EX_OK;
+	return rc;
 }
 
 static void

@@ -29,6 +29,9 @@ struct service {
 	gid_t control_gid; /* (gid_t)-1: no group may look */
 
 	int milter_fd;
+	dev_t milter_device; /* the socket's name in the file system, 0: it has
+			      * none */
+	ino_t milter_inode;
 	int peers_fd; /* -1: only outgoing */
 	int control_fd;
 	int watch[2]; /* [0] the worker's end, [1] the watcher's */
@@ -38,6 +41,12 @@ struct service {
 /* An exit status of <sysexits.h>; what is wrong has been logged. */
 int service_open(struct service *service, const char *config_file,
     struct smx_config *config);
+/*
+ * While the service runs, folders and the milter's socket go away with a file
+ * system that is unmounted, or a queue that is restored: make them again.
+ * *renewed: the milter's socket is another one.  An exit status.
+ */
+int service_mend(struct service *service, int *renewed);
 /* Sockets are closed and removed from the file system. */
 void service_close(struct service *service);
 /* Packets that wait in the pairs were meant for a child that is gone. */

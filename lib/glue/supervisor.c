@@ -30,6 +30,8 @@
 #define IDLE_MS     60000
 #define ALIVE_SLACK 3
 #define FILES_MAX   65536
+#define MEND_MS     1000 /* how often is looked what went away */
+#define MEND_BAD_MS 30000
 
 enum { WORKER, WATCHER, HELPER, CHILDREN };
 
@@ -40,6 +42,7 @@ struct supervisor {
 	int channel[2]; /* [0] ours, [1] the worker's; -1: no worker */
 	int was_ready;  /* once, since the service began */
 	int64_t alive_ms;
+	int64_t mend_ms;
 	int64_t watchdog_ms; /* next word to the service manager */
 	int stopping;
 	int64_t worker_deadline_ms;
@@ -246,6 +249,21 @@ go_on_stopping(struct supervisor *s, int64_t now_ms)
 
 /* ---- the loop ---- */
 
+/* A worker that waits at a socket which has no name any more is of no use. */
+static void
+mend(struct supervisor *s, int64_t now_ms)
+{
+	int renewed;
+
+	if (s->stopping || now_ms < s->mend_ms)
+		return;
+	s->mend_ms = now_ms + (service_mend(s->service, &renewed) == EX_OK
+				      ? MEND_MS
+				      : MEND_BAD_MS);
+	if (renewed)
+		child_signal(&s->child[WORKER], SIGKILL);
+}
+
 /* The service manager hears that all is well while the worker says so; a
  * worker that is just being started is our own business. */
 static void
@@ -274,6 +292,8 @@ next_wake(const struct supervisor *s, int64_t now_ms)
 	if (s->stopping && s->worker_deadline_ms < wake)
 		wake = s->child[WORKER].pid > 0 ? s->worker_deadline_ms
 						: s->others_deadline_ms;
+	if (!s->stopping && s->mend_ms < wake)
+		wake = s->mend_ms;
 	if (notify_watchdog_ms() != 0 && s->watchdog_ms < wake)
 		wake = s->watchdog_ms;
 	return wake < now_ms ? now_ms : wake;
@@ -351,6 +371,7 @@ supervisor_run(struct service *service)
 	while (!take_flags(&s)) {
 		int64_t now = clock_mono_ms();
 
+		mend(&s, now);
 		start_due(&s, now);
 		reload_tick(&s.reload, now, s.channel[0]);
 		tick_watchdog(&s, now);

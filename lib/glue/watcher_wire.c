@@ -144,10 +144,16 @@ wire_put_state(struct watcher_packet *p, const struct smx_queue_state *state)
 	for (size_t i = 0; i < sizeof(s->epoch.id); i++)
 		put(p, s->epoch.id[i], 1);
 	put(p, s->epoch.counter, 8);
-	put(p, s->before, 8);
+	put(p, s->first, 8);
 	put(p, s->unclean, 8);
 	put(p, s->links_known != 0, 1);
 	put(p, (uint64_t)s->mta, 1);
+	put(p, s->forgot != 0, 1);
+	put(p, s->spans, 1);
+	for (size_t i = 0; i < s->spans; i++) {
+		put(p, s->span[i].first, 8);
+		put(p, s->span[i].last, 8);
+	}
 	p->count++;
 }
 
@@ -342,6 +348,23 @@ wire_get_event(struct watcher_packet *p, struct smx_queue_event *event)
 	return event->kind == SMX_QUEUE_READ ? get_read(p, event) : SMX_OK;
 }
 
+static int
+get_spans(struct watcher_packet *p, struct smx_queue_state *s)
+{
+	unsigned forgot, spans;
+
+	if (get_small(p, 1, &forgot) != SMX_OK ||
+	    get_small(p, SMX_QUEUE_SPANS_MAX, &spans) != SMX_OK)
+		return SMX_EPROTO;
+	s->forgot = (int)forgot;
+	s->spans = spans;
+	for (size_t i = 0; i < spans; i++)
+		if (get(p, 8, &s->span[i].first) != SMX_OK ||
+		    get(p, 8, &s->span[i].last) != SMX_OK)
+			return SMX_EPROTO;
+	return SMX_OK;
+}
+
 int
 wire_get_state(struct watcher_packet *p, struct smx_queue_state *state,
     int *known)
@@ -356,10 +379,10 @@ wire_get_state(struct watcher_packet *p, struct smx_queue_state *state,
 	memcpy(s.epoch.id, p->data + p->at, sizeof(s.epoch.id));
 	p->at += sizeof(s.epoch.id);
 	if (get(p, 8, &s.epoch.counter) != SMX_OK ||
-	    get(p, 8, &s.before) != SMX_OK || get(p, 8, &s.unclean) != SMX_OK ||
+	    get(p, 8, &s.first) != SMX_OK || get(p, 8, &s.unclean) != SMX_OK ||
 	    get_small(p, 1, &flag[0]) != SMX_OK ||
 	    get_small(p, SMX_MTA_DOWN, &flag[1]) != SMX_OK ||
-	    more(p) != SMX_ENOTFOUND)
+	    get_spans(p, &s) != SMX_OK || more(p) != SMX_ENOTFOUND)
 		return SMX_EPROTO;
 	s.links_known = (int)flag[0];
 	s.mta = (enum smx_mta_health)flag[1];

@@ -21,8 +21,9 @@
  *			length:8 other, and for a READ event held:8 text:8
  *			bytes:32); with one descriptor when a text is there:
  *			of a file that holds the texts one behind the other
- *	STATE	watcher	count 1: known:8 epoch:128 counter:64 before:64
- *			unclean:64 links:8 mta:8; every two seconds; with
+ *	STATE	watcher	count 1: known:8 epoch:128 counter:64 first:64
+ *			unclean:64 links:8 mta:8 forgot:8 spans:8, so many times
+ *			(first:64 last:64); every two seconds; with
  *			generation 0: I have begun anew, say HELLO
  *	OPENED	watcher	token:64, count 1: result:8 envelope:64 size:64; with
  *			result 0 two descriptors, of a file with the envelope

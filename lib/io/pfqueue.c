@@ -104,9 +104,7 @@ publish(struct pfqueue *q, int known, int links_known)
 
 	pthread_mutex_lock(&q->lock);
 	q->state_known = known;
-	q->state.epoch = q->marker.epoch;
-	q->state.before = q->marker.before;
-	q->state.unclean = q->marker.unclean;
+	q->state = q->marker.record.lineage;
 	q->state.links_known = links_known;
 	q->state.mta = mta;
 	pthread_mutex_unlock(&q->lock);
@@ -147,8 +145,9 @@ pfqueue_start(struct pfqueue *q, char *why, size_t why_size)
 	pftable_clear(&q->strays);
 	result = pfqueue_watch_start(q, why, why_size);
 	if (result == SMX_OK &&
-	    (q->marker.dir_fd < 0 || before.dev != q->place[PF_INCOMING].dev ||
-		before.ino != q->place[PF_INCOMING].ino))
+	    (before.dev != q->place[PF_INCOMING].dev ||
+		before.ino != q->place[PF_INCOMING].ino ||
+		!pfmarker_valid(&q->marker, q->marker_directory)))
 		result = marker_start(q, why, why_size);
 	if (result != SMX_OK)
 		return result;
@@ -157,6 +156,7 @@ pfqueue_start(struct pfqueue *q, char *why, size_t why_size)
 	q->read_lost = 0;
 	links = log_start(q);
 	q->began_ms = clock_mono_ms();
+	q->count_ms = q->began_ms + q->heartbeat_ms;
 	publish(q, 1, links);
 	pfqueue_emit(q, SMX_QUEUE_RESET, "", "");
 	pfqueue_list_start(q);
@@ -196,6 +196,27 @@ is_asked(struct pfqueue *q)
 	return waiting != 0;
 }
 
+/* Is it still the queue that is watched?  Then its counter goes on. */
+static void
+look_after(struct pfqueue *q, int64_t now_ms)
+{
+	int links = q->state.links_known && q->log != NULL;
+
+	if (now_ms < q->health_ms)
+		return;
+	q->health_ms = now_ms + (q->heartbeat_ms < HEALTH_MS ? q->heartbeat_ms
+							     : HEALTH_MS);
+	if (!pfqueue_watch_valid(q)) {
+		q->broken = 1;
+		return;
+	}
+	if (now_ms >= q->count_ms) {
+		(void)pfmarker_beat(&q->marker);
+		q->count_ms = now_ms + q->heartbeat_ms;
+	}
+	publish(q, 1, links);
+}
+
 void
 pfqueue_turn(struct pfqueue *q)
 {
@@ -204,13 +225,8 @@ pfqueue_turn(struct pfqueue *q)
 
 	(void)eventfd_read(q->wake_fd, &woken); /* only there to end a poll */
 	pfqueue_drain(q);
-	if (!q->broken && now_ms >= q->health_ms) {
-		if (!pfqueue_watch_valid(q))
-			q->broken = 1;
-		else
-			publish(q, 1, q->state.links_known && q->log != NULL);
-		q->health_ms = now_ms + HEALTH_MS;
-	}
+	if (!q->broken)
+		look_after(q, now_ms);
 	if (q->broken)
 		restart(q, now_ms);
 	/* A message that ended may live on in its notice, and the log has said

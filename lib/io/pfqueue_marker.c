@@ -19,16 +19,12 @@
 
 #define NAME     "shadowmx.epoch"
 #define NAME_NEW "shadowmx.epoch.new"
-#define TEXT_MAX 512
+#define TEXT_MAX 4096
 #define NO_BOOT  "unknown"
 
-struct record {
-	struct smx_epoch epoch;
-	char boot[PFMARKER_BOOT];
-	uint64_t inode;
-	uint64_t unclean;
-	int clean;
-};
+/* Counters of two runs of one queue, or of two queues that were one once, do
+ * not meet; and 2^31 runs fit. */
+#define STEP_MAX ((uint64_t)UINT32_MAX + 1)
 
 void
 pfmarker_boot_id(char out[PFMARKER_BOOT])
@@ -50,44 +46,101 @@ fail(char *why, size_t why_size, int error, const char *what,
 	return error;
 }
 
-static int
-record_format(const struct record *r, char *out, size_t size)
+static size_t
+record_format(const struct pfmarker_record *r, char *out, size_t size)
 {
+	const struct smx_queue_state *s = &r->lineage;
 	char id[33];
+	size_t n;
 
-	hex_format(r->epoch.id, 16, id);
-	return snprintf(out, size,
-	    "shadowmx-epoch 1\nid %s\ncounter %" PRIu64
+	hex_format(s->epoch.id, 16, id);
+	n = (size_t)snprintf(out, size,
+	    "shadowmx-epoch 2\nid %s\ncounter %" PRIu64 "\nfirst %" PRIu64
 	    "\nboot %s\ninode %" PRIu64 "\nunclean %" PRIu64
-	    "\nclean %d\nend\n",
-	    id, r->epoch.counter, r->boot, r->inode, r->unclean, r->clean);
+	    "\nclean %d\nforgot %d\nspans %zu\n",
+	    id, s->epoch.counter, s->first, r->boot, r->inode, s->unclean,
+	    r->clean, s->forgot, s->spans);
+	for (size_t i = 0; i < s->spans && n < size; i++)
+		n += (size_t)snprintf(out + n, size - n,
+		    "%" PRIu64 " %" PRIu64 "\n", s->span[i].first,
+		    s->span[i].last);
+	if (n < size)
+		n += (size_t)snprintf(out + n, size - n, "end\n");
+	return n;
 }
 
-/* Anything that record_format cannot have written is damaged. */
+/* The first version told no spans: what it counted is taken to be one. */
 static int
-record_parse(const char *text, size_t len, struct record *r)
+record_parse_1(const char *text, size_t len, struct pfmarker_record *r)
 {
-	char id[33], boot[PFMARKER_BOOT], again[TEXT_MAX];
+	struct smx_queue_state *s = &r->lineage;
+	char id[33], again[TEXT_MAX];
+	int n;
 
-	memset(r, 0, sizeof(*r));
 	if (sscanf(text,
 		"shadowmx-epoch 1\nid %32s\ncounter %" SCNu64
 		"\nboot %39s\ninode %" SCNu64 "\nunclean %" SCNu64
 		"\nclean %d\nend",
-		id, &r->epoch.counter, boot, &r->inode, &r->unclean,
+		id, &s->epoch.counter, r->boot, &r->inode, &s->unclean,
 		&r->clean) != 6 ||
-	    hex_parse(id, strlen(id), r->epoch.id, 16) != SMX_OK)
+	    hex_parse(id, strlen(id), s->epoch.id, 16) != SMX_OK)
 		return SMX_ECORRUPT;
-	text_copy(r->boot, sizeof(r->boot), boot);
-	if (record_format(r, again, sizeof(again)) != (int)len ||
+	s->first = 1;
+	n = snprintf(again, sizeof(again),
+	    "shadowmx-epoch 1\nid %s\ncounter %" PRIu64
+	    "\nboot %s\ninode %" PRIu64 "\nunclean %" PRIu64
+	    "\nclean %d\nend\n",
+	    id, s->epoch.counter, r->boot, r->inode, s->unclean, r->clean);
+	return n == (int)len && memcmp(text, again, len) == 0 ? SMX_OK
+							      : SMX_ECORRUPT;
+}
+
+static int
+parse_spans(const char *text, struct smx_queue_state *s)
+{
+	for (size_t i = 0; i < s->spans; i++) {
+		int used = 0;
+
+		if (sscanf(text, "%" SCNu64 " %" SCNu64 "\n%n",
+			&s->span[i].first, &s->span[i].last, &used) != 2 ||
+		    used == 0)
+			return SMX_ECORRUPT;
+		text += used;
+	}
+	return SMX_OK;
+}
+
+/* Anything that record_format cannot have written is damaged. */
+static int
+record_parse(const char *text, size_t len, struct pfmarker_record *r)
+{
+	struct smx_queue_state *s = &r->lineage;
+	char id[33], again[TEXT_MAX];
+	int used = 0;
+
+	memset(r, 0, sizeof(*r));
+	if (record_parse_1(text, len, r) == SMX_OK)
+		return SMX_OK;
+	memset(r, 0, sizeof(*r));
+	if (sscanf(text,
+		"shadowmx-epoch 2\nid %32s\ncounter %" SCNu64 "\nfirst %" SCNu64
+		"\nboot %39s\ninode %" SCNu64 "\nunclean %" SCNu64
+		"\nclean %d\nforgot %d\nspans %zu\n%n",
+		id, &s->epoch.counter, &s->first, r->boot, &r->inode,
+		&s->unclean, &r->clean, &s->forgot, &s->spans, &used) != 9 ||
+	    used == 0 || s->spans > SMX_QUEUE_SPANS_MAX ||
+	    hex_parse(id, strlen(id), s->epoch.id, 16) != SMX_OK ||
+	    parse_spans(text + used, s) != SMX_OK ||
+	    record_format(r, again, sizeof(again)) != len ||
 	    memcmp(text, again, len) != 0)
 		return SMX_ECORRUPT;
 	return SMX_OK;
 }
 
-/* SMX_ENOTFOUND: there is none; SMX_ECORRUPT: there is one, not usable. */
+/* SMX_ENOTFOUND: there is none; SMX_ECORRUPT: there is one, not usable;
+ * SMX_ECONFLICT: it is sound, and was written as another file. */
 static int
-record_read(int dir_fd, struct record *r)
+record_read(int dir_fd, struct pfmarker_record *r)
 {
 	char text[TEXT_MAX + 1];
 	struct stat st;
@@ -103,31 +156,31 @@ record_read(int dir_fd, struct record *r)
 	if (n <= 0 || n == TEXT_MAX)
 		return SMX_ECORRUPT;
 	text[n] = '\0';
-	if (record_parse(text, (size_t)n, r) != SMX_OK ||
-	    r->inode != (uint64_t)st.st_ino)
+	if (record_parse(text, (size_t)n, r) != SMX_OK)
 		return SMX_ECORRUPT;
-	return SMX_OK;
+	return r->inode == (uint64_t)st.st_ino ? SMX_OK : SMX_ECONFLICT;
 }
 
 static int
-write_durably(int fd, struct record *r)
+write_durably(int fd, struct pfmarker_record *r)
 {
 	char text[TEXT_MAX];
 	struct stat st;
-	int len;
+	size_t len;
 
 	if (fstat(fd, &st) != 0)
 		return SMX_EIO;
 	r->inode = (uint64_t)st.st_ino;
 	len = record_format(r, text, sizeof(text));
-	if (write(fd, text, (size_t)len) != len || fsync(fd) != 0)
+	if (len >= sizeof(text) || write(fd, text, len) != (ssize_t)len ||
+	    fsync(fd) != 0)
 		return SMX_EIO;
 	return SMX_OK;
 }
 
 /* The old record or the new one, never half of one. */
 static int
-record_write(int dir_fd, struct record *r)
+record_write(int dir_fd, struct pfmarker_record *r)
 {
 	int result, fd;
 
@@ -190,37 +243,133 @@ folder_open(struct pfmarker *m, const char *folder, int queue_fd, char *why,
 	return SMX_ECONFIG;
 }
 
+static void
+log_copied(const char *folder, const struct smx_epoch *epoch)
+{
+	char text[SMX_EPOCH_TEXT];
+	struct log_line l;
+
+	smx_epoch_format(epoch, text);
+	log_begin(&l, SMX_LOG_ERR, NULL, "marker-copied");
+	log_str(&l, "folder", folder);
+	log_str(&l, "epoch", text);
+	log_str(&l, "result", "only what is found in the queue counts");
+	log_end(&l);
+}
+
+/* What this queue has been so far. */
+static void
+remember(struct smx_queue_state *s, int copied)
+{
+	if (copied) {
+		s->spans = 0;
+		s->forgot = 0;
+		return;
+	}
+	if (s->spans == SMX_QUEUE_SPANS_MAX) {
+		memmove(s->span, s->span + 1,
+		    (SMX_QUEUE_SPANS_MAX - 1) * sizeof(*s->span));
+		s->spans--;
+		s->forgot = 1;
+	}
+	s->span[s->spans].first = s->first;
+	s->span[s->spans].last = s->epoch.counter;
+	s->spans++;
+}
+
+static int
+begin_epoch(struct pfmarker_record *r)
+{
+	memset(r, 0, sizeof(*r));
+	return key_random(r->lineage.epoch.id, sizeof(r->lineage.epoch.id));
+}
+
+static int
+next_run(struct pfmarker_record *r, int found, const char *boot)
+{
+	struct smx_queue_state *s = &r->lineage;
+	int known = found == SMX_OK || found == SMX_ECONFLICT;
+	uint32_t step;
+
+	if (key_random(&step, sizeof(step)) != SMX_OK)
+		return SMX_EIO;
+	/* There is an end to counting, after very many runs. */
+	if (known && s->epoch.counter > UINT64_MAX - 2 * STEP_MAX)
+		known = 0;
+	if (!known && begin_epoch(r) != SMX_OK)
+		return SMX_EIO;
+	/* Within one boot the answer stands: a watch that begins again
+	 * does not make the stop before it clean. */
+	if (known && !r->clean &&
+	    (strcmp(r->boot, boot) != 0 || strcmp(boot, NO_BOOT) == 0))
+		s->unclean = s->epoch.counter;
+	if (known)
+		remember(s, found == SMX_ECONFLICT);
+	s->epoch.counter += 1 + (uint64_t)step;
+	s->first = s->epoch.counter;
+	r->clean = 0;
+	text_copy(r->boot, sizeof(r->boot), boot);
+	return SMX_OK;
+}
+
+/* Another file under the name, or other words in it, are another state. */
+static int
+is_ours(const struct pfmarker *m)
+{
+	struct pfmarker_record r;
+	struct stat st;
+
+	if (fstatat(m->dir_fd, NAME, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    (uint64_t)st.st_ino != m->record.inode)
+		return 0;
+	if (st.st_ctim.tv_sec == m->written.tv_sec &&
+	    st.st_ctim.tv_nsec == m->written.tv_nsec)
+		return 1;
+	return record_read(m->dir_fd, &r) == SMX_OK &&
+	       smx_epoch_same(&r.lineage.epoch, &m->record.lineage.epoch) &&
+	       r.lineage.epoch.counter == m->record.lineage.epoch.counter;
+}
+
+int
+pfmarker_valid(const struct pfmarker *m, const char *folder)
+{
+	struct stat here, there;
+
+	return m->dir_fd >= 0 && fstat(m->dir_fd, &here) == 0 &&
+	       stat(folder, &there) == 0 && here.st_dev == there.st_dev &&
+	       here.st_ino == there.st_ino && is_ours(m);
+}
+
+/* What is written last is known again without reading it. */
+static int
+put_down(struct pfmarker *m, struct pfmarker_record *r)
+{
+	struct stat st;
+	int result = record_write(m->dir_fd, r);
+
+	if (result != SMX_OK)
+		return result;
+	m->record = *r;
+	memset(&m->written, 0, sizeof(m->written));
+	if (fstatat(m->dir_fd, NAME, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		m->written = st.st_ctim;
+	return SMX_OK;
+}
+
 static int
 count_up(struct pfmarker *m, const char *folder, const char *boot)
 {
-	struct record r;
+	struct pfmarker_record r;
 	int found = record_read(m->dir_fd, &r);
-	uint16_t step;
 
 	if (found == SMX_ECORRUPT && set_aside(m->dir_fd, folder) != SMX_OK)
 		return SMX_EIO;
-	if (key_random(&step, sizeof(step)) != SMX_OK)
+	if (found == SMX_ECONFLICT)
+		log_copied(folder, &r.lineage.epoch);
+	if (next_run(&r, found, boot) != SMX_OK || put_down(m, &r) != SMX_OK)
 		return SMX_EIO;
-	if (found != SMX_OK) {
-		memset(&r, 0, sizeof(r));
-		if (key_random(r.epoch.id, sizeof(r.epoch.id)) != SMX_OK)
-			return SMX_EIO;
-	} else if (strcmp(r.boot, boot) != 0 || strcmp(boot, NO_BOOT) == 0) {
-		/* Within one boot the answer stands: a watch that begins again
-		 * does not make the stop before it clean. */
-		if (!r.clean)
-			r.unclean = r.epoch.counter;
-	}
-	m->before = r.epoch.counter;
-	r.epoch.counter += 1 + (uint64_t)step;
-	r.clean = 0;
-	text_copy(r.boot, sizeof(r.boot), boot);
-	if (record_write(m->dir_fd, &r) != SMX_OK)
-		return SMX_EIO;
-	m->epoch = r.epoch;
-	m->unclean = r.unclean;
-	m->made = found != SMX_OK;
-	text_copy(m->boot, sizeof(m->boot), boot);
+	m->made = found != SMX_OK && found != SMX_ECONFLICT;
+	m->copied = found == SMX_ECONFLICT;
 	return SMX_OK;
 }
 
@@ -248,23 +397,37 @@ pfmarker_open(struct pfmarker *m, const char *folder, int queue_fd,
 	return result;
 }
 
+int
+pfmarker_beat(struct pfmarker *m)
+{
+	struct pfmarker_record r = m->record;
+	int result;
+
+	if (m->dir_fd < 0 || r.lineage.epoch.counter > UINT64_MAX - STEP_MAX)
+		return SMX_ESTATE;
+	r.lineage.epoch.counter++;
+	result = put_down(m, &r);
+	if (result != SMX_OK) {
+		if (!m->deaf)
+			log_event(SMX_LOG_WARNING, "marker-stuck", "errno=%d",
+			    errno);
+		m->deaf = 1;
+		return result;
+	}
+	m->deaf = 0;
+	return SMX_OK;
+}
+
 void
 pfmarker_close(struct pfmarker *m, int clean)
 {
-	struct record r;
+	struct pfmarker_record r = m->record;
 
 	if (m->dir_fd < 0)
 		return;
-	if (clean) {
-		memset(&r, 0, sizeof(r));
-		r.epoch = m->epoch;
-		r.unclean = m->unclean;
-		r.clean = 1;
-		text_copy(r.boot, sizeof(r.boot), m->boot);
-		if (record_write(m->dir_fd, &r) != SMX_OK)
-			log_event(SMX_LOG_WARNING, "marker-unclean", "errno=%d",
-			    errno);
-	}
+	r.clean = 1;
+	if (clean && is_ours(m) && record_write(m->dir_fd, &r) != SMX_OK)
+		log_event(SMX_LOG_WARNING, "marker-unclean", "errno=%d", errno);
 	close(m->dir_fd);
 	m->dir_fd = -1;
 }

@@ -13,8 +13,9 @@
 #include "base/log.h"
 #include "io/master.h"
 
-#define SETTLE_MS 2000
-#define STRAY_MS  2000
+#define SETTLE_MS    2000
+#define STRAY_MS     2000
+#define HEARTBEAT_MS 30000
 
 static int
 copy_options(struct pfqueue *q, const struct pfqueue_options *o)
@@ -23,6 +24,7 @@ copy_options(struct pfqueue *q, const struct pfqueue_options *o)
 
 	q->settle_ms = o->settle_ms > 0 ? o->settle_ms : SETTLE_MS;
 	q->stray_ms = o->stray_ms > 0 ? o->stray_ms : STRAY_MS;
+	q->heartbeat_ms = p->heartbeat_ms > 0 ? p->heartbeat_ms : HEARTBEAT_MS;
 	if (o->boot != NULL)
 		text_copy(q->boot, sizeof(q->boot), o->boot);
 	else

@@ -186,7 +186,8 @@ pfqueue_watch_valid(struct pfqueue *q)
 		if (place[f].dev != q->place[f].dev ||
 		    place[f].ino != q->place[f].ino)
 			return 0;
-	return 1;
+	return q->marker.dir_fd < 0 ||
+	       pfmarker_valid(&q->marker, q->marker_directory);
 }
 
 static int

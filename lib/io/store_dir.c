@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -65,11 +66,18 @@ static int
 make_database(struct store_dir *dir, const char *path)
 {
 	struct buf name;
+	struct stat st;
 	int fd, result = fs_open_or_create(dir->folder, STORE_DATABASE, &fd);
 
 	if (result != SMX_OK)
 		return result;
+	if (fstat(fd, &st) != 0)
+		result = SMX_EIO;
 	fs_close(&fd);
+	if (result != SMX_OK)
+		return result;
+	dir->device = (uint64_t)st.st_dev;
+	dir->inode = (uint64_t)st.st_ino;
 	result = fs_sync(dir->folder);
 	if (result != SMX_OK)
 		return result;
@@ -113,6 +121,16 @@ store_dir_open(struct store_dir *dir, const char *path, char *why,
 		store_dir_close(dir);
 	}
 	return result;
+}
+
+int
+store_dir_moved(const struct store_dir *dir)
+{
+	struct stat st;
+
+	return stat(dir->database, &st) != 0 ||
+	       (uint64_t)st.st_dev != dir->device ||
+	       (uint64_t)st.st_ino != dir->inode;
 }
 
 void

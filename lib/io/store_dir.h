@@ -3,6 +3,7 @@
 #define IO_STORE_DIR_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <shadowmx/err.h>
 
@@ -18,12 +19,16 @@ struct store_dir {
 	int folder;
 	int lock;
 	struct bodies bodies;
-	char *database; /* path of the database, which exists */
+	char *database;         /* path of the database, which exists, */
+	uint64_t device, inode; /* and which file that was */
 };
 
 /* SMX_EBUSY, SMX_EPERM, SMX_EIO, with a sentence in why. */
 int store_dir_open(struct store_dir *dir, const char *path, char *why,
     size_t why_size) SMX_MUST_USE;
+/* Non-zero: its file is not under that path any more, for it was removed or
+ * another one took its place.  What is written now nobody will find. */
+int store_dir_moved(const struct store_dir *dir);
 void store_dir_close(struct store_dir *dir); /* accepts a zeroed one's -1s */
 
 #endif

@@ -210,6 +210,19 @@ group_distrust(struct group *group, int result)
 	log_end(&l);
 }
 
+void
+group_look(struct group *group)
+{
+	struct log_line l;
+
+	if (group->failed || !store_dir_moved(group->dir))
+		return;
+	log_begin(&l, SMX_LOG_ERR, NULL, "store_replaced");
+	log_str(&l, "file", group->dir->database);
+	log_end(&l);
+	group_distrust(group, SMX_ENOTFOUND);
+}
+
 /* Nothing of a failed transaction is there, unless nobody can know. */
 static void
 undo(struct group *group, struct work *list, int unsure)
@@ -291,6 +304,7 @@ group_run(struct group *group, struct work *list)
 
 	for (struct work *work = list; work != NULL; work = work->next)
 		work->result = OPEN;
+	group_look(group);
 	if (!group->failed)
 		result = attempt(group, list);
 	if (result == SMX_EFULL && !group->failed)

@@ -9,6 +9,7 @@
 #include "io/db_sqlite.h"
 #include "io/store_body.h"
 #include "io/store_damage.h"
+#include "io/store_dir.h"
 #include "io/store_effects.h"
 #include "io/store_graves.h"
 #include "io/store_rows.h"
@@ -35,6 +36,7 @@ struct group {
 	struct graves *graves;
 	struct tombs *tombs;
 	struct usage *usage;
+	const struct store_dir *dir;
 	struct bodies *bodies;
 	struct workq *queue;
 	struct damage *damage;
@@ -50,6 +52,9 @@ struct group {
 
 /* Steps 2 to 5; each work has its result.  Once failed, SMX_EIO for all. */
 void group_run(struct group *group, struct work *list);
+/* Once failed as well when the file that is written is no longer the store's.
+ */
+void group_look(struct group *group);
 /* Step 6. */
 void group_clean(struct group *group);
 /* Forget old tombstones; before_ms as in tombs_prune. */

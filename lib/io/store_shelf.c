@@ -172,6 +172,7 @@ shelf_start(struct shelf *shelf, const struct smx_store_options *options)
 	struct group *group = &shelf->group;
 	int result;
 
+	group->dir = &shelf->dir;
 	group->folder = shelf->dir.folder;
 	shelf->suspect = suspect_is(shelf->dir.folder);
 	if (shelf->suspect)

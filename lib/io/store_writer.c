@@ -41,6 +41,8 @@ writer_upkeep(struct writer *writer, int idle)
 	struct group *group = writer->group;
 	int pages = db_log_pages(group->db);
 
+	if (idle)
+		group_look(group);
 	if (group->failed)
 		return;
 	if (pages >= LOG_PAGES || (idle && pages > 0))

@@ -49,6 +49,9 @@ END_TEST
 
 /* ---- after our own restart ---- */
 
+#define LONG_A "4jXKs073lDz1bkTK"
+#define LONG_B "4jXN4m6MKgz1bY4l"
+
 static struct smx_key
 adopt(const char *id, uint8_t epoch, uint64_t counter)
 {
@@ -100,19 +103,107 @@ END_TEST
 
 START_TEST(queue_restored_from_before_is_no_proof)
 {
-	struct smx_key key = adopt("A", 7, 6); /* the queue counts 5 */
+	struct smx_key key = adopt(LONG_A, 7, 6); /* the queue counts 5 */
 
-	bench_shown("A", SMX_PRESENCE_ABSENT);
+	bench_shown(LONG_A, SMX_PRESENCE_ABSENT);
 	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_LOST);
-	bench_shown("A", SMX_PRESENCE_THERE);
+	bench_shown(LONG_A, SMX_PRESENCE_THERE);
 	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_OPEN);
+}
+END_TEST
+
+/* What is found under a short name in a queue that went back may be an older
+ * message of that name: its end would be taken for this one's. */
+START_TEST(short_name_in_a_restored_queue_is_no_proof)
+{
+	struct smx_key key = adopt("4B2F71A3C", 7, 6);
+
+	bench_shown("4B2F71A3C", SMX_PRESENCE_THERE);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_LOST);
+	bench_shown("4B2F71A3C", SMX_PRESENCE_ABSENT);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_LOST);
+	ck_assert_uint_eq(bench_waiting(0), 0);
+}
+END_TEST
+
+/* The queue came back to the moment before the file was made permanent. */
+START_TEST(stray_in_a_restored_queue_is_not_aborted)
+{
+	struct smx_key key = bench_accepted(LONG_A);
+
+	bench_hint(SMX_QUEUE_COMMITTED, LONG_A);
+	queue.epoch.counter--;
+	engine_queue_state(engine, &queue, now);
+	bench_shown(LONG_A, SMX_PRESENCE_STRAY);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_LOST);
+	ck_assert_uint_eq(bench_waiting(0), 0);
+}
+END_TEST
+
+/* Counting goes on from the former state with a step that leads past what this
+ * run has seen. */
+START_TEST(restored_queue_that_counts_higher_is_noticed)
+{
+	struct smx_key key = bench_accepted(LONG_A);
+
+	bench_hint(SMX_QUEUE_COMMITTED, LONG_A);
+	queue.epoch.counter = queue.first = 4000;
+	queue.spans = 1;
+	queue.span[0] = (struct smx_queue_span){ 1, _i == 0 ? 4 : 5 };
+	engine_queue_state(engine, &queue, now);
+	bench_shown(LONG_A, SMX_PRESENCE_ABSENT);
+	if (_i == 0)
+		ck_assert_int_eq(bench_query(&key), SMX_ANSWER_LOST);
+	else
+		ck_assert_int_eq(bench_query(&key), SMX_ANSWER_FINISHED);
+}
+END_TEST
+
+START_TEST(what_came_before_all_that_is_remembered_is_doubtful)
+{
+	struct smx_key key;
+
+	queue.first = queue.epoch.counter = 4000;
+	queue.spans = 1;
+	queue.span[0] = (struct smx_queue_span){ 1000, 1100 };
+	queue.forgot = 1;
+	engine_queue_state(engine, &queue, now);
+	key = adopt(LONG_A, 7, 999);
+	bench_shown(LONG_A, SMX_PRESENCE_ABSENT);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_OPEN);
+	ck_assert_uint_eq(bench_counts().doubtful, 1);
+}
+END_TEST
+
+START_TEST(counters_near_their_end_are_compared_right)
+{
+	const uint64_t end = _i == 0   ? UINT64_C(1) << 32
+			     : _i == 1 ? UINT64_C(1) << 63
+				       : UINT64_MAX - 10;
+	struct smx_key key;
+
+	queue.first = queue.epoch.counter = end + 2;
+	queue.spans = 1;
+	queue.span[0] = (struct smx_queue_span){ end - 5, end - 3 };
+	engine_queue_state(engine, &queue, now);
+	key = adopt(LONG_A, 7, end - 1);
+	bench_shown(LONG_A, SMX_PRESENCE_ABSENT);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_LOST);
+	bench_fresh(2, 1000, 1000);
+	queue.first = queue.epoch.counter = end + 2;
+	queue.spans = 1;
+	queue.span[0] = (struct smx_queue_span){ end - 5, end - 3 };
+	engine_queue_state(engine, &queue, now);
+	(void)adopt(LONG_A, 7, end - 4);
+	bench_shown(LONG_A, SMX_PRESENCE_ABSENT);
+	ck_assert_uint_eq(bench_waiting(0), 1);
 }
 END_TEST
 
 START_TEST(message_in_progress_while_the_queue_is_replaced_is_lost)
 {
-	struct smx_key key = bench_begin("A");
-	struct smx_key seen = bench_begin("B");
+	struct smx_key key = bench_begin(LONG_A);
+	struct smx_key seen = bench_begin(LONG_B);
 
 	engine_sent(engine, &key, 0, SMX_OK, now);
 	engine_sent(engine, &seen, 0, SMX_OK, now);
@@ -125,11 +216,12 @@ START_TEST(message_in_progress_while_the_queue_is_replaced_is_lost)
 	engine_verdict(engine, &seen, ENGINE_PROTECTED, NULL, now);
 	engine_session_end(engine, &key, now);
 	engine_session_end(engine, &seen, now);
-	bench_shown("A",
+	bench_shown(LONG_A,
 	    SMX_PRESENCE_ABSENT); /* its file went with the queue */
 	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_LOST);
-	bench_shown("B", SMX_PRESENCE_THERE); /* its file is in the new one */
-	bench_shown("B", SMX_PRESENCE_ABSENT);
+	bench_shown(LONG_B,
+	    SMX_PRESENCE_THERE); /* its file is in the new one */
+	bench_shown(LONG_B, SMX_PRESENCE_ABSENT);
 	ck_assert_int_eq(bench_query(&seen), SMX_ANSWER_FINISHED);
 }
 END_TEST
@@ -174,17 +266,23 @@ START_TEST(what_came_after_the_unclean_stop_is_not_doubtful)
 }
 END_TEST
 
-/* 5 now and 2 before: a queue that counted 3 or 4 was another one, grown out of
- * the same past. */
+/* 5 now, 1 and 2 before: a queue that counted 3 or 4 was another one, grown out
+ * of the same past; and so it is after another run. */
 START_TEST(counter_that_this_queue_never_had_is_no_proof)
 {
 	struct smx_key key;
 
-	queue.before = 2;
+	queue.first = 5;
+	queue.spans = 1;
+	queue.span[0] = (struct smx_queue_span){ 1, 2 };
+	if (_i >= 4) {
+		queue.span[queue.spans++] = (struct smx_queue_span){ 5, 8 };
+		queue.first = queue.epoch.counter = 20;
+	}
 	engine_queue_state(engine, &queue, now);
-	key = adopt("A", 7, 2 + (uint64_t)_i);
+	key = adopt("A", 7, 2 + (uint64_t)_i % 4);
 	bench_shown("A", SMX_PRESENCE_ABSENT);
-	if (_i == 1 || _i == 2)
+	if (_i % 4 == 1 || _i % 4 == 2)
 		ck_assert_int_eq(bench_query(&key), SMX_ANSWER_LOST);
 	else
 		ck_assert_uint_eq(bench_waiting(0), 1);
@@ -530,7 +628,14 @@ add_peers(Suite *s)
 	tcase_add_test(tc, unclean_stop_makes_absence_doubtful);
 	tcase_add_test(tc, what_came_after_the_unclean_stop_is_not_doubtful);
 	tcase_add_loop_test(tc, counter_that_this_queue_never_had_is_no_proof,
-	    0, 4);
+	    0, 8);
+	tcase_add_test(tc, short_name_in_a_restored_queue_is_no_proof);
+	tcase_add_test(tc, stray_in_a_restored_queue_is_not_aborted);
+	tcase_add_loop_test(tc, restored_queue_that_counts_higher_is_noticed, 0,
+	    2);
+	tcase_add_test(tc, what_came_before_all_that_is_remembered_is_doubtful);
+	tcase_add_loop_test(tc, counters_near_their_end_are_compared_right, 0,
+	    3);
 	tcase_add_test(tc, requeues_nobody_followed_make_absence_doubtful);
 	tcase_add_test(tc, listed_key_that_ended_is_discarded_again);
 	tcase_add_test(tc, forgetful_holder_leaves_it_unprotected);

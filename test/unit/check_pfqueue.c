@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "core/lineage.h"
 #include "io/logtail.h"
 #include "io/master.h"
 #include "io/pfqueue.h"
@@ -28,6 +29,7 @@
 static struct tree t;
 static struct smx_queue q;
 static char why[256];
+static int64_t heartbeat_ms;
 
 static int
 open_with(const char *log, const char *boot)
@@ -37,8 +39,10 @@ open_with(const char *log, const char *boot)
 		.settle_ms = 100,
 		.stray_ms = 100 };
 	struct pfqueue *inner;
-	int result = pfqueue_open(&inner, &o, why, sizeof(why));
+	int result;
 
+	o.postfix.heartbeat_ms = heartbeat_ms;
+	result = pfqueue_open(&inner, &o, why, sizeof(why));
 	if (result == SMX_OK) {
 		q.ctx = inner;
 		q.ops = &pfqueue_ops;
@@ -636,7 +640,10 @@ START_TEST(epoch_stays_and_its_counter_grows)
 	state_of("boot-1", &b);
 	ck_assert(smx_epoch_same(&a.epoch, &b.epoch));
 	ck_assert_uint_gt(b.epoch.counter, a.epoch.counter);
-	ck_assert_uint_eq(b.before, a.epoch.counter);
+	ck_assert_uint_eq(b.spans, 1);
+	ck_assert_uint_eq(b.span[0].first, a.first);
+	ck_assert_uint_eq(b.span[0].last, a.epoch.counter);
+	ck_assert_int_eq(lineage_of(&b, &a.epoch), LINEAGE_SAME);
 	ck_assert_uint_eq(b.unclean, 0);
 }
 END_TEST
@@ -654,7 +661,7 @@ END_TEST
  * what it counted then must not be taken for what it counts now. */
 START_TEST(restored_marker_does_not_count_the_same_again)
 {
-	struct smx_queue_state s, once, again;
+	struct smx_queue_state s, once, again, later;
 	char path[256], kept[256];
 	int same = 0;
 
@@ -670,7 +677,11 @@ START_TEST(restored_marker_does_not_count_the_same_again)
 		ck_assert_int_eq(rename(kept, path), 0);
 		state_of("boot-3", &again);
 		ck_assert(smx_epoch_same(&once.epoch, &again.epoch));
-		ck_assert_uint_eq(again.before, s.epoch.counter);
+		ck_assert_int_eq(lineage_of(&again, &s.epoch), LINEAGE_SAME);
+		ck_assert_int_eq(lineage_of(&again, &once.epoch), LINEAGE_BACK);
+		/* And so it stays. */
+		state_of("boot-3", &later);
+		ck_assert_int_eq(lineage_of(&later, &once.epoch), LINEAGE_BACK);
 		same += once.epoch.counter == again.epoch.counter;
 	}
 	ck_assert_int_lt(same, 3);
@@ -746,32 +757,183 @@ START_TEST(damaged_marker_is_kept_and_begins_an_epoch)
 }
 END_TEST
 
-START_TEST(copied_marker_is_not_believed)
+/* The marker's words, or new ones in another file. */
+static void
+copy_marker(const char *words)
 {
-	char text[512], path[200];
-	struct smx_queue_state a, b;
+	char text[8192], path[256], old[256];
 	ssize_t n;
 	int fd;
 
+	snprintf(path, sizeof(path), "%s",
+	    tree_path(&t, "shadowmx/shadowmx.epoch"));
+	snprintf(old, sizeof(old), "%s/old-marker", t.dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	ck_assert_int_ge(n, 100);
+	if (words != NULL)
+		n = snprintf(text, sizeof(text), "%s", words);
+	/* The old one is kept: its inode is not given to the copy. */
+	ck_assert_int_eq(rename(path, old), 0);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_eq(write(fd, text, (size_t)n), n);
+	close(fd);
+}
+
+/* A copy says where it comes from, and proves nothing: nobody knows how long
+ * the copying took. */
+START_TEST(copied_marker_proves_nothing)
+{
+	struct smx_queue_state first, a, b;
+
+	state_of("boot-1", &first);
 	state_of("boot-1", &a);
+	smx_queue_close(&q);
+	copy_marker(NULL);
+	state_of("boot-1", &b);
+	ck_assert(smx_epoch_same(&a.epoch, &b.epoch));
+	ck_assert_int_eq(lineage_of(&b, &a.epoch), LINEAGE_BACK);
+	ck_assert_int_eq(lineage_of(&b, &first.epoch), LINEAGE_BACK);
+	ck_assert_int_eq(lineage_of(&b, &b.epoch), LINEAGE_SAME);
+	/* Not after another run either. */
+	state_of("boot-1", &first);
+	ck_assert_int_eq(lineage_of(&first, &a.epoch), LINEAGE_BACK);
+	ck_assert_int_eq(lineage_of(&first, &b.epoch), LINEAGE_SAME);
+}
+END_TEST
+
+START_TEST(marker_of_the_first_version_is_read)
+{
+	char path[256], words[512];
+	struct smx_queue_state s;
+	struct smx_epoch old;
+	struct stat st;
+	int fd;
+
 	smx_queue_close(&q);
 	snprintf(path, sizeof(path), "%s",
 	    tree_path(&t, "shadowmx/shadowmx.epoch"));
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = read(fd, text, sizeof(text));
-	/* The old one is held open: its inode is not given to the copy. */
-	unlink(path);
-	tree_put(&t, "shadowmx/shadowmx.epoch", 0600);
-	ck_assert_int_ge(n, 100);
-	{
-		int copy = open(path, O_WRONLY | O_CLOEXEC);
-
-		ck_assert_int_eq(write(copy, text, (size_t)n), n);
-		close(copy);
-	}
+	ck_assert_int_eq(stat(path, &st), 0);
+	snprintf(words, sizeof(words),
+	    "shadowmx-epoch 1\nid 00112233445566778899aabbccddeeff\n"
+	    "counter 77\nboot boot-1\ninode %llu\nunclean 5\nclean 0\nend\n",
+	    (unsigned long long)st.st_ino);
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	ck_assert_int_eq(write(fd, words, strlen(words)),
+	    (ssize_t)strlen(words));
 	close(fd);
+	state_of("boot-1", &s);
+	ck_assert_uint_eq(s.epoch.id[1], 0x11);
+	ck_assert_uint_eq(s.unclean, 5);
+	old = s.epoch;
+	old.counter = 77;
+	ck_assert_int_eq(lineage_of(&s, &old), LINEAGE_SAME);
+	old.counter = 78;
+	ck_assert_int_eq(lineage_of(&s, &old), LINEAGE_BACK);
+	ck_assert_int_eq(count_bad(), 0);
+}
+END_TEST
+
+START_TEST(many_runs_are_remembered_and_then_not_guessed)
+{
+	struct smx_queue_state first, s;
+
+	state_of("boot-1", &first);
+	for (int i = 0; i < SMX_QUEUE_SPANS_MAX - 1; i++)
+		state_of("boot-1", &s);
+	ck_assert_int_eq(lineage_of(&s, &first.epoch), LINEAGE_SAME);
+	state_of("boot-1", &s);
+	state_of("boot-1", &s);
+	ck_assert_uint_eq(s.spans, SMX_QUEUE_SPANS_MAX);
+	ck_assert_int_eq(s.forgot, 1);
+	ck_assert_int_eq(lineage_of(&s, &first.epoch), LINEAGE_UNKNOWN);
+}
+END_TEST
+
+static int
+state_until(int (*reached)(const struct smx_queue_state *,
+		const struct smx_queue_state *),
+    const struct smx_queue_state *was)
+{
+	int64_t until = clock_mono_ms() + WAIT;
+	struct smx_queue_event ev;
+	struct smx_queue_state s;
+	size_t n;
+
+	do {
+		(void)q.ops->next(q.ctx, &ev, 1, &n, clock_mono_ms() + 20);
+		if (q.ops->state(q.ctx, &s) == SMX_OK && reached(&s, was))
+			return 1;
+	} while (clock_mono_ms() < until);
+	return 0;
+}
+
+static int
+counted_on(const struct smx_queue_state *s, const struct smx_queue_state *was)
+{
+	return s->epoch.counter > was->epoch.counter + 2 &&
+	       s->first == was->first;
+}
+
+static int
+began_anew(const struct smx_queue_state *s, const struct smx_queue_state *was)
+{
+	return lineage_of(s, &was->epoch) != LINEAGE_SAME;
+}
+
+/* A copy made between two heartbeats is behind what is taken after the next. */
+START_TEST(counter_goes_on_with_the_heartbeat)
+{
+	struct smx_queue_state a, b;
+
+	heartbeat_ms = 50;
+	state_of("boot-1", &a);
+	ck_assert(state_until(counted_on, &a));
+	ck_assert_int_eq(q.ops->state(q.ctx, &a), SMX_OK);
+	heartbeat_ms = 0;
+	cut_power();
 	state_of("boot-1", &b);
-	ck_assert(!smx_epoch_same(&a.epoch, &b.epoch));
+	ck_assert_int_eq(lineage_of(&b, &a.epoch), LINEAGE_SAME);
+}
+END_TEST
+
+START_TEST(marker_exchanged_under_the_watch_is_noticed)
+{
+	struct smx_queue_state a;
+
+	ck_assert_int_eq(q.ops->state(q.ctx, &a), SMX_OK);
+	receive(LONG);
+	if (_i == 0)
+		copy_marker(NULL);
+	else
+		unlink(tree_path(&t, "shadowmx/shadowmx.epoch"));
+	tree_delete(&t, "incoming/" LONG);
+	/* Not even when it is asked for at once. */
+	ck_assert_int_eq(verify(LONG), SMX_PRESENCE_UNKNOWN);
+	ck_assert(state_until(began_anew, &a));
+}
+END_TEST
+
+START_TEST(counting_comes_to_an_end_and_begins_anew)
+{
+	struct smx_queue_state s;
+	char words[512];
+
+	smx_queue_close(&q);
+	snprintf(words, sizeof(words),
+	    "shadowmx-epoch 1\nid 00112233445566778899aabbccddeeff\n"
+	    "counter %s\nboot boot-1\ninode 1\nunclean 0\nclean 0\nend\n",
+	    _i == 0 ? "9223372036854775806" : "18446744073709551610");
+	copy_marker(words);
+	state_of("boot-1", &s);
+	if (_i == 0) {
+		ck_assert_uint_eq(s.epoch.id[1], 0x11);
+		ck_assert_uint_gt(s.epoch.counter, (uint64_t)INT64_MAX);
+	} else {
+		ck_assert_uint_ne(s.epoch.id[1], 0x11);
+		ck_assert_uint_lt(s.epoch.counter, (uint64_t)1 << 33);
+	}
 }
 END_TEST
 
@@ -1025,7 +1187,13 @@ add_marker(TCase *tc)
 	tcase_add_test(tc, crash_of_the_watch_alone_is_clean);
 	tcase_add_loop_test(tc, damaged_marker_is_kept_and_begins_an_epoch, 0,
 	    2);
-	tcase_add_test(tc, copied_marker_is_not_believed);
+	tcase_add_test(tc, copied_marker_proves_nothing);
+	tcase_add_test(tc, marker_of_the_first_version_is_read);
+	tcase_add_test(tc, many_runs_are_remembered_and_then_not_guessed);
+	tcase_add_test(tc, counter_goes_on_with_the_heartbeat);
+	tcase_add_loop_test(tc, marker_exchanged_under_the_watch_is_noticed, 0,
+	    2);
+	tcase_add_loop_test(tc, counting_comes_to_an_end_and_begins_anew, 0, 2);
 	tcase_add_test(tc, second_watch_is_refused);
 	tcase_add_test(tc, marker_elsewhere_is_refused);
 	tcase_add_test(tc, queue_without_folders_cannot_be_opened);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "io/db_sqlite.h"
 #include "io/fsutil.h"
 #include "io/store_tombs.h"
@@ -74,6 +75,34 @@ START_TEST(second_opener_is_told_who_has_it)
 	ck_assert_msg(strstr(why, pid) != NULL, "%s", why);
 	ck_assert_int_eq(world_store(&world, "mx1", world_key(1, 1), 10, 1),
 	    SMX_OK);
+}
+END_TEST
+
+/* What is written to a file that nobody will find is not kept. */
+START_TEST(store_that_was_replaced_keeps_nothing)
+{
+	char path[256], aside[300];
+	int64_t until = clock_mono_ms() + 20000;
+
+	ck_assert_int_eq(world_store(&world, "mx1", world_key(1, 1), 10, 1),
+	    SMX_OK);
+	snprintf(path, sizeof(path), "%s%s", world.options.path,
+	    _i == 0 ? "" : "/shadows.db");
+	snprintf(aside, sizeof(aside), "%s.aside", world.options.path);
+	ck_assert_int_eq(rename(path, aside), 0);
+	ck_assert_int_eq(world_store(&world, "mx1", world_key(1, 2), 10, 1),
+	    SMX_EIO);
+	ck_assert(world.store.ops->failed(world.store.ctx));
+	ck_assert_int_eq(rename(aside, path), 0);
+	world_reopen(&world);
+	ck_assert_int_eq(world_check(&world, world_key(1, 1), 10, 1), SMX_OK);
+	/* And without anybody who writes. */
+	ck_assert_int_eq(rename(path, aside), 0);
+	while (!world.store.ops->failed(world.store.ctx) &&
+	       clock_mono_ms() < until)
+		usleep(20000);
+	ck_assert(world.store.ops->failed(world.store.ctx));
+	ck_assert_int_eq(rename(aside, path), 0);
 }
 END_TEST
 
@@ -643,6 +672,7 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, second_opener_is_told_who_has_it);
+	tcase_add_loop_test(tc, store_that_was_replaced_keeps_nothing, 0, 2);
 	tcase_add_test(tc, all_is_there_after_a_restart);
 	tcase_add_test(tc, nobody_else_can_read_anything);
 	tcase_add_test(tc, folder_that_others_may_change_is_refused);

@@ -670,6 +670,118 @@ START_TEST(replaced_own_queue_claims_again)
 }
 END_TEST
 
+/* ---- an own queue that is not as it was ---- */
+
+#define LONG_1 "4jXKs073lDz1bkTK"
+#define LONG_2 "4jXN4m6MKgz1bY4l"
+
+/* The queue counted 10 when N was handed; the state it is in now. */
+static void
+handed_at_ten(const char *id)
+{
+	struct smx_queue_state q = { .epoch = { .id = { 5 }, .counter = 10 },
+		.first = 8 };
+
+	ck_assert_int_eq(takeover_queue_state(takeover, &q, 50), SMX_OK);
+	claimed(1);
+	attempt(100, SMX_OK, "hh", id);
+}
+
+static void
+queue_now(uint64_t last, uint64_t unclean)
+{
+	struct smx_queue_state q = { .epoch = { .id = { 5 }, .counter = 200 },
+		.first = 200,
+		.spans = 1,
+		.span = { { 8, last } },
+		.unclean = unclean };
+	const char *ids[4];
+	uint64_t token;
+
+	ck_assert_int_eq(takeover_queue_state(takeover, &q, 200), SMX_OK);
+	(void)takeover_verify_next(takeover, 1000, ids, 4, &token);
+}
+
+START_TEST(queue_that_went_back_does_not_end_what_was_handed)
+{
+	handed_at_ten(LONG_1);
+	queue_now(9, 0);
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_HANDED);
+	if (_i == 1) {
+		reopen(); /* and it is known after a restart */
+		queue_now(9, 0);
+	}
+	seen(9000, LONG_1, SMX_PRESENCE_ABSENT, "");
+	ck_assert_uint_eq(store.rows, 1);
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_CLAIMED);
+	ck_assert_str_eq(store.rcpt[0], "oo");
+}
+END_TEST
+
+START_TEST(what_came_back_with_the_queue_is_followed)
+{
+	handed_at_ten(LONG_1);
+	queue_now(9, 0);
+	seen(9000, LONG_1, SMX_PRESENCE_THERE, "");
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_HANDED);
+	seen(90000, LONG_1, SMX_PRESENCE_ABSENT, "");
+	ck_assert_uint_eq(store.rows, 0);
+}
+END_TEST
+
+START_TEST(doubt_ends_with_the_last_row_in_doubt)
+{
+	handed_at_ten(LONG_1);
+	queue_now(9, 0);
+	seen(9000, LONG_1, SMX_PRESENCE_ABSENT, "");
+	attempt(10000, SMX_OK, "hh", LONG_2);
+	seen(20000, LONG_2, SMX_PRESENCE_THERE, "");
+	reopen();
+	queue_now(9, 0);
+	seen(30000, LONG_2, SMX_PRESENCE_ABSENT, "");
+	ck_assert_uint_eq(store.rows, 0);
+}
+END_TEST
+
+START_TEST(short_name_in_a_queue_that_went_back_is_no_proof)
+{
+	handed_at_ten("4B2F71A3C");
+	queue_now(9, 0);
+	seen(9000, "4B2F71A3C", SMX_PRESENCE_THERE, "");
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_CLAIMED);
+}
+END_TEST
+
+START_TEST(power_cut_does_not_end_what_was_handed)
+{
+	handed_at_ten(LONG_1);
+	queue_now(10, 10);
+	seen(9000, LONG_1, SMX_PRESENCE_ABSENT, "");
+	ck_assert_uint_eq(store.rows, 1);
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_CLAIMED);
+}
+END_TEST
+
+/* An old power cut, and the same queue some runs later. */
+START_TEST(queue_that_went_on_ends_what_was_handed)
+{
+	handed_at_ten(LONG_1);
+	queue_now(10, 7);
+	seen(9000, LONG_1, SMX_PRESENCE_ABSENT, "");
+	ck_assert_uint_eq(store.rows, 0);
+}
+END_TEST
+
+/* Nobody can look for a message whose name was not told. */
+START_TEST(nameless_one_is_claimed_again)
+{
+	handed_at_ten("");
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_HANDED);
+	queue_now(9, 0);
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_CLAIMED);
+}
+END_TEST
+
 /* ---- the members that hold it for this host ---- */
 
 static struct smx_row *
@@ -1183,6 +1295,14 @@ add_rows(Suite *s)
 	tcase_add_test(tc, partly_refused_ends_in_quarantine);
 	tcase_add_test(tc, damage_in_the_own_queue_quarantines);
 	tcase_add_test(tc, replaced_own_queue_claims_again);
+	tcase_add_loop_test(tc,
+	    queue_that_went_back_does_not_end_what_was_handed, 0, 2);
+	tcase_add_test(tc, what_came_back_with_the_queue_is_followed);
+	tcase_add_test(tc, doubt_ends_with_the_last_row_in_doubt);
+	tcase_add_test(tc, short_name_in_a_queue_that_went_back_is_no_proof);
+	tcase_add_test(tc, power_cut_does_not_end_what_was_handed);
+	tcase_add_test(tc, queue_that_went_on_ends_what_was_handed);
+	tcase_add_test(tc, nameless_one_is_claimed_again);
 	tcase_add_test(tc, marks_follow_the_amended_envelope);
 	tcase_add_test(tc, released_row_is_held_no_more);
 	suite_add_tcase(s, tc);

@@ -761,6 +761,38 @@ START_TEST(packet_carries_every_field)
 }
 END_TEST
 
+START_TEST(packet_carries_the_whole_state)
+{
+	struct smx_queue_state in = { .epoch = { .id = { 1, 2, 3 },
+					  .counter = UINT64_MAX - 3 },
+		.first = UINT64_MAX - 5,
+		.unclean = (uint64_t)1 << 63,
+		.forgot = 1,
+		.links_known = 1,
+		.mta = SMX_MTA_UP,
+		.spans = SMX_QUEUE_SPANS_MAX };
+	static struct watcher_packet p;
+	struct smx_queue_state out;
+	int known;
+
+	for (size_t i = 0; i < in.spans; i++)
+		in.span[i] = (struct smx_queue_span){ i << 33, (i << 33) + 7 };
+	wire_begin(&p, WATCHER_STATE, 5, 0);
+	wire_put_state(&p, &in);
+	ck_assert_int_eq(wire_send(pair[0], &p), SMX_OK);
+	ck_assert_int_eq(wire_receive(pair[1], &p), SMX_OK);
+	ck_assert_int_eq(wire_get_state(&p, &out, &known), SMX_OK);
+	ck_assert_int_eq(known, 1);
+	ck_assert(smx_epoch_same(&in.epoch, &out.epoch));
+	ck_assert_uint_eq(out.epoch.counter, in.epoch.counter);
+	ck_assert_uint_eq(out.first, in.first);
+	ck_assert_uint_eq(out.unclean, in.unclean);
+	ck_assert_int_eq(out.forgot, 1);
+	ck_assert_uint_eq(out.spans, in.spans);
+	ck_assert_mem_eq(out.span, in.span, sizeof(in.span));
+}
+END_TEST
+
 static void
 setup_pair(void)
 {
@@ -804,6 +836,7 @@ main(void)
 	suite_add_tcase(s, tc);
 	tcase_add_checked_fixture(wire, setup_pair, NULL);
 	tcase_add_test(wire, packet_carries_every_field);
+	tcase_add_test(wire, packet_carries_the_whole_state);
 	tcase_add_test(wire, more_opens_than_may_wait_are_refused);
 	tcase_add_test(wire, packet_that_lies_about_its_texts_means_nothing);
 	suite_add_tcase(s, wire);

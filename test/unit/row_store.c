@@ -240,22 +240,30 @@ op_meta_get(void *ctx, const char *name, char *value, size_t size)
 {
 	struct row_store *s = ctx;
 
-	(void)name;
-	if (s->meta[0] == '\0')
-		return SMX_ENOTFOUND;
-	if (strlen(s->meta) >= size)
-		return SMX_ELIMIT;
-	memcpy(value, s->meta, strlen(s->meta) + 1);
-	return SMX_OK;
+	for (size_t i = 0; i < ROW_META_MAX; i++) {
+		if (strcmp(s->meta[i].name, name) != 0)
+			continue;
+		if (strlen(s->meta[i].value) >= size)
+			return SMX_ELIMIT;
+		memcpy(value, s->meta[i].value, strlen(s->meta[i].value) + 1);
+		return SMX_OK;
+	}
+	return SMX_ENOTFOUND;
 }
 
 static int
 op_meta_set(void *ctx, const char *name, const char *value)
 {
 	struct row_store *s = ctx;
+	size_t i = 0;
 
-	(void)name;
-	memcpy(s->meta, value, strlen(value) + 1);
+	while (i < ROW_META_MAX && s->meta[i].name[0] != '\0' &&
+	       strcmp(s->meta[i].name, name) != 0)
+		i++;
+	if (i == ROW_META_MAX)
+		return SMX_EFULL;
+	snprintf(s->meta[i].name, sizeof(s->meta[i].name), "%s", name);
+	snprintf(s->meta[i].value, sizeof(s->meta[i].value), "%s", value);
 	return SMX_OK;
 }
 

@@ -8,6 +8,8 @@
  * next changes answer with that. */
 #define ROW_STORE_MAX 64
 
+#define ROW_META_MAX 8
+
 struct row_store {
 	struct smx_store port;
 	struct smx_row row[ROW_STORE_MAX];
@@ -16,7 +18,9 @@ struct row_store {
 	size_t rows;
 	struct smx_key tomb[ROW_STORE_MAX];
 	size_t tombs;
-	char meta[128];
+	struct {
+		char name[64], value[128];
+	} meta[ROW_META_MAX];
 	char origin[64]; /* of yielded rows that are given back */
 	int fail;
 	unsigned drops, marks, amends;
