@@ -138,6 +138,9 @@ void engine_queue_event(struct engine *engine,
     const struct smx_queue_event *event, int64_t now_ms);
 void engine_queue_state(struct engine *engine,
     const struct smx_queue_state *state, int64_t now_ms);
+/* The queue went back to a state in which it counted so.  What came shortly
+ * before may or may not be in it: it counts as what came after. */
+void engine_queue_torn(struct engine *engine, const struct smx_epoch *torn);
 /* Ids to verify now; lent until the next call.  token goes with them.
  * Returns how many. */
 size_t engine_verify_next(struct engine *engine, int64_t now_ms,

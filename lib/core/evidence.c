@@ -37,6 +37,44 @@ evidence_epoch(const struct engine *engine, const struct smx_epoch *row)
 	return OWN_EPOCH_UNKNOWN;
 }
 
+/* A message is given its counter some time before the MTA commits it. */
+#define EDGE_MS 60000
+
+static int
+is_edge(const struct engine *engine, const struct smx_epoch *row, uint64_t last)
+{
+	int64_t beats = 2 + EDGE_MS / (engine->options.heartbeat_ms > 0
+					      ? engine->options.heartbeat_ms
+					      : EDGE_MS);
+
+	return row->counter <= last && last - row->counter <= (uint64_t)beats;
+}
+
+void
+engine_queue_torn(struct engine *engine, const struct smx_epoch *torn)
+{
+	engine->torn = *torn;
+}
+
+void
+evidence_adopt(struct engine *engine, struct own *own,
+    const struct smx_epoch *row)
+{
+	const struct smx_queue_state *q = &engine->queue;
+
+	own->epoch = (uint8_t)evidence_epoch(engine, row);
+	own->unclean = q->unclean != 0 && row->counter <= q->unclean;
+	if (own->epoch == OWN_EPOCH_BACK)
+		engine->went_back = 1;
+	if (own->epoch != OWN_EPOCH_SAME)
+		return;
+	if (smx_epoch_same(&engine->torn, row) &&
+	    is_edge(engine, row, engine->torn.counter))
+		own->epoch = OWN_EPOCH_BACK;
+	own->edge = q->spans != 0 && row->counter < q->first &&
+		    is_edge(engine, row, q->span[q->spans - 1].last);
+}
+
 void
 evidence_soon(struct engine *engine, struct own *own, int64_t now_ms)
 {
@@ -156,19 +194,28 @@ lost(struct engine *engine, struct own *own, int64_t now_ms)
 	}
 }
 
+/* What went back is not waited for under another id: that was in the queue that
+ * is gone. */
+static int
+went_back(const struct engine *engine, const struct own *own)
+{
+	return own->epoch == OWN_EPOCH_BACK ||
+	       (own->edge && engine->went_back && !own->committed);
+}
+
 static void
 absent(struct engine *engine, struct own *own, const char *why, int64_t now_ms)
 {
 	if (!own->committed && !own->ended)
 		look_again(engine, own, now_ms);
+	else if (went_back(engine, own))
+		lost(engine, own, now_ms);
 	else if (own->requeued) {
 		/* It left under another id; the log has yet to say which. */
 		if (engine->has_queue && !engine->queue.links_known)
 			evidence_doubt(own, "requeued");
 		look_again(engine, own, now_ms);
-	} else if (own->epoch == OWN_EPOCH_BACK)
-		lost(engine, own, now_ms);
-	else if (absence_counts(engine, own))
+	} else if (absence_counts(engine, own))
 		finished(engine, own, why, now_ms);
 	else
 		look_again(engine, own, now_ms);

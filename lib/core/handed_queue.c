@@ -16,6 +16,7 @@
  */
 #define EPOCH_NAME   "takeover.queue_epoch"
 #define SUSPECT_NAME "takeover.queue_suspect"
+#define TORN_NAME    "takeover.queue_torn"
 
 struct again {
 	struct smx_row *rows;
@@ -159,6 +160,31 @@ log_queue(struct log_line *l, const char *was, const struct smx_epoch *now)
 	log_end(l);
 }
 
+/* To which state it went back: what came shortly before is in doubt. */
+static int
+remember_torn(struct takeover *takeover, const struct smx_queue_state *state)
+{
+	struct smx_store *s = takeover->options.store;
+	struct smx_epoch torn = state->epoch;
+	char text[SMX_EPOCH_TEXT];
+
+	if (state->spans == 0)
+		return SMX_OK;
+	torn.counter = state->span[state->spans - 1].last;
+	smx_epoch_format(&torn, text);
+	return s->ops->meta_set(s->ctx, TORN_NAME, text);
+}
+
+int
+takeover_queue_torn(struct takeover *takeover, struct smx_epoch *torn)
+{
+	struct smx_store *s = takeover->options.store;
+	char text[SMX_EPOCH_TEXT];
+	int r = s->ops->meta_get(s->ctx, TORN_NAME, text, sizeof(text));
+
+	return r == SMX_OK ? smx_epoch_parse(text, strlen(text), torn) : r;
+}
+
 /* The store was brought back to before the queue's last run, or this queue was
  * watched without it. */
 static int
@@ -175,6 +201,7 @@ compare(struct takeover *takeover, const struct smx_queue_state *state,
 {
 	struct smx_epoch epoch;
 	struct log_line l;
+	int r;
 
 	if (smx_epoch_parse(was, strlen(was), &epoch) != SMX_OK)
 		return SMX_OK;
@@ -186,7 +213,8 @@ compare(struct takeover *takeover, const struct smx_queue_state *state,
 	case LINEAGE_BACK:
 		log_begin(&l, SMX_LOG_ERR, NULL, "queue_went_back");
 		log_queue(&l, was, &state->epoch);
-		return suspect_all(takeover, wall_ms);
+		r = remember_torn(takeover, state);
+		return r == SMX_OK ? suspect_all(takeover, wall_ms) : r;
 	case LINEAGE_SAME:
 		if (!is_behind(state, epoch.counter))
 			break;

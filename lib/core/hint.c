@@ -139,11 +139,14 @@ queue_replaced(struct engine *engine, int other)
 	    other ? "queue_replaced" : "queue_restored");
 	log_str(&l, "epoch", text);
 	log_end(&l);
-	for (struct own *o = engine->own.first; o != NULL; o = o->next)
+	for (struct own *o = engine->own.first; o != NULL; o = o->next) {
+		/* Answers that are under way are about the former one. */
+		o->looked_after = engine->token;
 		if (other && o->state != OWN_HOLDING)
 			o->epoch = OWN_EPOCH_OTHER;
 		else if (o->epoch == OWN_EPOCH_SAME)
 			o->epoch = OWN_EPOCH_BACK;
+	}
 }
 
 void

@@ -109,6 +109,8 @@ struct engine {
 
 	int has_queue;
 	struct smx_queue_state queue;
+	int went_back;         /* some holder has what came after it */
+	struct smx_epoch torn; /* see engine_queue_torn */
 	uint64_t token;
 	char verify[VERIFY_IDS_MAX][SMX_QUEUE_ID_MAX + 1];
 
@@ -171,6 +173,9 @@ void evidence_become(struct own *own, enum own_state state);
 void evidence_verified(struct engine *engine,
     const struct smx_queue_event *event, int64_t now_ms);
 void evidence_soon(struct engine *engine, struct own *own, int64_t now_ms);
+/* What a row of this epoch is to the queue that is there now. */
+void evidence_adopt(struct engine *engine, struct own *own,
+    const struct smx_epoch *row);
 enum own_epoch evidence_epoch(const struct engine *engine,
     const struct smx_epoch *row);
 

@@ -15,6 +15,7 @@
  * left behind.
  */
 #define SWEEP_BEATS 10
+#define NEVER_TRIES 10 /* looks for it, four minutes */
 
 void
 sweep_want(struct engine *engine, size_t peer, int64_t at_ms)
@@ -70,9 +71,7 @@ adopt_own(struct engine *engine, const struct smx_listed *row, int64_t now_ms)
 	own->unlearnt = 1;
 	own->began_ms = now_ms - (row->age_ms > 0 ? row->age_ms : 0);
 	own->looked_after = engine->token;
-	own->unclean = engine->queue.unclean != 0 &&
-		       row->epoch.counter <= engine->queue.unclean;
-	own->epoch = (uint8_t)evidence_epoch(engine, &row->epoch);
+	evidence_adopt(engine, own, &row->epoch);
 	if (own->epoch == OWN_EPOCH_OTHER)
 		own->state = OWN_LOST;
 	if (own_id(own)[0] == '\0')
@@ -192,6 +191,17 @@ missing(struct engine *engine, size_t peer, struct own *own, int64_t now_ms)
 		engine_forget(engine, own);
 }
 
+/*
+ * A lost message of which this peer may have a copy: a copy that was on its way
+ * when the question failed has come by now, or never will.
+ */
+static int
+never_came(const struct own *own, size_t peer)
+{
+	return (own->state == OWN_LOST || own->state == OWN_CORRUPT) &&
+	       (own->may >> peer & 1) != 0 && own->tries >= NEVER_TRIES;
+}
+
 static void
 sweep_end(struct engine *engine, size_t peer, int64_t now_ms)
 {
@@ -206,7 +216,10 @@ sweep_end(struct engine *engine, size_t peer, int64_t now_ms)
 		own->unseen &= ~bit;
 		if (gone && (own->has & bit) != 0)
 			missing(engine, peer, own, now_ms);
-		else if (gone && (own->may & bit) != 0) {
+		else if (never_came(own, peer)) {
+			own->may &= ~bit;
+			missing(engine, peer, own, now_ms);
+		} else if (gone && (own->may & bit) != 0) {
 			/* It may come late, and hears of the end. */
 			own->absent |= bit;
 			again_want(engine, own, now_ms);

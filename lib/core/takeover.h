@@ -142,6 +142,9 @@ void takeover_rest_of(struct takeover *takeover,
  */
 int takeover_queue_state(struct takeover *takeover,
     const struct smx_queue_state *state, int64_t wall_ms);
+/* The last time that it went back, if it did (SMX_ENOTFOUND): the engine's to
+ * know before it hears of any row (engine_queue_torn). */
+int takeover_queue_torn(struct takeover *takeover, struct smx_epoch *torn);
 /* Handed rows are followed in the own queue: ids to verify, answers. */
 size_t takeover_verify_next(struct takeover *takeover, int64_t now_ms,
     const char **ids, size_t max, uint64_t *token);

@@ -132,6 +132,24 @@ make_takeover(struct smx_engine *node, const struct conf *conf)
 	return takeover_new(&node->takeover, &o);
 }
 
+/* What the store knows of the queue's past. */
+static int
+compare_queue(struct smx_engine *node)
+{
+	struct smx_queue *queue = node->ports.queue;
+	struct smx_queue_state state;
+	struct smx_epoch torn;
+	int rc;
+
+	if (queue == NULL || queue->ops->state(queue->ctx, &state) != SMX_OK)
+		return SMX_OK;
+	rc = takeover_queue_state(node->takeover, &state, clock_wall_ms());
+	if (rc == SMX_OK &&
+	    takeover_queue_torn(node->takeover, &torn) == SMX_OK)
+		engine_queue_torn(node->core, &torn);
+	return rc;
+}
+
 static int
 make_peers(struct smx_engine *node, const struct conf *conf)
 {
@@ -192,6 +210,8 @@ smx_engine_new(struct smx_engine **out, struct smx_config *config,
 		rc = make_core(node, conf);
 	if (rc == SMX_OK)
 		rc = make_takeover(node, conf);
+	if (rc == SMX_OK)
+		rc = compare_queue(node);
 	if (rc == SMX_OK) {
 		node_fence_open(node, conf);
 		node_onecopy_open(node, conf);

@@ -156,7 +156,9 @@ read_state(struct smx_engine *node)
 	struct smx_queue *queue = node->ports.queue;
 	struct smx_queue_state state;
 	int rc = queue->ops->state(queue->ctx, &state);
+	struct smx_epoch torn;
 	struct engine *core;
+	int known;
 
 	core = node_enter(node);
 	node->mta = rc == SMX_OK ? state.mta : SMX_MTA_UNKNOWN;
@@ -170,8 +172,13 @@ read_state(struct smx_engine *node)
 	if (rc != SMX_OK)
 		return;
 	pthread_mutex_lock(&node->takeover_lock);
-	takeover_queue_state(node->takeover, &state, clock_wall_ms());
+	(void)takeover_queue_state(node->takeover, &state, clock_wall_ms());
+	known = takeover_queue_torn(node->takeover, &torn) == SMX_OK;
 	pthread_mutex_unlock(&node->takeover_lock);
+	if (!known)
+		return;
+	engine_queue_torn(node_enter(node), &torn);
+	node_leave(node);
 }
 
 /* What is heard next may be about another queue than the last. */

@@ -19,7 +19,6 @@
 
 #define NAME     "shadowmx.epoch"
 #define NAME_NEW "shadowmx.epoch.new"
-#define TEXT_MAX 4096
 #define NO_BOOT  "unknown"
 
 /* Counters of two runs of one queue, or of two queues that were one once, do
@@ -46,103 +45,12 @@ fail(char *why, size_t why_size, int error, const char *what,
 	return error;
 }
 
-static size_t
-record_format(const struct pfmarker_record *r, char *out, size_t size)
-{
-	const struct smx_queue_state *s = &r->lineage;
-	char id[33];
-	size_t n;
-
-	hex_format(s->epoch.id, 16, id);
-	n = (size_t)snprintf(out, size,
-	    "shadowmx-epoch 2\nid %s\ncounter %" PRIu64 "\nfirst %" PRIu64
-	    "\nboot %s\ninode %" PRIu64 "\nunclean %" PRIu64
-	    "\nclean %d\nforgot %d\nspans %zu\n",
-	    id, s->epoch.counter, s->first, r->boot, r->inode, s->unclean,
-	    r->clean, s->forgot, s->spans);
-	for (size_t i = 0; i < s->spans && n < size; i++)
-		n += (size_t)snprintf(out + n, size - n,
-		    "%" PRIu64 " %" PRIu64 "\n", s->span[i].first,
-		    s->span[i].last);
-	if (n < size)
-		n += (size_t)snprintf(out + n, size - n, "end\n");
-	return n;
-}
-
-/* The first version told no spans: what it counted is taken to be one. */
-static int
-record_parse_1(const char *text, size_t len, struct pfmarker_record *r)
-{
-	struct smx_queue_state *s = &r->lineage;
-	char id[33], again[TEXT_MAX];
-	int n;
-
-	if (sscanf(text,
-		"shadowmx-epoch 1\nid %32s\ncounter %" SCNu64
-		"\nboot %39s\ninode %" SCNu64 "\nunclean %" SCNu64
-		"\nclean %d\nend",
-		id, &s->epoch.counter, r->boot, &r->inode, &s->unclean,
-		&r->clean) != 6 ||
-	    hex_parse(id, strlen(id), s->epoch.id, 16) != SMX_OK)
-		return SMX_ECORRUPT;
-	s->first = 1;
-	n = snprintf(again, sizeof(again),
-	    "shadowmx-epoch 1\nid %s\ncounter %" PRIu64
-	    "\nboot %s\ninode %" PRIu64 "\nunclean %" PRIu64
-	    "\nclean %d\nend\n",
-	    id, s->epoch.counter, r->boot, r->inode, s->unclean, r->clean);
-	return n == (int)len && memcmp(text, again, len) == 0 ? SMX_OK
-							      : SMX_ECORRUPT;
-}
-
-static int
-parse_spans(const char *text, struct smx_queue_state *s)
-{
-	for (size_t i = 0; i < s->spans; i++) {
-		int used = 0;
-
-		if (sscanf(text, "%" SCNu64 " %" SCNu64 "\n%n",
-			&s->span[i].first, &s->span[i].last, &used) != 2 ||
-		    used == 0)
-			return SMX_ECORRUPT;
-		text += used;
-	}
-	return SMX_OK;
-}
-
-/* Anything that record_format cannot have written is damaged. */
-static int
-record_parse(const char *text, size_t len, struct pfmarker_record *r)
-{
-	struct smx_queue_state *s = &r->lineage;
-	char id[33], again[TEXT_MAX];
-	int used = 0;
-
-	memset(r, 0, sizeof(*r));
-	if (record_parse_1(text, len, r) == SMX_OK)
-		return SMX_OK;
-	memset(r, 0, sizeof(*r));
-	if (sscanf(text,
-		"shadowmx-epoch 2\nid %32s\ncounter %" SCNu64 "\nfirst %" SCNu64
-		"\nboot %39s\ninode %" SCNu64 "\nunclean %" SCNu64
-		"\nclean %d\nforgot %d\nspans %zu\n%n",
-		id, &s->epoch.counter, &s->first, r->boot, &r->inode,
-		&s->unclean, &r->clean, &s->forgot, &s->spans, &used) != 9 ||
-	    used == 0 || s->spans > SMX_QUEUE_SPANS_MAX ||
-	    hex_parse(id, strlen(id), s->epoch.id, 16) != SMX_OK ||
-	    parse_spans(text + used, s) != SMX_OK ||
-	    record_format(r, again, sizeof(again)) != len ||
-	    memcmp(text, again, len) != 0)
-		return SMX_ECORRUPT;
-	return SMX_OK;
-}
-
 /* SMX_ENOTFOUND: there is none; SMX_ECORRUPT: there is one, not usable;
  * SMX_ECONFLICT: it is sound, and was written as another file. */
 static int
 record_read(int dir_fd, struct pfmarker_record *r)
 {
-	char text[TEXT_MAX + 1];
+	char text[PFMARKER_TEXT + 1];
 	struct stat st;
 	ssize_t n = -1;
 	int fd = openat(dir_fd, NAME,
@@ -151,12 +59,12 @@ record_read(int dir_fd, struct pfmarker_record *r)
 	if (fd < 0)
 		return errno == ENOENT ? SMX_ENOTFOUND : SMX_ECORRUPT;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		n = read(fd, text, TEXT_MAX);
+		n = read(fd, text, PFMARKER_TEXT);
 	close(fd);
-	if (n <= 0 || n == TEXT_MAX)
+	if (n <= 0 || n == PFMARKER_TEXT)
 		return SMX_ECORRUPT;
 	text[n] = '\0';
-	if (record_parse(text, (size_t)n, r) != SMX_OK)
+	if (pfmarker_parse(text, (size_t)n, r) != SMX_OK)
 		return SMX_ECORRUPT;
 	return r->inode == (uint64_t)st.st_ino ? SMX_OK : SMX_ECONFLICT;
 }
@@ -164,14 +72,14 @@ record_read(int dir_fd, struct pfmarker_record *r)
 static int
 write_durably(int fd, struct pfmarker_record *r)
 {
-	char text[TEXT_MAX];
+	char text[PFMARKER_TEXT];
 	struct stat st;
 	size_t len;
 
 	if (fstat(fd, &st) != 0)
 		return SMX_EIO;
 	r->inode = (uint64_t)st.st_ino;
-	len = record_format(r, text, sizeof(text));
+	len = pfmarker_format(r, text, sizeof(text));
 	if (len >= sizeof(text) || write(fd, text, len) != (ssize_t)len ||
 	    fsync(fd) != 0)
 		return SMX_EIO;

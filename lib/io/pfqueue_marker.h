@@ -36,6 +36,12 @@ struct pfmarker {
 	int deaf;   /* it cannot count on; told */
 };
 
+/* pfqueue_record.c: what the file says.  Returns the length, as snprintf does;
+ * SMX_ECORRUPT for anything that format cannot have written. */
+#define PFMARKER_TEXT 4096
+size_t pfmarker_format(const struct pfmarker_record *r, char *out, size_t size);
+int pfmarker_parse(const char *text, size_t len, struct pfmarker_record *r);
+
 /* The running kernel's boot id; "" when there is none to be had. */
 void pfmarker_boot_id(char out[PFMARKER_BOOT]);
 /*

@@ -181,7 +181,9 @@ check_text(struct host *h, struct stored *s, const struct smx_row_amendment *a)
 	    memcmp(want, a->envelope, a->envelope_len) != 0)
 		fail(h->disk.w, "attempt %d was amended with another envelope",
 		    s->attempt);
-	if (variant < s->variant)
+	/* It may be, in a queue that is as it was then. */
+	if (variant < s->variant &&
+	    h->disk.w->wiped_ms[h->disk.w->attempt[s->attempt].host] == 0)
 		fail(h->disk.w, "attempt %d was amended back to %d", s->attempt,
 		    variant);
 	free(want);
@@ -289,23 +291,40 @@ op_envelope(void *ctx, const struct smx_key *key, char **text, size_t *len,
 	return SMX_OK;
 }
 
+/* The place of this name, or a free one. */
+static struct noted *
+noted(struct disk *d, const char *name)
+{
+	size_t i = 0;
+
+	while (i < NOTES && d->note[i].name[0] != '\0' &&
+	       strcmp(d->note[i].name, name) != 0)
+		i++;
+	if (i == NOTES)
+		abort();
+	return &d->note[i];
+}
+
 static int
 op_meta_get(void *ctx, const char *name, char *value, size_t size)
 {
-	(void)name;
-	if (of(ctx)->meta[0] == '\0')
+	const struct noted *n = noted(of(ctx), name);
+
+	if (n->name[0] == '\0')
 		return SMX_ENOTFOUND;
-	if (strlen(of(ctx)->meta) >= size)
+	if (strlen(n->value) >= size)
 		return SMX_ELIMIT;
-	memcpy(value, of(ctx)->meta, strlen(of(ctx)->meta) + 1);
+	memcpy(value, n->value, strlen(n->value) + 1);
 	return SMX_OK;
 }
 
 static int
 op_meta_set(void *ctx, const char *name, const char *value)
 {
-	(void)name;
-	memcpy(of(ctx)->meta, value, strlen(value) + 1);
+	struct noted *n = noted(of(ctx), name);
+
+	snprintf(n->name, sizeof(n->name), "%s", name);
+	snprintf(n->value, sizeof(n->value), "%s", value);
 	return SMX_OK;
 }
 

@@ -116,6 +116,52 @@ forgetful(struct world *w, struct host *h, int kind)
 }
 
 static void
+reset_watch(struct world *w, struct host *h)
+{
+	struct smx_queue_event q = { .kind = SMX_QUEUE_RESET };
+
+	if (h->up && h->frozen <= w->now)
+		engine_queue_event(h->engine, &q, w->now);
+}
+
+static void
+make_copy(struct world *w, struct event *e)
+{
+	if (!w->host[e->a].lost && !w->is_kept[e->a])
+		mta_keep(w, &w->host[e->a]);
+}
+
+/* The queue's file system is brought back, with its daemon stopped or not. */
+static void
+go_back(struct world *w, struct host *h)
+{
+	int stopped = chance(w, 500) || !h->up || h->frozen > w->now;
+
+	/* One that its marker cannot tell from the present is no other. */
+	if (w->disasters >= w->most || !w->is_kept[h->index] ||
+	    w->kept[h->index].state.epoch.counter + 1 >=
+		h->mta.state.epoch.counter)
+		return;
+	w->disasters++;
+	w->wiped_ms[h->index] = w->now + 1;
+	fault_note(w, QUEUE_BACK, 1u << h->index, DRAIN_MS);
+	if (stopped)
+		host_stop(w, h);
+	client_broken(w, h->index, 1);
+	mta_crash(w, h);
+	mta_back(w, h);
+	later(w, rnd_in(w, 0, 2000), mta_up, -1, h->index, 0);
+	if (stopped) {
+		later(w, rnd_in(w, 0, 3000), worker_up, -1, h->index, 0);
+		return;
+	}
+	mta_watch(w, h);
+	host_see_queue(w, h);
+	reset_watch(w, h);
+	host_pump(w, h);
+}
+
+static void
 cut_end(struct world *w, struct event *e)
 {
 	w->cut[e->a][e->b] = 0;
@@ -140,15 +186,6 @@ link_good(struct world *w, struct event *e)
 {
 	(void)e;
 	w->loss = w->twice = w->slow = 0;
-}
-
-static void
-reset_watch(struct world *w, struct host *h)
-{
-	struct smx_queue_event q = { .kind = SMX_QUEUE_RESET };
-
-	if (h->up && h->frozen <= w->now)
-		engine_queue_event(h->engine, &q, w->now);
 }
 
 static void
@@ -202,6 +239,9 @@ strike_host(struct world *w, int kind, struct host *h, int64_t ms)
 		break;
 	case HOST_LOST:
 		lose(w, h);
+		break;
+	case QUEUE_BACK:
+		go_back(w, h);
 		break;
 	case DAMAGE:
 		if (w->disasters == 0)
@@ -359,6 +399,15 @@ fault_plan(struct world *w)
 			    HOST_LOST, 0);
 	else if (chance(w, 200))
 		later(w, rnd_in(w, 1000, TRAFFIC_MS), strike, -1, DAMAGE, 0);
+	/* A third of all runs have copies of their queues. */
+	if (chance(w, 300)) {
+		for (int i = 0; i < w->hosts; i++)
+			later(w, rnd_in(w, 500, FAULTS_MS - 2000), make_copy,
+			    -1, i, 0);
+		for (int i = 0; i < 2; i++)
+			later(w, rnd_in(w, 1000, FAULTS_MS - 500), strike, -1,
+			    QUEUE_BACK, 0);
+	}
 	/* A slow next hop keeps many messages open. */
 	if (chance(w, 500))
 		later(w, rnd_in(w, 500, TRAFFIC_MS), strike, -1, HOP_DOWN, 0);

@@ -54,7 +54,8 @@ host_start(struct world *w, struct host *h)
 		h->names[i] = host_name(host_of(h, i));
 	for (int i = 0; i < 16; i++)
 		o.incarnation[i] = (uint8_t)rnd(w);
-	o.epoch = h->mta.epoch;
+	mta_watch(w, h);
+	o.epoch = h->mta.state.epoch;
 	if (engine_new(&h->engine, &o, w->now) != SMX_OK ||
 	    takeover_new(&h->takeover, &t) != SMX_OK)
 		abort();
@@ -82,19 +83,28 @@ host_stop(struct world *w, struct host *h)
 	client_broken(w, h->index, 0);
 }
 
+void
+host_see_queue(struct world *w, struct host *h)
+{
+	struct smx_queue_state *s = &h->mta.state;
+	struct smx_epoch torn;
+
+	s->mta = h->mta.up ? SMX_MTA_UP : SMX_MTA_DOWN;
+	engine_queue_state(h->engine, s, w->now);
+	(void)takeover_queue_state(h->takeover, s, host_wall(w, h));
+	if (takeover_queue_torn(h->takeover, &torn) == SMX_OK)
+		engine_queue_torn(h->engine, &torn);
+}
+
+/* The marker counts on with each look at it. */
 static void
 see_queue(struct world *w, struct host *h)
 {
-	struct smx_queue_state s = { .epoch = h->mta.epoch,
-		.unclean = h->mta.unclean ? h->mta.epoch.counter : 0,
-		.links_known = 1,
-		.mta = h->mta.up ? SMX_MTA_UP : SMX_MTA_DOWN };
-
 	if (w->now < h->state_ms)
 		return;
-	h->state_ms = w->now + 1000;
-	engine_queue_state(h->engine, &s, w->now);
-	(void)takeover_queue_state(h->takeover, &s, host_wall(w, h));
+	h->state_ms = w->now + HEARTBEAT_MS;
+	h->mta.state.epoch.counter++;
+	host_see_queue(w, h);
 }
 
 static void

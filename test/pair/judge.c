@@ -274,7 +274,7 @@ static void
 judge_attempt(struct world *w, int i)
 {
 	const struct attempt *a = &w->attempt[i];
-	int bound = 1 + (w->hosts - 1) + (int)w->sum.faults;
+	int bound = 1 + (w->hosts - 1) + (int)w->sum.faults + a->unsure;
 
 	if (a->delivered <= 1)
 		return;

@@ -86,7 +86,7 @@ ask(struct world *w, struct host *h, int to, enum smx_request_kind kind,
 	struct said said = { .from = h->index,
 		.kind = kind,
 		.node = node,
-		.epoch = h->mta.epoch,
+		.epoch = h->mta.state.epoch,
 		.count = count };
 	struct host *other = &w->host[to];
 	int r;

@@ -26,7 +26,7 @@ static void
 new_id(struct world *w, struct host *h, struct file *f, size_t slot)
 {
 	if (w->long_ids)
-		snprintf(f->id, sizeof(f->id), "L%d.%llu", h->index,
+		snprintf(f->id, sizeof(f->id), "L%d.%lluz", h->index,
 		    (unsigned long long)++h->mta.serial);
 	else
 		snprintf(f->id, sizeof(f->id), "S%zu", slot);
@@ -37,7 +37,7 @@ new_id(struct world *w, struct host *h, struct file *f, size_t slot)
 void
 mta_rename(struct host *h, struct file *f)
 {
-	snprintf(f->id, sizeof(f->id), "U%d.%llu", h->index,
+	snprintf(f->id, sizeof(f->id), "U%d.%lluz", h->index,
 	    (unsigned long long)++h->mta.serial);
 }
 
@@ -177,8 +177,10 @@ mta_taken(struct world *w, struct event *e)
 		f->held = takeover_job_is_held(job) && !w->quiet;
 		memcpy(r.queue_id, f->id, sizeof(r.queue_id));
 		mta_commit(w, h, f);
-		if (!w->quiet && chance(w, 30))
+		if (!w->quiet && chance(w, 30)) {
 			result = SMX_EUNSURE;
+			w->attempt[e->a].unsure++;
+		}
 	}
 	say(w, "%s resubmits attempt %d: %s %s", host_name(h->index), e->a,
 	    smx_errname(result), r.queue_id);
@@ -217,6 +219,13 @@ picked_up(struct world *w, struct event *e)
 	mta_commit(w, h, n);
 }
 
+static void
+mta_pick_up(struct world *w, struct host *h, struct file *f)
+{
+	later(w, rnd_in(w, 10, 3000), picked_up, -1, 0,
+	    h->index * FILES + (int)(f - h->mta.file));
+}
+
 void
 mta_requeue(struct world *w, struct host *h)
 {
@@ -227,8 +236,7 @@ mta_requeue(struct world *w, struct host *h)
 			continue;
 		f->state = FILE_MAILDROP;
 		mta_hint(w, h, SMX_QUEUE_REQUEUED, f->id);
-		later(w, rnd_in(w, 10, 3000), picked_up, -1, 0,
-		    h->index * FILES + (int)i);
+		mta_pick_up(w, h, f);
 		return;
 	}
 }
@@ -308,7 +316,7 @@ void
 mta_power(struct world *w, struct host *h)
 {
 	mta_crash(w, h);
-	h->mta.unclean = 1;
+	h->mta.state.unclean = h->mta.state.epoch.counter;
 	for (size_t i = 0; i < FILES; i++) {
 		struct file *f = &h->mta.file[i];
 
@@ -344,6 +352,53 @@ mta_wipe(struct world *w, struct host *h)
 	memset(&h->mta, 0, sizeof(h->mta));
 	h->mta.life = life + 1;
 	for (int i = 0; i < 16; i++)
-		h->mta.epoch.id[i] = (uint8_t)rnd(w);
-	h->mta.epoch.counter = 1;
+		h->mta.state.epoch.id[i] = (uint8_t)rnd(w);
+	h->mta.state.epoch.counter = h->mta.state.first = 1;
+	h->mta.state.links_known = 1;
+}
+
+/* ---- the marker ---- */
+
+void
+mta_watch(struct world *w, struct host *h)
+{
+	struct smx_queue_state *s = &h->mta.state;
+
+	if (s->spans == SMX_QUEUE_SPANS_MAX) {
+		memmove(s->span, s->span + 1,
+		    (SMX_QUEUE_SPANS_MAX - 1) * sizeof(*s->span));
+		s->spans--;
+		s->forgot = 1;
+	}
+	s->span[s->spans++] =
+	    (struct smx_queue_span){ s->first, s->epoch.counter };
+	s->epoch.counter += 1 + (rnd(w) & 0xffffffff);
+	s->first = s->epoch.counter;
+}
+
+void
+mta_keep(struct world *w, struct host *h)
+{
+	say(w, "%s: a copy is made of the queue", host_name(h->index));
+	w->kept[h->index] = h->mta;
+	w->is_kept[h->index] = 1;
+}
+
+void
+mta_back(struct world *w, struct host *h)
+{
+	const struct mta *kept = &w->kept[h->index];
+
+	say(w, "%s: the queue goes back", host_name(h->index));
+	memcpy(h->mta.file, kept->file, sizeof(kept->file));
+	h->mta.state = kept->state;
+	for (size_t i = 0; i < FILES; i++) {
+		struct file *f = &h->mta.file[i];
+
+		f->delivering = 0;
+		if (f->state == FILE_OPEN)
+			f->state = FILE_STRAY;
+		if (f->state == FILE_MAILDROP)
+			mta_pick_up(w, h, f);
+	}
 }

@@ -15,7 +15,7 @@ failed=0
 
 for mutant in ANSWER_BEFORE_COMMIT DISCARD_EARLY DISCARD_ON_ABSENT_HINT \
 	KEY_IS_QUEUE_ID UNKNOWN_IS_FINISHED RANK_IGNORED SEEN_IGNORED \
-	NOT_COPIED_AGAIN SESSIONS_LEFT_OUT; do
+	NOT_COPIED_AGAIN SESSIONS_LEFT_OUT BACK_UNSEEN; do
 	if ! PAIR_OUT="$work/pair" "$here/build.sh" "-DMUTANT_$mutant"; then
 		echo "$mutant: does not compile"
 		failed=$((failed + 1))

@@ -245,7 +245,7 @@ net_shadow(struct world *w, int from, int to, int attempt, int64_t deadline)
 
 	f->attempt = attempt;
 	f->shadow.key = a->key;
-	f->shadow.epoch = w->host[from].mta.epoch;
+	f->shadow.epoch = w->host[from].mta.state.epoch;
 	memcpy(f->queue_id, a->id, ID_SIZE);
 	memcpy(f->holders, a->told[to], NAMES_SIZE);
 	send_out(w, f, deadline);

@@ -88,8 +88,7 @@ struct mta {
 	size_t links;
 	uint64_t serial;  /* for ids that do not repeat */
 	int first[FILES]; /* attempt + 1 that had a short id first */
-	struct smx_epoch epoch;
-	int unclean;
+	struct smx_queue_state state; /* as its marker has it */
 };
 
 /* ---- the store ---- */
@@ -101,12 +100,18 @@ struct stored {
 	char rcpt[4];
 };
 
+#define NOTES 8
+
+struct noted {
+	char name[64], value[64];
+};
+
 struct disk {
 	struct stored row[ROWS];
 	size_t rows;
 	struct smx_key *tomb;
 	size_t tombs, tomb_size;
-	char meta[64];
+	struct noted note[NOTES];
 	int full;
 	struct world *w;
 };
@@ -176,6 +181,7 @@ struct attempt {
 	int64_t began_ms;
 	int unprotected;
 	int delivered;
+	int unsure;           /* resubmissions that nobody knows of */
 	int64_t delivered_ms; /* last */
 	int answered;         /* the MTA has had the verdict */
 };
@@ -211,6 +217,8 @@ struct world {
 	size_t events, event_size;
 	uint64_t seq;
 	struct host host[HOSTS];
+	struct mta kept[HOSTS]; /* a copy of the queue, made while it lived */
+	int is_kept[HOSTS];
 	struct message message[MESSAGES];
 	struct attempt attempt[ATTEMPTS];
 	size_t attempts;
@@ -266,6 +274,11 @@ void mta_crash(struct world *w, struct host *h);
 void mta_power(struct world *w, struct host *h);
 void mta_start(struct world *w, struct host *h);
 void mta_wipe(struct world *w, struct host *h);
+/* A watch begins; its counter goes on. */
+void mta_watch(struct world *w, struct host *h);
+void mta_keep(struct world *w, struct host *h);
+/* What was kept is there again, and nothing of what came since. */
+void mta_back(struct world *w, struct host *h);
 void mta_verify(struct world *w, struct host *h, const char *id, uint64_t token,
     int asker);
 void mta_hint(struct world *w, struct host *h, enum smx_queue_event_kind kind,
@@ -288,6 +301,7 @@ void net_request(struct world *w, int from, int to);
 void host_start(struct world *w, struct host *h);
 void host_stop(struct world *w, struct host *h);
 void host_pump(struct world *w, struct host *h);
+void host_see_queue(struct world *w, struct host *h);
 /* Peers have the numbers of the other hosts, without a gap. */
 int host_of(const struct host *h, size_t peer);
 size_t peer_of(const struct host *h, int host);
@@ -326,6 +340,7 @@ enum fault_kind {
 	ROLLBACK,
 	HOST_LOST,
 	DAMAGE,
+	QUEUE_BACK,
 	FAULT_KINDS
 };
 void fault_plan(struct world *w);

@@ -640,9 +640,9 @@ START_TEST(epoch_stays_and_its_counter_grows)
 	state_of("boot-1", &b);
 	ck_assert(smx_epoch_same(&a.epoch, &b.epoch));
 	ck_assert_uint_gt(b.epoch.counter, a.epoch.counter);
-	ck_assert_uint_eq(b.spans, 1);
-	ck_assert_uint_eq(b.span[0].first, a.first);
-	ck_assert_uint_eq(b.span[0].last, a.epoch.counter);
+	ck_assert_uint_eq(b.spans, a.spans + 1);
+	ck_assert_uint_eq(b.span[a.spans].first, a.first);
+	ck_assert_uint_eq(b.span[a.spans].last, a.epoch.counter);
 	ck_assert_int_eq(lineage_of(&b, &a.epoch), LINEAGE_SAME);
 	ck_assert_uint_eq(b.unclean, 0);
 }
