@@ -614,6 +614,55 @@ START_TEST(hostile_heads_are_refused)
 }
 END_TEST
 
+static const uint64_t high[] = { ((uint64_t)1 << 31) - 1, (uint64_t)1 << 31,
+	UINT32_MAX, (uint64_t)UINT32_MAX + 1, INT64_MAX,
+	(uint64_t)INT64_MAX + 1, UINT64_MAX - 1 };
+#define HIGHS (sizeof(high) / sizeof(*high))
+
+static int
+next_high(void *ctx, const struct smx_row *row)
+{
+	size_t *i = ctx;
+
+	ck_assert_uint_eq(row->key.counter, high[*i]);
+	ck_assert_uint_eq(row->epoch.counter, high[*i]);
+	(*i)++;
+	return 0;
+}
+
+/* Of keys and of epochs, also where a signed number ends. */
+START_TEST(counters_keep_all_their_bits)
+{
+	const struct smx_store_filter all = { 0 };
+	size_t seen = 0;
+
+	world_open(&world, _i);
+	for (size_t i = HIGHS; i-- > 0;) {
+		struct smx_shadow_head head =
+		    world_head("mx1", world_key(1, high[i]), 3);
+
+		head.epoch.counter = high[i];
+		head.now_ms = 5;
+		ck_assert_int_eq(world_put(&world, &head, "abc"), SMX_OK);
+	}
+	ck_assert_int_eq(world.store.ops->scan(world.store.ctx, &all, next_high,
+			     &seen),
+	    0);
+	ck_assert_uint_eq(seen, HIGHS);
+	for (size_t i = 0; i < HIGHS; i++) {
+		ck_assert_int_eq(world_drop(&world, "mx1",
+				     world_key(1, high[i])),
+		    SMX_OK);
+		ck_assert_int_eq(world_store(&world, "mx1",
+				     world_key(1, high[i]), 3, 1),
+		    SMX_EGONE);
+	}
+	ck_assert_int_eq(world_store(&world, "mx1",
+			     world_key(1, (uint64_t)INT64_MAX + 5), 3, 1),
+	    SMX_OK);
+}
+END_TEST
+
 START_TEST(meta_keeps_the_last_value)
 {
 	char value[8];
@@ -742,6 +791,7 @@ claims(void)
 	tcase_add_loop_test(tc, open_content_outlives_its_row, 0, 4);
 	BOTH(hostile_heads_are_refused);
 	BOTH(meta_keeps_the_last_value);
+	BOTH(counters_keep_all_their_bits);
 	BOTH(stats_count_what_is_there);
 	BOTH(many_threads_lose_nothing);
 #undef BOTH

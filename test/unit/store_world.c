@@ -97,7 +97,7 @@ world_head(const char *primary, struct smx_key key, size_t size)
 		.envelope_len = sizeof(envelope) - 1,
 		.recipients = 2,
 		.size = size,
-		.now_ms = 1000000 + (int64_t)key.counter,
+		.now_ms = 1000000 + (int64_t)(key.counter % 1000000),
 	};
 
 	return head;
