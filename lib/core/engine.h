@@ -216,6 +216,9 @@ int engine_request(struct engine *engine, size_t peer,
  * engine_finished_next. */
 void engine_ask(struct engine *engine, size_t peer, const struct smx_key *keys,
     size_t count);
+/* Did the last QUERY to some peer find that it has lost messages?  Then there
+ * are more, perhaps, and nobody should wait for them. */
+int engine_loses(const struct engine *engine);
 /* Keys that a QUERY answered as finished: drop them from the store.  Returns
  * how many. */
 size_t engine_finished_next(struct engine *engine, size_t *peer,

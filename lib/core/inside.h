@@ -40,6 +40,7 @@ struct talk {
 	struct notices notices;
 	struct key_pool ask;      /* engine_ask */
 	size_t asking;            /* of these, in the request that is out */
+	int loses;                /* its last answer to that told of a loss */
 	struct key_pool finished; /* for engine_finished_next */
 	struct key_pool lost;     /* for engine_takeover_next */
 

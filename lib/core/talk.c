@@ -140,8 +140,11 @@ query_answered(struct engine *engine, size_t peer,
 	struct talk *t = &engine->peers[peer].talk;
 	size_t n = request->count < t->asking ? request->count : t->asking;
 
+	t->loses = 0;
 	for (size_t i = 0; i < n; i++) {
 		int r = SMX_OK;
+
+		t->loses |= reply->answers[i] == SMX_ANSWER_LOST;
 
 		if (reply->answers[i] == SMX_ANSWER_FINISHED)
 			r = pool_add(&t->finished, &t->ask.keys[i]);
@@ -151,6 +154,15 @@ query_answered(struct engine *engine, size_t peer,
 	}
 	pool_drop(&t->ask, n);
 	engine->work++;
+}
+
+int
+engine_loses(const struct engine *engine)
+{
+	for (size_t i = 0; i < engine->options.peers; i++)
+		if (engine->peers[i].talk.loses)
+			return 1;
+	return 0;
 }
 
 static void

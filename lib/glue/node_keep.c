@@ -130,6 +130,17 @@ ask_about_old(struct smx_engine *node, int64_t age_ms)
 	}
 }
 
+/* Until the next question: a heartbeat, or less when a peer has lost its queue
+ * and there may be more than was asked about. */
+static int64_t
+ask_pause(struct smx_engine *node, int64_t beat)
+{
+	int loses = engine_loses(node_enter(node));
+
+	node_leave(node);
+	return loses && beat > TURN_MS ? TURN_MS : beat;
+}
+
 static void
 keep(struct keeper *k)
 {
@@ -151,7 +162,7 @@ keep(struct keeper *k)
 			(void)done_tidy(node->ports.store,
 			    conf->takeover_keep_done_ms, DONE_MAX,
 			    clock_wall_ms());
-			ask_at = node_now_ms() + beat;
+			ask_at = node_now_ms() + ask_pause(node, beat);
 		}
 		if (node_now_ms() >= watch_at) {
 			keeper_watch_owners(k);

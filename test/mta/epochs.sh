@@ -93,7 +93,7 @@ loaded() {
 	keep b store other
 	need "the holder again" daemon_start b
 	need "the host again" host_start a
-	need "both up" wait_for 15 peers_up a
+	need "both up" wait_for 40 peers_up a
 	send late
 	need "6 acknowledged" is "$(acknowledged)" 6
 	need "6 shadows" rows_are b 6 shadow
@@ -119,14 +119,14 @@ exchange() { # HOST PARTS NAME WHEN
 
 # So many are gone and are taken over; so many may be delivered twice.
 ends_well() { # GONE [DUPLICATES]
-	need "$1 taken over at once" wait_for 15 claims_are b "$1"
+	need "$1 taken over at once" wait_for 40 claims_are b "$1"
 	sink_control
-	need "everything delivered, nothing damaged" ledger --wait 30 --least 6
+	need "everything delivered, nothing damaged" ledger --wait 60 --least 6
 	need "no more than $1 taken over" claims_are b "$1"
 	need "duplicates: ${2:-0} at most" at_most "$(tally duplicated)" "${2:-0}"
-	need "nothing left at the holder" wait_for 20 no_rows b
-	need "nothing open at the primary" wait_for 20 status_is a own.open 0
-	need "mail taken as before" wait_for 15 eval \
+	need "nothing left at the holder" wait_for 40 no_rows b
+	need "nothing open at the primary" wait_for 40 status_is a own.open 0
+	need "mail taken as before" wait_for 40 eval \
 	    'post a after s@x.invalid r@y.invalid | grep -q ^250'
 }
 
@@ -141,6 +141,17 @@ epochs_queue_wiped_stopped() {
 }
 epochs_queue_wiped_running() {
 	primary spool wiped running 6
+}
+# Its folder is not there for a while.
+epochs_queue_removed_running() {
+	loaded
+	pf_kill "$LAB/a"
+	mv "$LAB/a/spool" "$LAB/a/spool.gone"
+	sleep 2
+	mkdir "$LAB/a/spool"
+	chmod 755 "$LAB/a/spool"
+	need "Postfix again" pf_start "$LAB/a"
+	ends_well 6
 }
 epochs_queue_back_stopped() {
 	primary spool early stopped 3
@@ -219,13 +230,13 @@ epochs_power_cut() {
 	power_file=$(find "$LAB/a/spool/deferred" -type f | head -n 1)
 	rm -f "$power_file"
 	need "the host again" host_start a
-	need "the one that is not there doubtful" wait_for 15 \
+	need "the one that is not there doubtful" wait_for 40 \
 	    status_is a own.doubtful 1
 	sink_control
-	need "the others delivered" wait_for 20 eval 'at_least "$(tally delivered)" 5'
-	need "the shadow of the doubtful one kept" wait_for 20 rows_are b 1 shadow
+	need "the others delivered" wait_for 40 eval 'at_least "$(tally delivered)" 5'
+	need "the shadow of the doubtful one kept" wait_for 40 rows_are b 1 shadow
 	need "the command" ctl b takeover a.test.invalid
-	need "everything delivered" ledger --wait 30 --least 6
+	need "everything delivered" ledger --wait 60 --least 6
 	need "no duplicates" is "$(tally duplicated)" 0
 }
 
@@ -241,7 +252,7 @@ epochs_short_ids() {
 	host_kill a
 	keep a spool early
 	need "the host again" host_start a
-	need "both up" wait_for 15 peers_up a
+	need "both up" wait_for 40 peers_up a
 	send late
 	sleep 0.5
 	# postsuper renames what was copied, as the queue's owner.
@@ -264,8 +275,8 @@ holder() { # PARTS NAME WHEN
 	keep b store early
 	need "the holder again" daemon_start b
 	sink_control
-	need "3 delivered" ledger --wait 20 --least 3
-	need "and discarded" wait_for 20 no_rows b
+	need "3 delivered" ledger --wait 60 --least 3
+	need "and discarded" wait_for 40 no_rows b
 	defer_all
 	send late
 	need "3 shadows" rows_are b 3 shadow
@@ -273,19 +284,22 @@ holder() { # PARTS NAME WHEN
 		daemon_kill b
 		put b store "$1"
 		need "the holder again" daemon_start b
+	elif [ "$1" = removed ]; then
+		rm -rf "$LAB/b/store"
+		need "an alarm" wait_for 40 log_says b event=store_replaced
 	else
 		put b store "$1"
-		need "an alarm" wait_for 15 log_says b event=store_replaced
+		need "an alarm" wait_for 40 log_says b event=store_replaced
 	fi
-	need "3 without a copy, and shown or copied again" wait_for 15 \
+	need "3 without a copy, and shown or copied again" wait_for 40 \
 	    eval 'is "$(status a own.unprotected)" 3 || rows_are b 3 shadow'
 	sink_control
-	need "everything delivered, nothing damaged" ledger --wait 30 --least 6
+	need "everything delivered, nothing damaged" ledger --wait 60 --least 6
 	need "no duplicates" is "$(tally duplicated)" 0
 	need "nothing taken over" claims_are b 0
-	need "nothing left at the holder" wait_for 20 no_rows b
-	need "nothing open at the primary" wait_for 20 status_is a own.open 0
-	need "mail protected as before" wait_for 15 eval \
+	need "nothing left at the holder" wait_for 40 no_rows b
+	need "nothing open at the primary" wait_for 40 status_is a own.open 0
+	need "mail protected as before" wait_for 40 eval \
 	    'post a after s@x.invalid r@y.invalid | grep -q ^250'
 }
 
@@ -294,6 +308,9 @@ epochs_holder_store_wiped_stopped() {
 }
 epochs_holder_store_wiped_running() {
 	holder wiped running
+}
+epochs_holder_store_removed_running() {
+	holder removed running
 }
 epochs_holder_store_back_stopped() {
 	holder early stopped
@@ -314,18 +331,18 @@ handed() { # WHEN
 	pf_kill "$LAB/b"
 	keep b spool early
 	need "the holder again" host_start b
-	need "both up" wait_for 15 peers_up a
+	need "both up" wait_for 40 peers_up a
 	send one
 	send two
 	host_lose a
-	need "6 handed to the own MTA" wait_for 30 rows_are b 6 handed
+	need "6 handed to the own MTA" wait_for 40 rows_are b 6 handed
 	sleep 0.5
 	exchange b spool early "$1"
-	need "the loss noticed" wait_for 15 log_says b event=queue_went_back
+	need "the loss noticed" wait_for 40 log_says b event=queue_went_back
 	sink_control
-	need "everything delivered, nothing damaged" ledger --wait 40 --least 6
+	need "everything delivered, nothing damaged" ledger --wait 60 --least 6
 	need "no duplicates" is "$(tally duplicated)" 0
-	need "nothing left at the holder" wait_for 20 no_rows b
+	need "nothing left at the holder" wait_for 40 no_rows b
 }
 
 epochs_handed_queue_back_stopped() {
@@ -344,20 +361,20 @@ epochs_handed_queue_back_with_all() {
 	need "hosts that see each other" hosts_start
 	send one
 	host_lose a
-	need "3 handed to the own MTA" wait_for 30 rows_are b 3 handed
+	need "3 handed to the own MTA" wait_for 40 rows_are b 3 handed
 	sleep 0.5
 	host_kill b
 	keep b spool early
 	need "the holder again" host_start b
 	sleep 1
 	exchange b spool early stopped
-	need "the way back noticed" wait_for 15 log_says b event=queue_went_back
+	need "the way back noticed" wait_for 40 log_says b event=queue_went_back
 	sleep 3
 	need "nothing claimed again" rows_are b 3 handed
 	sink_control
-	need "everything delivered, nothing damaged" ledger --wait 40 --least 3
+	need "everything delivered, nothing damaged" ledger --wait 60 --least 3
 	need "no duplicates" is "$(tally duplicated)" 0
-	need "nothing left at the holder" wait_for 20 no_rows b
+	need "nothing left at the holder" wait_for 40 no_rows b
 }
 
 # A store that went back to before a takeover that is over by now: twice at
@@ -373,16 +390,16 @@ epochs_taken_store_back() {
 	keep b store early
 	host_lose a
 	need "the holder again" daemon_start b
-	need "a takeover" wait_for 30 rows_are b 3 handed
+	need "a takeover" wait_for 40 rows_are b 3 handed
 	sink_control
-	need "everything delivered" ledger --wait 30 --least 3
-	need "over" wait_for 20 no_rows b
+	need "everything delivered" ledger --wait 60 --least 3
+	need "over" wait_for 40 no_rows b
 	daemon_kill b
 	put b store early
 	need "the holder once more" daemon_start b
-	need "its store behind its queue" wait_for 10 log_says b event=store_went_back
-	need "another takeover" wait_for 30 eval 'at_least "$(claims_at b)" 6'
-	need "over again" wait_for 30 no_rows b
+	need "its store behind its queue" wait_for 40 log_says b event=store_went_back
+	need "another takeover" wait_for 40 eval 'at_least "$(claims_at b)" 6'
+	need "over again" wait_for 40 no_rows b
 	need "twice at most" at_most "$(tally duplicated)" 6
 	need "nothing lost" ledger --least 3
 }

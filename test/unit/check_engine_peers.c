@@ -159,6 +159,83 @@ START_TEST(restored_queue_that_counts_higher_is_noticed)
 }
 END_TEST
 
+static void
+second_run(void)
+{
+	queue.first = queue.epoch.counter = 4000;
+	queue.spans = 1;
+	queue.span[0] = (struct smx_queue_span){ 1, 500 };
+	engine_queue_state(engine, &queue, now);
+}
+
+/* A copy made of a living queue cuts through what is just being taken. */
+START_TEST(what_came_shortly_before_the_copy_is_no_end)
+{
+	struct smx_epoch torn = { .id = { 7 }, .counter = 500 };
+	struct smx_key key;
+
+	second_run();
+	engine_queue_torn(engine, &torn);
+	key = adopt(LONG_A, 7, _i == 0 ? 450 : 400);
+	bench_shown(LONG_A, SMX_PRESENCE_ABSENT);
+	if (_i == 0)
+		ck_assert_int_eq(bench_query(&key), SMX_ANSWER_LOST);
+	else
+		ck_assert_uint_eq(bench_waiting(0), 1);
+}
+END_TEST
+
+/* The store went back with the queue: a holder has what came after both. */
+START_TEST(holder_that_has_more_shows_that_the_queue_went_back)
+{
+	struct smx_key first = { .incarnation = { 9 }, .counter = 3 };
+	struct smx_reply reply = { .listed = listed, .count = 2 };
+	struct smx_request q;
+
+	second_run();
+	ck_assert(bench_until(0, SMX_REQ_LIST, &q));
+	memset(listed, 0, 2 * sizeof(listed[0]));
+	for (int i = 0; i < 2; i++) {
+		listed[i].key = first;
+		listed[i].key.counter += (uint64_t)i;
+		listed[i].state = SMX_ROW_SHADOW;
+		listed[i].epoch.id[0] = 7;
+		snprintf(listed[i].queue_id, sizeof(listed[i].queue_id), "%s",
+		    i == 0 ? LONG_A : LONG_B);
+	}
+	listed[0].epoch.counter = 500;
+	listed[1].epoch.counter = _i == 0 ? 510 : 499;
+	engine_peer_result(engine, 0, &q, SMX_OK, &reply, now);
+	bench_shown(LONG_A, SMX_PRESENCE_ABSENT);
+	if (_i == 0)
+		ck_assert_int_eq(bench_query(&first), SMX_ANSWER_LOST);
+	else
+		ck_assert_uint_eq(bench_waiting(0), 1);
+}
+END_TEST
+
+/* The look was into the queue that is gone. */
+START_TEST(answer_about_the_former_queue_counts_no_more)
+{
+	struct smx_key key = bench_accepted(LONG_A);
+	struct smx_queue_event ev = { .kind = SMX_QUEUE_VERIFIED,
+		.presence = SMX_PRESENCE_THERE,
+		.id = LONG_A };
+	const char *ids[4];
+
+	bench_hint(SMX_QUEUE_COMMITTED, LONG_A);
+	bench_hint(SMX_QUEUE_GONE, LONG_A);
+	now += 1000;
+	ck_assert_uint_eq(engine_verify_next(engine, now, ids, 4, &ev.token),
+	    1);
+	queue.epoch.counter--;
+	engine_queue_state(engine, &queue, now);
+	engine_queue_event(engine, &ev, now);
+	bench_shown(LONG_A, SMX_PRESENCE_ABSENT);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_LOST);
+}
+END_TEST
+
 START_TEST(what_came_before_all_that_is_remembered_is_doubtful)
 {
 	struct smx_key key;
@@ -634,6 +711,11 @@ add_peers(Suite *s)
 	tcase_add_loop_test(tc, restored_queue_that_counts_higher_is_noticed, 0,
 	    2);
 	tcase_add_test(tc, what_came_before_all_that_is_remembered_is_doubtful);
+	tcase_add_loop_test(tc, what_came_shortly_before_the_copy_is_no_end, 0,
+	    2);
+	tcase_add_loop_test(tc,
+	    holder_that_has_more_shows_that_the_queue_went_back, 0, 2);
+	tcase_add_test(tc, answer_about_the_former_queue_counts_no_more);
 	tcase_add_loop_test(tc, counters_near_their_end_are_compared_right, 0,
 	    3);
 	tcase_add_test(tc, requeues_nobody_followed_make_absence_doubtful);
