@@ -76,7 +76,7 @@ fence_delivered_by_the_holder() {
 	need "a takeover" wait_for 30 some_rows b handed
 	opened
 	need "delivered by b" ledger --wait 40 --least 8
-	need "b to remember" wait_for 60 all_at b done 8
+	need "ended at b" wait_for 60 no_rows b handed
 	a_returns
 	settled 8
 	need "nothing left at b" wait_for 20 no_rows b
