@@ -10,7 +10,8 @@
 
 /*
  * check_pair FIRST LAST: run these seeds and report.  PAIR_TRACE=1 tells the
- * course of events of each.  Exit 0: every seed held; 1: one did not.
+ * course of events of each, PAIR_FENCE=0 runs them without fencing.  Exit 0:
+ * every seed held; 1: one did not.
  */
 static void
 add(struct figures *sum, const struct figures *f)
@@ -43,17 +44,23 @@ report(const struct figures *f)
 	       "copied from the queue %llu\n",
 	    (unsigned long long)f->several, (unsigned long long)f->amended,
 	    (unsigned long long)f->passed, (unsigned long long)f->copied);
+	printf("fenced %llu, erased %llu, given back %llu, released as second "
+	       "copies %llu\n",
+	    (unsigned long long)f->fenced, (unsigned long long)f->erased,
+	    (unsigned long long)f->given_back, (unsigned long long)f->second);
 }
 
 static int
 one(uint64_t seed, int trace, struct figures *sum)
 {
+	const char *fence = getenv("PAIR_FENCE");
 	struct world *w = calloc(1, sizeof(*w));
 	int r;
 
 	if (w == NULL)
 		abort();
 	w->trace = trace;
+	w->fencing = fence == NULL || *fence != '0';
 	r = world_run(w, seed);
 	if (r != 0)
 		printf("seed %llu: %s\n", (unsigned long long)seed, w->wrong);

@@ -61,6 +61,7 @@ host_start(struct world *w, struct host *h)
 		abort();
 	h->up = 1;
 	h->life++;
+	fencer_start(w, h);
 	keeper_start(w, h);
 	h->state_ms = h->old_ms = 0;
 	memset(h->asked, 0, sizeof(h->asked));
@@ -75,6 +76,7 @@ host_stop(struct world *w, struct host *h)
 	if (!h->up)
 		return;
 	say(w, "%s: worker ends", host_name(h->index));
+	fencer_count(w, h);
 	h->up = 0;
 	h->frozen = 0;
 	engine_free(&h->engine);
@@ -205,6 +207,7 @@ host_pump(struct world *w, struct host *h)
 	talk(w, h);
 	verify(w, h);
 	keep(w, h);
+	fencer_turn(w, h);
 	keeper_turn(w, h);
 	resubmit(w, h);
 	client_copy(w, h);

@@ -104,8 +104,16 @@ remove_sent(struct world *w, struct event *e)
 	struct host *h;
 	struct file *f = still(w, e, &h);
 
-	if (f != NULL && f->delivering)
+	if (f == NULL || !f->delivering)
+		return;
+	if (!f->held) {
 		mta_remove(w, h, f);
+		return;
+	}
+	/* Put on hold meanwhile: it stays, with nobody left to serve. */
+	f->delivering = 0;
+	f->served = 1;
+	mta_hint(w, h, SMX_QUEUE_MOVED, f->id);
 }
 
 static void
@@ -117,6 +125,10 @@ deliver(struct world *w, struct event *e)
 
 	if (f == NULL || f->delivering || f->held)
 		return;
+	if (f->served) {
+		mta_remove(w, h, f);
+		return;
+	}
 	if (w->now < w->hop_down || (!w->quiet && chance(w, 200))) {
 		/* Moves between folders look like an end for a moment. */
 		if (chance(w, 400))
@@ -209,7 +221,7 @@ picked_up(struct world *w, struct event *e)
 		return;
 	n->requeued = 1;
 	n->variant = f->variant;
-	n->held = f->held;
+	n->held = f->held && !f->fenced;
 	memcpy(l->old, f->id, ID_SIZE);
 	memcpy(l->new, n->id, ID_SIZE);
 	h->mta.links++;
@@ -285,13 +297,39 @@ mta_release(struct world *w, struct host *h)
 	for (size_t i = 0; i < FILES; i++) {
 		struct file *f = &h->mta.file[i];
 
-		if (!f->held)
+		if (!f->held || f->fenced)
 			continue;
 		f->held = 0;
 		mta_hint(w, h, SMX_QUEUE_MOVED, f->id);
 		if (f->state == FILE_THERE)
 			try_later(w, h, f, rnd_in(w, 1, 2000));
 	}
+}
+
+void
+mta_fence(struct world *w, struct host *h, enum smx_queue_change what,
+    const char *id)
+{
+	struct file *f = mta_find(h, id);
+
+	/* One that is on its way between two folders is missed. */
+	if (f == NULL || f->state != FILE_THERE || !mta_is_its_own(w, h, f) ||
+	    (what == SMX_QUEUE_HOLD && chance(w, 30)))
+		return;
+	say(w, "%s: %s (attempt %d) is %s", host_name(h->index), f->id,
+	    f->attempt,
+	    what == SMX_QUEUE_HOLD      ? "fenced"
+	    : what == SMX_QUEUE_RELEASE ? "released"
+					: "erased");
+	if (what == SMX_QUEUE_ERASE) {
+		mta_remove(w, h, f);
+		return;
+	}
+	f->fenced = what == SMX_QUEUE_HOLD && (f->fenced || !f->held);
+	f->held = what == SMX_QUEUE_HOLD;
+	mta_hint(w, h, SMX_QUEUE_MOVED, f->id);
+	if (!f->held)
+		try_later(w, h, f, rnd_in(w, 1, 500));
 }
 
 /* ---- stop and start ---- */

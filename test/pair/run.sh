@@ -26,4 +26,9 @@ if [ "$status" -ne 0 ]; then
 	fi
 fi
 cat "$work/out"
+# What fencing is good for.
+if [ "$status" -eq 0 ]; then
+	PAIR_FENCE=0 "$pair" "$first" $((first + seeds - 1)) >"$work/out"
+	sed -n 's/.*, \(duplicates [0-9]*\)$/without fencing: \1/p' "$work/out"
+fi
 exit "$status"

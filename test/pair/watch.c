@@ -16,6 +16,9 @@ read_text(const struct smx_queue_event *q)
 	uint64_t n = 0;
 	char *text, *cut;
 
+	if (q->other[0] == '-')
+		return copy("MAIL <a@x.example>\r\n", 21);
+
 	for (const char *p = q->other; *p != '\0'; p++)
 		n = n * 10 + (uint64_t)(*p - '0');
 	text = disk_text((int)(n / VARIANTS), (int)(n % VARIANTS));
@@ -139,8 +142,9 @@ mta_verify(struct world *w, struct host *h, const char *id, uint64_t token,
  * message, of which no session ever told, does not come to be read in place of
  * the one that is meant; such reads fail.
  */
-static int
-is_its_own(const struct world *w, const struct host *h, const struct file *f)
+int
+mta_is_its_own(const struct world *w, const struct host *h,
+    const struct file *f)
 {
 	return w->long_ids || f->id[0] == 'U' ||
 	       (!f->requeued &&
@@ -154,11 +158,11 @@ look_into(struct world *w, struct event *e)
 	struct smx_queue_event *q = e->p;
 	struct file *f = mta_find(h, q->id);
 
-	if (f != NULL && f->state == FILE_THERE && is_its_own(w, h, f) &&
+	if (f != NULL && f->state == FILE_THERE && mta_is_its_own(w, h, f) &&
 	    !chance(w, 50)) {
 		q->held = f->held;
-		snprintf(q->other, sizeof(q->other), "%d",
-		    f->attempt * VARIANTS + f->variant);
+		snprintf(q->other, sizeof(q->other), "%s%d",
+		    f->served ? "-" : "", f->attempt * VARIANTS + f->variant);
 	}
 	if (!chance(w, 20))
 		send_event(w, h, q, 0, rnd_in(w, 0, 300));

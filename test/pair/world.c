@@ -247,6 +247,9 @@ world_run(struct world *w, uint64_t seed)
 	if (w->now > FAULTS_MS + DRAIN_MS)
 		say(w, "at rest");
 	judge(w);
+	for (int i = 0; i < w->hosts; i++)
+		if (w->host[i].up)
+			fencer_count(w, &w->host[i]);
 	tear_down(w);
 	return w->wrong[0] == '\0' ? 0 : -1;
 }

@@ -72,6 +72,8 @@ struct file {
 	int delivering;
 	int variant;
 	int held;
+	int fenced; /* held by the daemon's doing */
+	int served; /* by a delivery that ran when it was put on hold */
 	int requeued;
 	int64_t gone_ms; /* removed then; may come back after a power cut */
 };
@@ -148,6 +150,9 @@ struct host {
 	const char *names[HOSTS]; /* of its peers */
 	struct keeper keeper;
 	struct asked asked[HOSTS];
+	struct smx_listed book[FILES]; /* on hold by the daemon's doing */
+	size_t booked;
+	int unread;            /* the book, in this life */
 	unsigned heard[HOSTS]; /* life of theirs that said hello to this life */
 	int64_t state_ms, old_ms;
 	struct smx_key old_after[HOSTS];
@@ -203,7 +208,7 @@ struct fault {
 struct figures {
 	uint64_t messages, acked, unprotected, delivered, duplicates, faults,
 	    lost_hosts, claimed, kept, excused, given_up, several, amended,
-	    yielded, taken, passed, copied;
+	    yielded, taken, passed, copied, fenced, erased, given_back, second;
 };
 
 struct world {
@@ -213,6 +218,7 @@ struct world {
 	int hosts;
 	int trace;
 	int quiet; /* faults are over */
+	int fencing;
 	struct event *heap;
 	size_t events, event_size;
 	uint64_t seq;
@@ -291,6 +297,12 @@ void mta_read(struct world *w, struct host *h, const char *id, uint64_t token);
 /* Someone, or a delivery, changes what is left of it; or puts it on hold. */
 void mta_change(struct world *w, struct host *h, int hold);
 void mta_release(struct world *w, struct host *h);
+/* Under this id no other message was there before. */
+int mta_is_its_own(const struct world *w, const struct host *h,
+    const struct file *f);
+/* By the daemon's doing. */
+void mta_fence(struct world *w, struct host *h, enum smx_queue_change what,
+    const char *id);
 
 /* net.c */
 void net_shadow(struct world *w, int from, int to, int attempt,
@@ -311,6 +323,11 @@ void keeper_start(struct world *w, struct host *h);
 void keeper_stop(struct host *h);
 void keeper_turn(struct world *w, struct host *h);
 int64_t host_wall(struct world *w, const struct host *h);
+
+/* fencer.c */
+void fencer_start(struct world *w, struct host *h);
+void fencer_turn(struct world *w, struct host *h);
+void fencer_count(struct world *w, const struct host *h);
 
 /* client.c */
 void client_start(struct world *w);

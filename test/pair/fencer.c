@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "world.h"
+
+#include <string.h>
+
+#include "core/fence.h"
+
+/*
+ * What a worker does to its MTA's queue: through a helper, which may be slow,
+ * fail, or do it while its answer is lost.
+ */
+#define CHANGES 50
+
+struct change {
+	enum smx_queue_change what;
+	size_t count;
+	int result;
+	unsigned life;
+	char id[CHANGES][ID_SIZE];
+};
+
+void
+fencer_start(struct world *w, struct host *h)
+{
+	if (!w->fencing)
+		return;
+	engine_fence_able(h->engine, 1);
+	h->unread = 1;
+}
+
+/* What an earlier life wrote down; when the queue's epoch is known. */
+static void
+read_book(struct world *w, struct host *h)
+{
+	h->unread = 0;
+	for (size_t i = 0; i < h->booked; i++)
+		engine_fence_before(h->engine, &h->book[i], w->now);
+}
+
+static void
+answered(struct world *w, struct event *e)
+{
+	struct host *h = &w->host[e->host];
+	struct change *c = e->p;
+	const char *ids[CHANGES];
+
+	for (size_t i = 0; i < c->count; i++)
+		ids[i] = c->id[i];
+	engine_fence_result(h->engine, c->what, ids, c->count, c->result,
+	    w->now);
+	host_pump(w, h);
+}
+
+/* The helper goes on when the worker has died. */
+static void
+change(struct world *w, struct event *e)
+{
+	struct host *h = &w->host[e->a];
+	struct change *c = e->p;
+	size_t done = c->count;
+	struct event *n;
+
+	if (h->lost)
+		return;
+	c->result = SMX_OK;
+	if (chance(w, 30)) {
+		done = 0;
+		c->result = SMX_ETIMEOUT;
+	} else if (chance(w, 30)) {
+		done = (size_t)rnd_in(w, 0, (int64_t)c->count);
+		c->result = SMX_EIO;
+	} else if (chance(w, 30))
+		c->result = SMX_EUNSURE;
+	for (size_t i = 0; i < done; i++)
+		mta_fence(w, h, c->what, c->id[i]);
+	n = later(w, rnd_in(w, 0, 20), answered, h->index, 0, 0);
+	n->life = c->life;
+	n->p = copy(c, sizeof(*c));
+}
+
+static void
+enter(struct host *h, const char *id)
+{
+	struct smx_listed entry;
+
+	if (h->booked < FILES &&
+	    engine_fence_entry(h->engine, id, &entry) == SMX_OK)
+		h->book[h->booked++] = entry;
+}
+
+static void
+strike_out(struct host *h)
+{
+	struct smx_key key;
+
+	while (engine_fence_freed(h->engine, &key, 1) != 0)
+		for (size_t i = 0; i < h->booked; i++)
+			if (smx_key_compare(&h->book[i].key, &key) == 0) {
+				h->book[i] = h->book[--h->booked];
+				break;
+			}
+}
+
+void
+fencer_turn(struct world *w, struct host *h)
+{
+	const char *ids[CHANGES];
+	struct change c;
+	struct event *e;
+	int64_t wake;
+
+	if (!w->fencing)
+		return;
+	if (h->unread)
+		read_book(w, h);
+	memset(&c, 0, sizeof(c));
+	c.count =
+	    engine_fence_next(h->engine, w->now, &c.what, ids, CHANGES, &wake);
+	c.life = h->life;
+	strike_out(h);
+	if (c.count == 0)
+		return;
+	for (size_t i = 0; i < c.count; i++) {
+		memcpy(c.id[i], ids[i], strlen(ids[i]) + 1);
+		if (c.what == SMX_QUEUE_HOLD)
+			enter(h, c.id[i]);
+	}
+	e = later(w, rnd_in(w, 5, 80), change, -1, h->index, 0);
+	e->p = copy(&c, sizeof(c));
+}
+
+void
+fencer_count(struct world *w, const struct host *h)
+{
+	struct engine_fence_counts n;
+
+	engine_fence_counts(h->engine, &n);
+	w->sum.fenced += n.held_total;
+	w->sum.erased += n.erased;
+	w->sum.given_back += n.given_back;
+	w->sum.second += n.second;
+}
