@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -993,6 +995,43 @@ START_TEST(master_is_up_while_its_pid_file_is_locked)
 }
 END_TEST
 
+/* The lock outlives it; its work does not. */
+START_TEST(master_that_is_stopped_is_down)
+{
+	int queue_fd = open(t.queue, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int ready[2], status;
+	pid_t pid;
+	char c;
+
+	tree_put(&t, "pid/master.pid", 0600);
+	ck_assert_int_eq(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		int fd =
+		    open(tree_path(&t, "pid/master.pid"), O_RDWR | O_CLOEXEC);
+
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			(void)!write(ready[1], "", 1);
+		for (;;)
+			pause();
+	}
+	ck_assert_int_eq(read(ready[0], &c, 1), 1);
+	ck_assert_int_eq(master_health(queue_fd), SMX_MTA_UP);
+	kill(pid, SIGSTOP);
+	ck_assert_int_eq(waitpid(pid, &status, WUNTRACED), pid);
+	ck_assert_int_eq(master_health(queue_fd), SMX_MTA_DOWN);
+	kill(pid, SIGCONT);
+	ck_assert_int_eq(waitpid(pid, &status, WCONTINUED), pid);
+	ck_assert_int_eq(master_health(queue_fd), SMX_MTA_UP);
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(master_health(queue_fd), SMX_MTA_DOWN);
+	close(ready[0]);
+	close(ready[1]);
+	close(queue_fd);
+}
+END_TEST
+
 /* Where the list of locks does not show it. */
 START_TEST(master_is_up_while_its_sockets_live)
 {
@@ -1171,6 +1210,7 @@ add_sight(TCase *tc)
 	tcase_add_test(tc, unfetched_events_become_one_reset);
 	tcase_add_test(tc, too_many_questions_are_refused_whole);
 	tcase_add_test(tc, master_is_up_while_its_pid_file_is_locked);
+	tcase_add_test(tc, master_that_is_stopped_is_down);
 	tcase_add_test(tc, master_is_up_while_its_sockets_live);
 	tcase_add_test(tc, log_is_followed_through_rotation);
 	tcase_add_test(tc, log_begins_at_a_line_near_its_end);
