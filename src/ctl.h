@@ -15,6 +15,7 @@ struct ctl {
 	const char *primary;    /* OPTION_PRIMARY */
 	const char *state;      /* OPTION_STATE */
 	long long wait_ms;      /* OPTION_WAIT */
+	long long for_ms;       /* OPTION_FOR */
 	const char *domains;    /* OPTION_DOMAINS */
 	const char *recipients; /* OPTION_RECIPIENTS: a file */
 };
@@ -29,6 +30,7 @@ struct ctl {
 #define OPTION_BRIEF      0x40u
 #define OPTION_DOMAINS    0x80u
 #define OPTION_RECIPIENTS 0x100u
+#define OPTION_FOR        0x200u
 
 /* A phrase: fixed words, then arguments.  run gets the arguments and returns an
  * exit status. */
@@ -83,6 +85,8 @@ int ctl_peer_drain(const struct ctl *, const struct phrase *, char **, int);
 int ctl_drain(const struct ctl *, const struct phrase *, char **, int);
 /* ctl_fence.c */
 int ctl_fence(const struct ctl *, const struct phrase *, char **, int);
+/* ctl_leave.c */
+int ctl_leave(const struct ctl *, const struct phrase *, char **, int);
 /* ctl_ask.c: commands without an answer but their result */
 int ctl_order(const struct ctl *, const struct phrase *, char **, int);
 

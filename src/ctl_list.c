@@ -41,9 +41,14 @@ static const char *
 peer_state(const struct record *r, char out[CELL])
 {
 	size_t len = strlen(cell_text(r, "state", out));
+	long long isolated = record_number(r, "isolated_ms", -1);
+	char span[TEXT_SPAN];
 
 	if (record_true(r, "drained"))
-		snprintf(out + len, CELL - len, ", drained");
+		len += (size_t)snprintf(out + len, CELL - len, ", drained");
+	if (isolated >= 0 && len < CELL)
+		snprintf(out + len, CELL - len, ", isolated since %s",
+		    text_age(span, isolated));
 	return out;
 }
 
@@ -141,6 +146,9 @@ note(const struct record *r, char out[CELL])
 		used = (size_t)snprintf(out, CELL, "unprotected");
 	else if (record_true(r, "short"))
 		used = (size_t)snprintf(out, CELL, "short");
+	if (record_true(r, "isolated"))
+		used += (size_t)snprintf(out + used, CELL - used, "%sisolated",
+		    used == 0 ? "" : ", ");
 	if (record_true(r, "held"))
 		used += (size_t)snprintf(out + used, CELL - used, "%sheld",
 		    used == 0 ? "" : ", ");

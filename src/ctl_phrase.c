@@ -22,6 +22,8 @@ const struct phrase phrases[] = {
 	{ { "undrain", NULL }, "", 0, 0, 0, "take copies again", ctl_drain },
 	{ { "fence", NULL }, "", 0, 0, OPTION_WAIT,
 	    "put on hold here what other hosts have taken over", ctl_fence },
+	{ { "leave", NULL }, "", 0, 0, OPTION_FOR,
+	    "tell the members that this host will be away", ctl_leave },
 	{ { "queue", "list" }, "[STATE] [PEER]", 0, 2, FILTERS,
 	    "shadows kept here and own open messages", ctl_queue_list },
 	{ { "queue", "show" }, "ID", 1, 1, 0, "all that is known of a message",

@@ -109,6 +109,9 @@ print_head(const struct record *r)
 	    text_age(age, record_number(r, "uptime_ms", -1)),
 	    text_of(r, "mta", mta, sizeof(mta)),
 	    record_true(r, "draining") ? "  draining" : "");
+	if (record_number(r, "leaving_ms", 0) > 0)
+		printf("%-12s  for %s\n", "leaving",
+		    text_age(age, record_number(r, "leaving_ms", 0)));
 }
 
 static void
@@ -138,7 +141,7 @@ print_status(const struct record *r)
 		{ "own.holding", "holding" },
 		{ "own.unprotected", "unprotected" }, { "own.short", "short" },
 		{ "own.to_copy", "to copy" }, { "own.doubtful", "doubtful" },
-		{ "fence.fenced", "fenced" } };
+		{ "own.isolated", "isolated" }, { "fence.fenced", "fenced" } };
 	static const struct count ever[] = { { "own.accepted", "accepted" },
 		{ "own.accepted_unprotected", "unprotected" },
 		{ "own.accepted_short", "short" }, { "own.refused", "refused" },
@@ -151,7 +154,7 @@ print_status(const struct record *r)
 
 	print_head(r);
 	print_attention(r);
-	print_counts(r, "own", own, 6);
+	print_counts(r, "own", own, sizeof(own) / sizeof(*own));
 	print_counts(r, "since start", ever, 5);
 	print_counts(r, "kept", kept, 4);
 	/* No mail any more: what became of it is remembered. */

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "check.h"
@@ -24,6 +25,7 @@ static const char options_text[] =
     "  -a, --all           queue orders: all that the filters let through\n"
     "  -b, --brief         status: one line, as monitoring systems read it\n"
     "  -d, --domains LIST  config check: would this host take their mail?\n"
+    "  -f, --for TIME      leave: away for so long, 0: not after all\n"
     "  -n, --changed       config show: only what differs from the defaults\n"
     "  -p, --primary HOST  queue: only what is kept for this host\n"
     "  -r, --recipients-from FILE\n"
@@ -41,6 +43,7 @@ static const struct option longs[] = {
 	{ "changed", no_argument, NULL, 'n' },
 	{ "config", required_argument, NULL, 'c' },
 	{ "domains", required_argument, NULL, 'd' },
+	{ "for", required_argument, NULL, 'f' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "primary", required_argument, NULL, 'p' },
@@ -62,6 +65,7 @@ static const struct {
 	{ 'a', OPTION_ALL, "--all" },
 	{ 'b', OPTION_BRIEF, "--brief" },
 	{ 'd', OPTION_DOMAINS, "--domains" },
+	{ 'f', OPTION_FOR, "--for" },
 	{ 'n', OPTION_CHANGED, "--changed" },
 	{ 'p', OPTION_PRIMARY, "--primary" },
 	{ 'r', OPTION_RECIPIENTS, "--recipients-from" },
@@ -132,6 +136,20 @@ run(const struct ctl *ctl, char **argv, int argc)
 	return status;
 }
 
+/* Zero when it is no time. */
+static int
+take_span(const char *option, const char *value, long long days, long long *ms)
+{
+	*ms = strcmp(value, "0") == 0 ? 0 : text_span(value);
+	if (*ms >= 0 && *ms <= days * 86400000)
+		return 1;
+	fprintf(stderr,
+	    "shadowmxctl: %s: not a time; accepted: a number with one of the "
+	    "units s, m, h, d, as \"30m\", up to %lldd\n",
+	    option, days);
+	return 0;
+}
+
 /* An option of some phrases; zero when its value is wrong. */
 static int
 take_special(struct ctl *ctl, int letter, const char *value)
@@ -151,15 +169,14 @@ take_special(struct ctl *ctl, int letter, const char *value)
 		ctl->primary = value;
 	if (letter == 'S')
 		ctl->state = value;
+	if (letter == 'f')
+		return take_span("--for", value, 1, &ctl->for_ms);
 	if (letter != 'w')
 		return 1;
-	ctl->wait_ms = value == NULL ? WAIT_DEFAULT_MS : text_span(value);
-	if (ctl->wait_ms >= 0)
-		return 1;
-	fprintf(stderr,
-	    "shadowmxctl: --wait: not a time; accepted: a number with one of "
-	    "the units s, m, h, d, as \"30m\", up to 30d\n");
-	return 0;
+	if (value != NULL)
+		return take_span("--wait", value, 30, &ctl->wait_ms);
+	ctl->wait_ms = WAIT_DEFAULT_MS;
+	return 1;
 }
 
 int
@@ -168,7 +185,7 @@ main(int argc, char **argv)
 	struct ctl ctl = { .config_file = DEFAULT_CONFIG };
 	int c;
 
-	while ((c = getopt_long(argc, argv, "abc:d:hjnp:r:s:S:Vw::y", longs,
+	while ((c = getopt_long(argc, argv, "abc:d:f:hjnp:r:s:S:Vw::y", longs,
 		    NULL)) != -1) {
 		switch (c) {
 		case 'c':

@@ -21,6 +21,7 @@ struct conf_member {
 };
 
 enum conf_log { CONF_LOG_SYSLOG = 1, CONF_LOG_STDERR };
+enum conf_isolation { CONF_ISOLATION_DELIVER = 1, CONF_ISOLATION_HOLD };
 
 struct conf {
 	const char *node;
@@ -62,6 +63,8 @@ struct conf {
 	const char *peers_key;
 	int64_t peers_heartbeat_ms;
 	int64_t peers_takeover_after_ms;
+	int64_t peers_on_isolation;         /* enum conf_isolation */
+	int64_t peers_mta_down_takeover_ms; /* 0: never */
 	int64_t peers_connect_ms;
 	int64_t peers_pool;
 	const struct conf_member *members;

@@ -11,8 +11,9 @@
 #include "core/policy_map.h"
 #include "core/units.h"
 
-#define HEARTBEATS_MIN 3
-#define TEXT_BYTES     160
+#define HEARTBEATS_MIN  3
+#define HEARTBEATS_HOLD 4
+#define TEXT_BYTES      160
 
 void
 check_report(const struct check *c, const struct tree *node,
@@ -42,6 +43,51 @@ report_at(const struct check *c, const char *setting, const char *message,
 {
 	check_report(c, tree_find(c->root, setting), setting, message,
 	    accepted);
+}
+
+/* It is used all the same. */
+static void
+warn_at(const struct check *c, const char *setting, const char *message,
+    const char *accepted)
+{
+	const struct tree *node = tree_find(c->root, setting);
+	const struct smx_config_problem problem = { .file = node != NULL
+								? node->file
+								: c->root->file,
+		.line = node != NULL ? node->line : 0,
+		.setting = setting,
+		.value = node != NULL && node->text != NULL ? node->text : "",
+		.message = message,
+		.accepted = accepted,
+		.warning = 1 };
+
+	problem_report(c->problems, &problem);
+}
+
+/* What a host does on its own about others, and others about it. */
+static void
+isolation_check(const struct check *c)
+{
+	const struct conf *conf = &c->draft->conf;
+	int64_t beat = conf->peers_heartbeat_ms;
+	char unit[UNITS_TEXT], accepted[TEXT_BYTES];
+
+	if (conf->peers_on_isolation == CONF_ISOLATION_HOLD &&
+	    conf->peers_takeover_after_ms <= HEARTBEATS_HOLD * beat) {
+		snprintf(accepted, sizeof(accepted), "more than %s",
+		    duration_format(HEARTBEATS_HOLD * beat, unit));
+		warn_at(c, "peers.takeover_after",
+		    "so near to peers.heartbeat that with on_isolation = "
+		    "\"hold\" messages wait whenever two heartbeats fail",
+		    accepted);
+	}
+	if (conf->peers_mta_down_takeover_ms != 0 &&
+	    conf->peers_mta_down_takeover_ms < HEARTBEATS_MIN * beat) {
+		snprintf(accepted, sizeof(accepted), "0, or at least %s",
+		    duration_format(HEARTBEATS_MIN * beat, unit));
+		report_at(c, "peers.mta_down_takeover",
+		    "shorter than three times peers.heartbeat", accepted);
+	}
 }
 
 static void
@@ -269,6 +315,7 @@ conf_check(struct problems *problems, const struct draft *draft,
 	struct check c = { problems, draft, root };
 
 	times_check(&c);
+	isolation_check(&c);
 	control_check(&c);
 	members_check(&c);
 	names_check(&c);

@@ -78,6 +78,7 @@ copies_gain(struct engine *engine, struct own *own, size_t peer, int64_t now_ms)
 	own->has |= bit;
 	if (own->state != OWN_HOLDING)
 		came_late(engine, own, peer, now_ms);
+	lease_message(engine, own, now_ms);
 }
 
 static int
@@ -105,6 +106,7 @@ copies_lose(struct engine *engine, struct own *own, size_t peer, int64_t now_ms)
 	again_want(engine, own, now_ms);
 	if (own_rank_drop(own, peer))
 		tell_holders(engine, own, now_ms);
+	lease_message(engine, own, now_ms);
 }
 
 void

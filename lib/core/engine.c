@@ -72,6 +72,8 @@ engine_new(struct engine **out, const struct engine_options *options,
 	passed_init(&e->passed, seed);
 	fences_init(&e->fences, seed);
 	r = make_peers(e, now_ms);
+	if (r == SMX_OK)
+		lease_init(e, now_ms);
 	if (r != SMX_OK) {
 		engine_free(&e);
 		return r;
@@ -121,11 +123,16 @@ engine_clock(struct engine *engine, int64_t now_ms)
 	if (gap <= 0)
 		return;
 	engine->now_ms = now_ms;
+	lease_clock(engine, now_ms);
 	if (gap <= 2 * engine->options.heartbeat_ms)
 		return;
 	log_event(SMX_LOG_NOTICE, "clock_gap", "ms=%lld", (long long)gap);
-	for (size_t i = 0; i < engine->options.peers; i++)
+	for (size_t i = 0; i < engine->options.peers; i++) {
 		peer_restart_clock(&engine->peers[i].peer, now_ms);
+		/* What have they taken over meanwhile? */
+		sweep_failed(engine, i);
+		sweep_want(engine, i, now_ms);
+	}
 	engine->work++;
 }
 
@@ -304,6 +311,7 @@ engine_sent(struct engine *engine, const struct smx_key *key, size_t peer,
 		own->absent &= ~(UINT32_C(1) << peer);
 	} else if (result == SMX_EGONE || result == SMX_ECONFLICT)
 		own->denied |= UINT32_C(1) << peer;
+	lease_message(engine, own, now_ms);
 }
 
 static void
@@ -340,6 +348,7 @@ accepted(struct engine *engine, struct own *own, enum engine_verdict verdict,
 	engine->accepted_short += own->short_copies;
 	log_accepted(own, now_ms);
 	copies_rank(engine, own, ranks, now_ms);
+	lease_message(engine, own, now_ms);
 	reading_plan(engine, own);
 	if (own_id(own)[0] == '\0')
 		own->doubtful = 1; /* nothing can ever be seen of it */

@@ -37,7 +37,10 @@ struct engine_options {
 			   * old: 2000 */
 	int64_t heartbeat_ms;
 	int64_t takeover_after_ms;
-	unsigned probes;        /* unanswered before a takeover: 3 */
+	int64_t mta_down_ms; /* so long a peer says that its MTA is down before
+			      * its shadows are taken over; 0: never */
+	int hold_isolated;   /* see lease.h */
+	unsigned probes;     /* unanswered before a takeover: 3 */
 	int64_t batch_delay_ms; /* finished keys wait for company: 100 */
 	int64_t retry_ms;       /* first pause after a failed request: 500,
 				 * doubles up to heartbeat_ms */
@@ -204,6 +207,10 @@ uint64_t engine_work(const struct engine *engine);
 void engine_hello(struct engine *engine, size_t peer,
     const struct smx_hello *theirs, struct smx_hello *ours, int64_t now_ms);
 void engine_heard(struct engine *engine, size_t peer, int64_t now_ms);
+/* It had told an earlier life of this process that it leaves, for this much
+ * longer. */
+void engine_away(struct engine *engine, size_t peer, int64_t left_ms,
+    int64_t now_ms);
 /* Has somebody else than this peer, or this host, given out such keys?  A copy
  * under one would stand in the way of the true one. */
 int engine_key_foreign(const struct engine *engine, size_t peer,
@@ -231,9 +238,11 @@ enum engine_cause {
 	ENGINE_CAUSE_EPOCH,      /* back with another epoch: what belongs to
 				  * the former one is not in its queue */
 	ENGINE_CAUSE_OPERATOR,
-	ENGINE_CAUSE_LOST /* QUERY answered LOST for single keys */
+	ENGINE_CAUSE_LOST,    /* QUERY answered LOST for single keys */
+	ENGINE_CAUSE_MTA_DOWN /* it lives, and says that its MTA does not */
 };
-/* "silent", "epoch", "operator", "lost" */
+#define ENGINE_CAUSES ENGINE_CAUSE_MTA_DOWN
+/* "silent", "epoch", "operator", "lost", "mta_down" */
 const char *engine_cause_name(enum engine_cause cause);
 
 struct engine_takeover {
@@ -311,6 +320,10 @@ struct engine_peer_info {
 	uint64_t copies;       /* own open messages it holds */
 	int drained;           /* see engine_drain() */
 	enum smx_mta_health mta;
+	int64_t mta_down_ms; /* it has said "down" for so long without a break,
+			      * -1 it does not */
+	int64_t isolated_ms; /* its lease has been over for so long, -1 it is
+			      * not */
 	int has_epoch;
 	struct smx_epoch epoch;
 };
@@ -326,6 +339,7 @@ struct engine_counts {
 	uint64_t doubtful;     /* cannot know; kept */
 	uint64_t to_copy;      /* have fewer copies than they should have */
 	uint64_t copied;       /* from their files, since the start */
+	uint64_t isolated;     /* fenced: a holder is isolated from here */
 	uint64_t accepted;     /* since the start */
 	uint64_t accepted_unprotected;
 	uint64_t accepted_short;
@@ -345,6 +359,7 @@ struct engine_open {
 	int short_copies;
 	int held;          /* on hold in the queue, as last read */
 	const char *fence; /* word of doc/STATES, "" not fenced */
+	int isolated;
 	int64_t age_ms;
 	size_t holders[OWN_RANKS_MAX]; /* in the order of their ranks */
 	size_t holder_count;

@@ -71,15 +71,19 @@ hearing_hello(struct engine *engine, size_t peer, const struct smx_hello *hello,
 	char epoch[SMX_EPOCH_TEXT];
 	enum peer_news news;
 	int known;
+	int left;
 
 	if (is_impostor(engine, peer, hello)) {
 		peer_heard(&engine->peers[peer].peer, now_ms);
 		return;
 	}
 	known = engine->peers[peer].peer.has_hello;
+	left = engine->peers[peer].peer.leaving_ms != 0;
 	news = peer_hello(&engine->peers[peer].peer, hello, fresh, now_ms);
 	if (news == PEER_NEWS_NONE)
 		return;
+	if (left && engine->peers[peer].peer.leaving_ms == 0)
+		lease_back(engine, peer, now_ms);
 	smx_epoch_format(&hello->epoch, epoch);
 	log_begin(&l, SMX_LOG_NOTICE, NULL,
 	    news == PEER_NEWS_BEHIND ? "peer_behind" : "peer_new_life");
@@ -116,6 +120,16 @@ engine_hello(struct engine *engine, size_t peer, const struct smx_hello *theirs,
 	if (peer >= engine->options.peers || theirs == NULL)
 		return;
 	hearing_hello(engine, peer, theirs, 1, now_ms);
+	engine_show_peer(engine, peer, now_ms);
+}
+
+void
+engine_away(struct engine *engine, size_t peer, int64_t left_ms, int64_t now_ms)
+{
+	engine_clock(engine, now_ms);
+	if (peer >= engine->options.peers)
+		return;
+	peer_leaves(&engine->peers[peer].peer, left_ms, now_ms);
 	engine_show_peer(engine, peer, now_ms);
 }
 
@@ -165,7 +179,7 @@ engine_request(struct engine *engine, size_t peer,
 	peer_heard(p, now_ms);
 	switch (request->kind) {
 	case SMX_REQ_BEAT:
-		peer_beat(p, &request->beat, now_ms);
+		peer_beat(p, &engine->options, &request->beat, now_ms);
 		reply->beat.mta =
 		    engine->has_queue ? engine->queue.mta : SMX_MTA_UNKNOWN;
 		reply->beat.leaving_ms = 0;

@@ -158,6 +158,7 @@ engine_queue_state(struct engine *engine, const struct smx_queue_state *state,
 	int other = !smx_epoch_same(&engine->queue.epoch, &state->epoch);
 	int back =
 	    known && lineage_of(state, &engine->queue.epoch) == LINEAGE_BACK;
+	int was_down = engine->queue.mta == SMX_MTA_DOWN;
 
 	engine_clock(engine, now_ms);
 	engine->queue = *state;
@@ -167,7 +168,8 @@ engine_queue_state(struct engine *engine, const struct smx_queue_state *state,
 		if (known && (other || back))
 			queue_replaced(engine, other);
 	}
-	if (!first && !other && !back)
+	if (!first && !other && !back &&
+	    !(was_down && state->mta != SMX_MTA_DOWN))
 		return;
 	for (size_t i = 0; i < engine->options.peers; i++)
 		sweep_want(engine, i, now_ms);

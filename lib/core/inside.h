@@ -11,6 +11,7 @@
 #include "core/amends.h"
 #include "core/engine.h"
 #include "core/fences.h"
+#include "core/lease.h"
 #include "core/notice.h"
 #include "core/own.h"
 #include "core/passed.h"
@@ -26,7 +27,8 @@
  * sequel.c (notices to senders), again.c (those that lack copies), talk.c and
  * hearing.c (requests to and from peers), witness.c (what others say of a
  * silent one), sweep.c (LIST), fence*.c (what must not be delivered for now),
- * successor.c (when to take over), report.c.
+ * successor.c (when to take over), lease.c (when others may have taken over),
+ * report.c.
  */
 
 /* Keys that wait for a question to, or came out of an answer of, one peer. */
@@ -36,7 +38,8 @@ struct key_pool {
 };
 
 struct talk {
-	int busy; /* enum smx_request_kind that is out, 0 none */
+	int busy;        /* enum smx_request_kind that is out, 0 none */
+	int64_t sent_ms; /* since then; of the last one when none is */
 	struct notices notices;
 	struct key_pool ask;      /* engine_ask */
 	size_t asking;            /* of these, in the request that is out */
@@ -73,6 +76,7 @@ struct engine_peer {
 	size_t asked_of;      /* whom SEEN that is out is about */
 	int64_t overdue_ms;   /* since when the others are asked about it, 0
 			       * they are not */
+	struct lease lease;
 };
 
 /* Which message came of which; the oldest go.  None is missed for long: a
@@ -107,6 +111,10 @@ struct engine {
 	int64_t born_ms;
 	size_t turn;  /* rotates among equal candidates */
 	size_t cause; /* rotates among what is to be taken over */
+
+	uint32_t isolated; /* peers whose lease is over */
+	uint32_t unlisted; /* not listed to the end since our start */
+	int64_t lease_ms;  /* look at the leases then */
 
 	int has_queue;
 	struct smx_queue_state queue;

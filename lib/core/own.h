@@ -91,6 +91,7 @@ struct own {
 	unsigned returned : 1; /* a notice to its sender may be all that is
 				* left of it, see sequel.c */
 	unsigned edge : 1;   /* it came shortly before the former watch ended */
+	unsigned leased : 1; /* fenced: one that has it is isolated from us */
 	char id[OWN_ID_SHORT + 1];
 	uint8_t rank[OWN_RANKS_MAX]; /* who has it, first to take over first */
 	uint8_t ranks;

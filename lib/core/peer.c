@@ -38,6 +38,7 @@ peer_restart_clock(struct peer *peer, int64_t now_ms)
 	peer->since_ms = now_ms;
 	peer->missed = 0;
 	peer->beat_ms = now_ms;
+	peer->mta_down_ms = 0;
 }
 
 void
@@ -75,6 +76,9 @@ peer_answered(struct peer *peer, const struct engine_options *options,
 	peer->again_ms = 0;
 	peer->away = 0;
 	peer->beat_ms = now_ms + beat_pause(options);
+	/* Other words tell that it lives, but not how it is. */
+	if (peer->beat_ms > peer->sent_ms + 2 * beat_pause(options))
+		peer->beat_ms = peer->sent_ms + 2 * beat_pause(options);
 }
 
 static void
@@ -110,16 +114,56 @@ peer_missed(struct peer *peer, const struct engine_options *options, int beat,
 }
 
 void
-peer_beat(struct peer *peer, const struct smx_beat *beat, int64_t now_ms)
+peer_leaves(struct peer *peer, int64_t for_ms, int64_t now_ms)
 {
-	int64_t away = beat->leaving_ms;
+	if (for_ms > LEAVING_MAX_MS)
+		for_ms = LEAVING_MAX_MS;
+	peer->leaving_ms = for_ms > 0 ? now_ms + for_ms : 0;
+}
 
-	if (away > LEAVING_MAX_MS)
-		away = LEAVING_MAX_MS;
-	peer->mta = beat->mta;
-	peer->leaving_ms = away > 0 ? now_ms + away : 0;
-	if (away > 0)
+/* What is heard "without a break" may miss as many heartbeats as a silence. */
+static int64_t
+mta_break_ms(const struct engine_options *o)
+{
+	return ((int64_t)o->probes + 1) * o->heartbeat_ms;
+}
+
+static void
+hears_mta(struct peer *peer, const struct engine_options *o,
+    enum smx_mta_health mta, int64_t now_ms)
+{
+	peer->mta = mta;
+	if (mta != SMX_MTA_DOWN) {
+		peer->mta_down_ms = 0;
+		return;
+	}
+	if (peer->mta_down_ms == 0 ||
+	    now_ms - peer->mta_heard_ms > mta_break_ms(o)) {
+		peer->mta_down_ms = now_ms == 0 ? 1 : now_ms;
+		peer->mta_again_ms = 0;
+	}
+	peer->mta_heard_ms = now_ms;
+}
+
+void
+peer_beat(struct peer *peer, const struct engine_options *options,
+    const struct smx_beat *beat, int64_t now_ms)
+{
+	peer_leaves(peer, beat->leaving_ms, now_ms);
+	if (beat->leaving_ms > 0)
 		goes_away(peer, now_ms);
+	hears_mta(peer, options, beat->mta, now_ms);
+}
+
+int
+peer_mta_lost(const struct peer *peer, const struct engine_options *options,
+    int64_t now_ms)
+{
+	return options->mta_down_ms > 0 && peer->mta_down_ms != 0 &&
+	       peer->mta_again_ms <= now_ms && !peer->drained &&
+	       peer->leaving_ms <= now_ms &&
+	       now_ms - peer->mta_heard_ms <= mta_break_ms(options) &&
+	       now_ms - peer->mta_down_ms >= options->mta_down_ms;
 }
 
 static void

@@ -26,6 +26,9 @@ struct peer {
 	int64_t sent_ms; /* the one that is out */
 	int64_t round_trip_ms;
 	enum smx_mta_health mta;
+	int64_t mta_down_ms;  /* its heartbeats say so since then without a
+			       * break, 0 they do not */
+	int64_t mta_heard_ms; /* the last that said so */
 
 	unsigned fails; /* requests in a row without an answer */
 	int64_t again_ms;
@@ -42,9 +45,10 @@ struct peer {
 	uint8_t former[16]; /* the incarnation before; late words of it */
 	int has_former;
 
-	int epoch_due;    /* look for shadows of another epoch */
-	int operator_due; /* takeover asked for by command */
-	int silent_done;  /* this silence's takeover is complete */
+	int epoch_due;        /* look for shadows of another epoch */
+	int operator_due;     /* takeover asked for by command */
+	int silent_done;      /* this silence's takeover is complete */
+	int64_t mta_again_ms; /* its MTA's was begun; not again before */
 	enum engine_peer_state shown;
 };
 
@@ -64,7 +68,11 @@ void peer_missed(struct peer *peer, const struct engine_options *options,
  * too long. */
 int64_t peer_patience_ms(const struct peer *peer,
     const struct engine_options *options, int64_t now_ms);
-void peer_beat(struct peer *peer, const struct smx_beat *beat, int64_t now_ms);
+/* What its heartbeat, or its answer to one, says. */
+void peer_beat(struct peer *peer, const struct engine_options *options,
+    const struct smx_beat *beat, int64_t now_ms);
+/* It has said that it is away for so long; 0: it is not. */
+void peer_leaves(struct peer *peer, int64_t for_ms, int64_t now_ms);
 /* fresh: the first words of a connection, not a repetition of them.
  * CHANGED: another life or epoch than before, or the first; BEHIND: its
  * counter went back. */
@@ -79,6 +87,10 @@ void peer_sent(struct peer *peer, const struct engine_options *options,
 /* takeover_after has passed and the heartbeats failed: silent, unless another
  * member has heard it. */
 int peer_overdue(const struct peer *peer, const struct engine_options *options,
+    int64_t now_ms);
+/* Its MTA has been down for so long that its shadows are to be taken over, and
+ * no person wants it so. */
+int peer_mta_lost(const struct peer *peer, const struct engine_options *options,
     int64_t now_ms);
 /* When it can become silent at the earliest. */
 int64_t peer_silent_ms(const struct peer *peer,

@@ -65,6 +65,12 @@ engine_peer_info(const struct engine *engine, size_t peer, int64_t now_ms,
 	info->copies = ep->copies;
 	info->drained = ep->peer.drained;
 	info->mta = ep->peer.mta;
+	info->mta_down_ms = -1;
+	if (ep->peer.mta_down_ms != 0)
+		info->mta_down_ms = now_ms - ep->peer.mta_down_ms;
+	info->isolated_ms = -1;
+	if (lease_is_over(engine, peer))
+		info->isolated_ms = now_ms - ep->lease.since_ms;
 	info->has_epoch = peer_has_epoch(&ep->peer);
 	info->epoch = ep->peer.hello.epoch;
 }
@@ -89,6 +95,7 @@ engine_counts(const struct engine *engine, int64_t now_ms,
 
 		counts->holding += o->state == OWN_HOLDING;
 		counts->doubtful += o->doubtful;
+		counts->isolated += o->leased;
 		counts->short_copies += o->short_copies;
 		if (!o->unprotected)
 			continue;
@@ -110,6 +117,7 @@ open_fill(const struct engine *engine, const struct own *own, int64_t now_ms,
 	open->short_copies = own->short_copies;
 	open->held = own->held;
 	open->fence = engine_fence_word(engine, own);
+	open->isolated = own->leased;
 	open->age_ms = now_ms > own->began_ms ? now_ms - own->began_ms : 0;
 	for (unsigned i = 0; i < own->ranks; i++)
 		open->holders[open->holder_count++] = own->rank[i];

@@ -25,6 +25,10 @@ static const struct setting_word mta_kinds[] = { { "postfix", 1, NULL },
 	{ NULL, 0, NULL } };
 static const struct setting_word store_drivers[] = { { "sqlite", 1, NULL },
 	{ "memory", 2, NULL }, { NULL, 0, NULL } };
+static const struct setting_word isolations[] = {
+	{ "deliver", CONF_ISOLATION_DELIVER, NULL },
+	{ "hold", CONF_ISOLATION_HOLD, NULL }, { NULL, 0, NULL }
+};
 static const struct setting_word log_targets[] = { { "syslog", CONF_LOG_SYSLOG,
 						       NULL },
 	{ "stderr", CONF_LOG_STDERR, NULL }, { NULL, 0, NULL } };
@@ -171,6 +175,12 @@ const struct setting settings[] = {
 	{ ROOT("peers.takeover_after", SETTING_DURATION,
 	      peers_takeover_after_ms),
 	    .flags = SETTING_RESTART, RANGE("10m", 300, 30 * MS_DAY) },
+	{ ROOT("peers.on_isolation", SETTING_CHOICE, peers_on_isolation),
+	    .words = isolations, .flags = SETTING_RESTART,
+	    .preset = "deliver" },
+	{ ROOT("peers.mta_down_takeover", SETTING_DURATION,
+	      peers_mta_down_takeover_ms),
+	    .flags = SETTING_RESTART, RANGE("0", 0, 30 * MS_DAY) },
 	{ ROOT("peers.connect_timeout", SETTING_DURATION, peers_connect_ms),
 	    .flags = SETTING_RESTART, RANGE("5s", 100, 5 * MS_MINUTE) },
 	{ ROOT("peers.pool", SETTING_NUMBER, peers_pool),

@@ -10,14 +10,14 @@
 /* When this host becomes answerable for what it holds for a peer. */
 
 static const char *const causes[] = { "none", "silent", "epoch", "operator",
-	"lost" };
-static_assert(sizeof(causes) / sizeof(*causes) == ENGINE_CAUSE_LOST + 1,
+	"lost", "mta_down" };
+static_assert(sizeof(causes) / sizeof(*causes) == ENGINE_CAUSES + 1,
     "causes[]");
 
 const char *
 engine_cause_name(enum engine_cause cause)
 {
-	return (unsigned)cause <= ENGINE_CAUSE_LOST ? causes[cause] : "?";
+	return (unsigned)cause <= ENGINE_CAUSES ? causes[cause] : "?";
 }
 
 static int
@@ -41,6 +41,8 @@ is_due(struct engine *engine, size_t i, int64_t now_ms,
 		out->epoch = p->hello.epoch;
 	} else if (!p->silent_done && witness_silent(engine, i, now_ms)) {
 		out->cause = ENGINE_CAUSE_SILENT;
+	} else if (peer_mta_lost(p, &engine->options, now_ms)) {
+		out->cause = ENGINE_CAUSE_MTA_DOWN;
 	} else
 		return 0;
 	return 1;
@@ -65,7 +67,12 @@ engine_takeover_next(struct engine *engine, int64_t now_ms,
 		}
 		if (!p->silent_done && at > now_ms && at < *wake_ms)
 			*wake_ms = at;
+		at = p->mta_down_ms + engine->options.mta_down_ms;
+		if (p->mta_down_ms != 0 && at > now_ms && at < *wake_ms)
+			*wake_ms = at;
 	}
+	if (engine->options.hold_isolated && engine->lease_ms < *wake_ms)
+		*wake_ms = engine->lease_ms;
 	return 0;
 }
 
@@ -94,6 +101,11 @@ engine_takeover_done(struct engine *engine,
 		break;
 	case ENGINE_CAUSE_SILENT:
 		ep->peer.silent_done = 1;
+		break;
+	case ENGINE_CAUSE_MTA_DOWN:
+		/* Again later: copies may still come in. */
+		ep->peer.mta_again_ms =
+		    engine->now_ms + engine->options.mta_down_ms;
 		break;
 	}
 	engine->work++;

@@ -16,6 +16,7 @@
  */
 #define SWEEP_BEATS 10
 #define NEVER_TRIES 10 /* looks for it, four minutes */
+#define DOWN_BEATS  2
 
 void
 sweep_want(struct engine *engine, size_t peer, int64_t at_ms)
@@ -36,6 +37,7 @@ sweep_next(struct engine *engine, size_t peer, struct smx_request *request)
 
 	if (!t->listing) {
 		t->listing = 1;
+		lease_list_begins(engine, peer);
 		memset(&t->list_after, 0, sizeof(t->list_after));
 		for (struct own *o = engine->own.first; o != NULL; o = o->next)
 #ifdef MUTANT_SESSIONS_LEFT_OUT
@@ -202,6 +204,13 @@ never_came(const struct own *own, size_t peer)
 	       (own->may >> peer & 1) != 0 && own->tries >= NEVER_TRIES;
 }
 
+/* With its own MTA down a host must hear soon what others have taken over. */
+static int64_t
+pause_beats(const struct engine *engine)
+{
+	return engine->queue.mta == SMX_MTA_DOWN ? DOWN_BEATS : SWEEP_BEATS;
+}
+
 static void
 sweep_end(struct engine *engine, size_t peer, int64_t now_ms)
 {
@@ -235,7 +244,8 @@ sweep_end(struct engine *engine, size_t peer, int64_t now_ms)
 	sweep_want(engine, peer,
 	    again_listed(engine, peer)
 		? now_ms
-		: now_ms + SWEEP_BEATS * engine->options.heartbeat_ms);
+		: now_ms + pause_beats(engine) * engine->options.heartbeat_ms);
+	lease_listed(engine, peer, now_ms);
 }
 
 void

@@ -122,6 +122,7 @@ engine_peer_next(struct engine *engine, size_t peer, int64_t now_ms,
 	r = choose(engine, peer, now_ms, request);
 	if (r == SMX_OK) {
 		t->busy = (int)request->kind;
+		t->sent_ms = now_ms;
 		return SMX_OK;
 	}
 	if (r == SMX_ENOTFOUND && wake(engine, peer) < *wake_ms)
@@ -194,7 +195,7 @@ answered(struct engine *engine, size_t peer, const struct smx_request *request,
 		p->round_trip_ms = now_ms - p->sent_ms;
 		p->ills = 0;
 		p->ill_ms = 0;
-		peer_beat(p, &reply->beat, now_ms);
+		peer_beat(p, &engine->options, &reply->beat, now_ms);
 		break;
 	case SMX_REQ_DISCARD:
 	case SMX_REQ_ABORT:
@@ -267,6 +268,7 @@ engine_peer_result(struct engine *engine, size_t peer,
 	ep->talk.busy = 0;
 	if (result == SMX_OK) {
 		peer_answered(&ep->peer, &engine->options, now_ms);
+		lease_answered(engine, peer, now_ms);
 		answered(engine, peer, request, reply, now_ms);
 	} else
 		failed(engine, peer, request, result, now_ms);

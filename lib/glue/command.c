@@ -113,6 +113,7 @@ static const struct {
 	{ "drain", NULL, command_drain },
 	{ "fence", NULL, command_fence },
 	{ "undrain", NULL, command_drain },
+	{ "leave", NULL, command_leave },
 };
 
 /* Cut text into words in place; SMX_ELIMIT when there are too many. */

@@ -42,7 +42,8 @@ enum command_look {
 	LOOK_PEER = 1u,      /* quiet, or strange */
 	LOOK_PEER_DOWN = 2u, /* silent */
 	LOOK_PEER_MTA = 4u,  /* its MTA is down */
-	LOOK_PEER_DRAINED = 8u
+	LOOK_PEER_DRAINED = 8u,
+	LOOK_PEER_ISOLATED = 16u /* its lease is over */
 };
 /* The members that tell how a peer is; sole as engine_sole() has it.  Returns
  * enum command_look bits. */
@@ -61,6 +62,7 @@ int command_drain(struct command *command);
 int command_fence(struct command *command); /* command_fence.c */
 void command_fence_members(struct buf *b,
     const struct engine_fence_counts *counts);
+int command_leave(struct command *command); /* command_leave.c */
 
 /* command_own.c: own open messages */
 int command_own_list(struct command *command);

@@ -95,6 +95,7 @@ send_own(struct command *c, const struct own_row *row, struct buf *b)
 	json_bool(b, "short", open->short_copies);
 	json_bool(b, "held", open->held);
 	json_str(b, "fence", open->fence);
+	json_bool(b, "isolated", open->isolated);
 	json_num(b, "age_ms", open->age_ms);
 	json_list(b, "holders");
 	for (size_t i = 0; i < open->holder_count; i++)

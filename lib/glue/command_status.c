@@ -37,6 +37,8 @@ look_at(const struct engine_peer_info *info)
 		look |= LOOK_PEER;
 	if (info->mta == SMX_MTA_DOWN)
 		look |= LOOK_PEER_MTA;
+	if (info->isolated_ms >= 0)
+		look |= LOOK_PEER_ISOLATED;
 	return look;
 }
 
@@ -56,6 +58,8 @@ command_peer(struct smx_engine *node, size_t peer, uint64_t sole, struct buf *b)
 	json_num(b, "heard_ago_ms", info.heard_ago_ms);
 	json_num(b, "round_trip_ms", info.round_trip_ms);
 	json_str(b, "mta", mta_word(info.mta));
+	json_num(b, "mta_down_ms", info.mta_down_ms);
+	json_num(b, "isolated_ms", info.isolated_ms);
 	json_num(b, "copies", (long long)info.copies);
 	json_num(b, "sole", (long long)sole);
 	json_num(b, "notices", (long long)info.notices);
@@ -74,6 +78,7 @@ own(struct buf *b, const struct engine_counts *n)
 	json_num(b, "to_copy", (long long)n->to_copy);
 	json_num(b, "unprotected_oldest_ms", n->unprotected_oldest_ms);
 	json_num(b, "doubtful", (long long)n->doubtful);
+	json_num(b, "isolated", (long long)n->isolated);
 	json_num(b, "accepted", (long long)n->accepted);
 	json_num(b, "accepted_unprotected", (long long)n->accepted_unprotected);
 	json_num(b, "accepted_short", (long long)n->accepted_short);
@@ -154,6 +159,7 @@ struct picture {
 	enum smx_mta_health mta;
 	unsigned look; /* of the peers */
 	int draining;
+	int64_t leaving_ms;
 };
 
 /*
@@ -181,6 +187,7 @@ find_reasons(const struct picture *p, struct reason out[REASONS])
 		{ 1, p->mta == SMX_MTA_DOWN, "mta" },
 		{ 1, p->fence.failing != SMX_OK, "fence" },
 		{ 0, p->fence.fenced != 0, "fenced" },
+		{ 1, (p->look & LOOK_PEER_ISOLATED) != 0, "isolated" },
 		{ 0, p->own.unprotected != 0, "unprotected" },
 		{ 0, p->own.doubtful != 0, "doubtful" },
 		{ 0, p->own.short_copies != 0, "short" },
@@ -189,6 +196,7 @@ find_reasons(const struct picture *p, struct reason out[REASONS])
 		{ 0, (p->look & LOOK_PEER) != 0, "peer" },
 		{ 0, (p->look & LOOK_PEER_DRAINED) != 0, "peer_drained" },
 		{ 0, p->draining, "draining" },
+		{ 0, p->leaving_ms > 0, "leaving" },
 	};
 
 	memcpy(out, all, sizeof(all));
@@ -227,6 +235,7 @@ take_picture(struct smx_engine *node, struct picture *p)
 	memcpy(p->held, node->histogram, sizeof(p->held));
 	p->mta = node->mta;
 	p->orphans = node->orphans;
+	p->leaving_ms = node->leave_until_ms - node_now_ms();
 	node_leave(node);
 	p->draining = atomic_load(&node->draining);
 	p->look = 0;
@@ -255,6 +264,7 @@ command_status(struct command *c)
 	json_str(&b, "epoch", epoch);
 	json_str(&b, "mta", mta_word(p.mta));
 	json_bool(&b, "draining", p.draining);
+	json_num(&b, "leaving_ms", p.leaving_ms > 0 ? p.leaving_ms : 0);
 	own(&b, &p.own);
 	fence(&b, &p.fence);
 	store(&b, &p.store, p.orphans);

@@ -132,20 +132,23 @@ claim(struct keeper *k, struct gate *gate, const char *primary, size_t count)
 /* ---- a round ---- */
 
 /*
- * Is it still silent?  SMX_ESTATE: a primary that has been heard again delivers
- * itself.  SMX_ETEMP: another member hears it, or this host stood still; that
- * may end, and the silence begins anew then.
+ * Is its cause still there?  SMX_ESTATE: a primary that has been heard again,
+ * or whose MTA is up, delivers itself.  SMX_ETEMP: another member hears it, or
+ * this host stood still; that may end, and the silence begins anew then.
  */
 static int
-still_silent(struct keeper *k, struct gate *gate, size_t peer)
+still_so(struct keeper *k, struct gate *gate, size_t peer)
 {
 	struct engine_peer_info info;
 	int64_t now_ms = node_now_ms();
 
-	if (gate->cause != ENGINE_CAUSE_SILENT)
+	if (gate->cause != ENGINE_CAUSE_SILENT &&
+	    gate->cause != ENGINE_CAUSE_MTA_DOWN)
 		return SMX_OK;
 	engine_peer_info(node_enter(k->node), peer, now_ms, &info);
 	node_leave(k->node);
+	if (gate->cause == ENGINE_CAUSE_MTA_DOWN)
+		return info.mta_down_ms < 0 ? SMX_ESTATE : SMX_OK;
 	if (info.heard_ago_ms >= 0 &&
 	    now_ms - info.heard_ago_ms > gate->since_ms)
 		return SMX_ESTATE;
@@ -178,7 +181,7 @@ round_pages(struct keeper *k, struct gate *gate, const char *primary,
 
 	gate_round(gate);
 	while (!gate->ended) {
-		int n, rc = still_silent(k, gate, peer);
+		int n, rc = still_so(k, gate, peer);
 
 		if (rc != SMX_OK)
 			return rc;
@@ -194,7 +197,7 @@ round_pages(struct keeper *k, struct gate *gate, const char *primary,
 		     m++)
 			ask_member(k, gate, primary, m, (size_t)n);
 		/* That took its time. */
-		rc = still_silent(k, gate, peer);
+		rc = still_so(k, gate, peer);
 		if (rc != SMX_OK)
 			return rc;
 		n = claim(k, gate, primary, judge(k, gate, (size_t)n));

@@ -10,7 +10,7 @@
  * The keeper's memory: which takeovers are under way, and room for one page of
  * rows.  One thread at a time; no lock is held while a member is asked.
  */
-#define GATE_CAUSES ENGINE_CAUSE_LOST
+#define GATE_CAUSES ENGINE_CAUSES
 
 struct keeper {
 	struct smx_engine *node;

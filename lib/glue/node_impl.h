@@ -41,6 +41,7 @@ struct node_peer {
 	pthread_t thread;
 	int running;
 	struct smx_key asked; /* holder_old page position */
+	int64_t away_wall_ms; /* under lock: noted as being away until then */
 };
 
 struct smx_engine {
@@ -56,14 +57,15 @@ struct smx_engine {
 	int64_t look_ms;         /* not before then; CLOCK_MONOTONIC */
 
 	pthread_mutex_t lock;
-	pthread_cond_t wake; /* broadcast by the ticker */
-	struct engine *core; /* under lock */
-	uint64_t seen_work;  /* under lock */
-	int serving;         /* under lock */
-	int stopping;        /* under lock: no new ends of message */
-	int ending;          /* under lock: threads leave */
-	int64_t leaving_ms;  /* under lock */
-	int64_t held;        /* under lock: ends of message now */
+	pthread_cond_t wake;    /* broadcast by the ticker */
+	struct engine *core;    /* under lock */
+	uint64_t seen_work;     /* under lock */
+	int serving;            /* under lock */
+	int stopping;           /* under lock: no new ends of message */
+	int ending;             /* under lock: threads leave */
+	int64_t leave_until_ms; /* under lock: this host is away until then, 0
+				 * it is not; node_now_ms() */
+	int64_t held;           /* under lock: ends of message now */
 	uint64_t histogram[NODE_BUCKETS]; /* under lock */
 	enum smx_mta_health mta;          /* under lock */
 	uint64_t orphans; /* under lock: shadows of hosts that are no members */
@@ -118,6 +120,23 @@ int node_serve_return(struct smx_engine *node, size_t peer,
 
 /* command_drain.c: what an operator said before the restart. */
 void node_drain_load(struct smx_engine *node);
+
+/* node_leave.c: what was said of leaving before the restart, by this host and
+ * by peers. */
+void node_leave_load(struct smx_engine *node);
+/* The next start of this process is the return. */
+void node_leave_forget(struct smx_engine *node);
+/* What every heartbeat of ours says; the lock is held. */
+void node_beat_fill(struct smx_engine *node, struct smx_beat *beat);
+/* What a peer's says of leaving, kept for the next life of this process. */
+void node_away_note(struct smx_engine *node, size_t peer,
+    const struct smx_beat *beat);
+/* This host will be away for so long, 0: not after all.  SMX_EIO: the store
+ * could not note it; it holds for this process. */
+int node_leave_set(struct smx_engine *node, int64_t for_ms);
+/* Tell every peer that it leaves, within wait_ms in all; told[] (may be NULL)
+ * hears the result of each. */
+void node_leave_say(struct smx_engine *node, int64_t wait_ms, int *told);
 
 /* node_reload.c: read again the tables and databases that have changed; to be
  * called as often as one likes. */

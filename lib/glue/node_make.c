@@ -96,6 +96,8 @@ make_core(struct smx_engine *node, const struct conf *conf)
 	o.amend_ms = AMEND_MS;
 	o.heartbeat_ms = conf->peers_heartbeat_ms;
 	o.takeover_after_ms = conf->peers_takeover_after_ms;
+	o.mta_down_ms = conf->peers_mta_down_takeover_ms;
+	o.hold_isolated = conf->peers_on_isolation == CONF_ISOLATION_HOLD;
 	o.probes = 3;
 	o.batch_delay_ms = 100;
 	o.retry_ms = 500;
@@ -216,6 +218,7 @@ smx_engine_new(struct smx_engine **out, struct smx_config *config,
 		node_fence_open(node, conf);
 		node_onecopy_open(node, conf);
 		node_drain_load(node);
+		node_leave_load(node);
 	}
 	if (rc != SMX_OK) {
 		smx_engine_free(&node);

@@ -49,6 +49,8 @@ converse(struct node_peer *peer, struct smx_request *request, struct talk *talk)
 	engine_peer_result(node_enter(node), peer->index, request, rc, &reply,
 	    node_now_ms());
 	node_leave(node);
+	if (rc == SMX_OK && request->kind == SMX_REQ_BEAT)
+		node_away_note(node, peer->index, &reply.beat);
 }
 
 void *
@@ -71,7 +73,7 @@ node_peer_run(void *ctx)
 			node_wait_locked(node, wake);
 			continue;
 		}
-		request.beat.mta = node->mta;
+		node_beat_fill(node, &request.beat);
 		pthread_mutex_unlock(&node->lock);
 		converse(peer, &request, talk);
 		pthread_mutex_lock(&node->lock);

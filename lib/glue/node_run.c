@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "glue/node_impl.h"
 
+#define LEAVE_SAY_MS 2000 /* best effort */
+
 /* Turns "there is work" into one broadcast for many messages. */
 static void *
 ticker_run(void *ctx)
@@ -107,7 +109,7 @@ smx_engine_start(struct smx_engine *node)
 
 /* Refuse new ends of message, wait for those in progress. */
 static void
-drain(struct smx_engine *node, int64_t leaving_ms, int64_t drain_ms)
+drain(struct smx_engine *node, int64_t drain_ms)
 {
 	struct timespec pause = { 0, 10000000L };
 	int64_t until = clock_mono_ms() + drain_ms;
@@ -116,7 +118,6 @@ drain(struct smx_engine *node, int64_t leaving_ms, int64_t drain_ms)
 	do {
 		pthread_mutex_lock(&node->lock);
 		node->stopping = 1;
-		node->leaving_ms = leaving_ms;
 		held = node->held;
 		pthread_mutex_unlock(&node->lock);
 		if (held == 0)
@@ -125,21 +126,17 @@ drain(struct smx_engine *node, int64_t leaving_ms, int64_t drain_ms)
 	} while (clock_mono_ms() < until);
 }
 
-/* Tell every peer that we go; best effort within two seconds. */
+/* An operator may have said more.  From here on every heartbeat says it. */
 static void
-say_leaving(struct smx_engine *node, int64_t leaving_ms)
+leave_for(struct smx_engine *node, int64_t leaving_ms)
 {
-	struct smx_link *link = node->ports.link;
-	int64_t until = clock_mono_ms() + 2000;
+	int64_t until_ms = node_now_ms() + leaving_ms;
 
-	for (size_t i = 0; i < node->peers; i++) {
-		struct smx_request request = { .kind = SMX_REQ_BEAT };
-		struct smx_reply reply = { 0 };
-
-		request.beat.mta = node->mta;
-		request.beat.leaving_ms = leaving_ms;
-		(void)link->ops->request(link->ctx, i, &request, &reply, until);
-	}
+	pthread_mutex_lock(&node->lock);
+	if (node->leave_until_ms < until_ms)
+		node->leave_until_ms = until_ms;
+	pthread_mutex_unlock(&node->lock);
+	node_leave_say(node, LEAVE_SAY_MS, NULL);
 }
 
 static void
@@ -181,9 +178,9 @@ smx_engine_stop(struct smx_engine *node, int64_t leaving_ms, int64_t drain_ms)
 	pthread_mutex_unlock(&node->lock);
 	if (!serving)
 		return;
-	drain(node, leaving_ms, drain_ms);
+	drain(node, drain_ms);
 	if (leaving_ms > 0)
-		say_leaving(node, leaving_ms);
+		leave_for(node, leaving_ms);
 	node->ports.link->ops->stop(node->ports.link->ctx);
 	pthread_mutex_lock(&node->lock);
 	node->ending = 1;
@@ -192,6 +189,9 @@ smx_engine_stop(struct smx_engine *node, int64_t leaving_ms, int64_t drain_ms)
 	pthread_mutex_unlock(&node->lock);
 	node_kick(node);
 	join_threads(node);
+	/* A stop that was asked for: the next start is the return. */
+	if (leaving_ms > 0)
+		node_leave_forget(node);
 	log_event(SMX_LOG_NOTICE, "stopped", "%s", "");
 }
 

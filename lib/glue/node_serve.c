@@ -320,11 +320,11 @@ serve_core(struct smx_engine *node, size_t peer,
 	int rc = engine_request(node_enter(node), peer, request, reply,
 	    node_now_ms());
 
-	if (request->kind == SMX_REQ_BEAT) {
-		reply->beat.mta = node->mta;
-		reply->beat.leaving_ms = node->leaving_ms;
-	}
+	if (request->kind == SMX_REQ_BEAT)
+		node_beat_fill(node, &reply->beat);
 	node_leave(node);
+	if (request->kind == SMX_REQ_BEAT)
+		node_away_note(node, peer, &request->beat);
 	return rc;
 }
 

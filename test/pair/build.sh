@@ -15,10 +15,10 @@ set -- "$@" -I"$conf" -I"$top/include" -I"$top/lib" -I"$here"
 for name in addr again agains amend amends backoff choice claim copies engine \
 	envelope envelope_text evidence fence fence_change fence_read \
 	fence_return fence_tell fences gate handed handed_queue hearing heirs \
-	hint hold holder holder_amend holder_ask holder_return idmap ip lineage \
-	notice outcome over own passed passer peer pfid reading reads report \
-	seek sequel served successor sweep takeover talk trouble witness xtext
-do
+	hint hold holder holder_amend holder_ask holder_return idmap ip lease \
+	lineage notice outcome over own passed passer peer pfid reading reads \
+	report seek sequel served successor sweep takeover talk trouble witness \
+	xtext; do
 	set -- "$@" "$top/lib/core/$name.c"
 done
 for name in buf log key err crash; do

@@ -40,7 +40,7 @@ void
 keeper_stop(struct host *h)
 {
 	for (int i = 0; i < HOSTS; i++)
-		for (int k = 0; k < (int)ENGINE_CAUSE_LOST; k++)
+		for (int k = 0; k < (int)ENGINE_CAUSES; k++)
 			gate_close(&h->keeper.gate[i][k]);
 }
 
@@ -220,9 +220,11 @@ is_over(struct world *w, struct host *h, const struct gate *gate, size_t peer)
 {
 	struct engine_peer_info info;
 
+	engine_peer_info(h->engine, peer, w->now, &info);
+	if (gate->cause == ENGINE_CAUSE_MTA_DOWN)
+		return info.mta_down_ms < 0;
 	if (gate->cause != ENGINE_CAUSE_SILENT)
 		return 0;
-	engine_peer_info(h->engine, peer, w->now, &info);
 	return info.state != ENGINE_PEER_SILENT;
 }
 
@@ -318,7 +320,7 @@ keeper_turn(struct world *w, struct host *h)
 		engine_takeover_done(h->engine, &why);
 	}
 	for (size_t i = 0; i + 1 < (size_t)w->hosts; i++)
-		for (int k = 0; k < (int)ENGINE_CAUSE_LOST; k++) {
+		for (int k = 0; k < (int)ENGINE_CAUSES; k++) {
 			struct gate *gate = &h->keeper.gate[i][k];
 
 			if (!gate_is_due(gate, w->now))

@@ -122,7 +122,7 @@ struct disk {
 
 /* The keeper's memory, as glue has it; asking takes no time here. */
 struct keeper {
-	struct gate gate[HOSTS][ENGINE_CAUSE_LOST];
+	struct gate gate[HOSTS][ENGINE_CAUSES];
 	struct smx_key yielded[HOSTS];
 	uint64_t untold;
 	int64_t tell_ms, watch_ms;

@@ -152,7 +152,10 @@ manual_bounds(const struct setting *s, const char *at, const char *end)
 		return;
 	}
 	snprintf(text, sizeof(text), "from %s%s to %s", low,
-	    strcmp(low, "0") == 0 ? " (no limit)" : "", high);
+	    strcmp(low, "0") != 0         ? ""
+	    : s->kind == SETTING_DURATION ? " (never)"
+					  : " (no limit)",
+	    high);
 	found = strstr(at, text);
 	ck_assert_msg(found != NULL && (end == NULL || found < end), "%s: %s",
 	    s->path, text);

@@ -10,6 +10,8 @@
 struct engine *engine;
 const char *const *bench_names;
 int64_t now;
+int bench_hold;
+int64_t bench_mta_down;
 struct smx_queue_state queue;
 uint64_t bench_sum = 77;
 enum smx_answer answers[SMX_REQ_KEYS_MAX];
@@ -21,6 +23,8 @@ bench_fresh(uint8_t life, size_t max_open, size_t max_notices)
 	struct engine_options o = { .peers = bench_names != NULL ? 3 : 2,
 		.heartbeat_ms = 1000,
 		.takeover_after_ms = 6000,
+		.mta_down_ms = bench_mta_down,
+		.hold_isolated = bench_hold,
 		.probes = 3,
 		.batch_delay_ms = 100,
 		.retry_ms = 200,

@@ -15,7 +15,9 @@ extern struct engine *engine;
  * else three. */
 extern const char *const *bench_names;
 extern int64_t now;
-extern uint64_t bench_sum; /* of the next message's envelope */
+extern int bench_hold;         /* on_isolation = "hold" */
+extern int64_t bench_mta_down; /* mta_down_takeover */
+extern uint64_t bench_sum;     /* of the next message's envelope */
 extern struct smx_queue_state queue;
 extern enum smx_answer answers[SMX_REQ_KEYS_MAX];
 extern struct smx_listed listed[SMX_REQ_KEYS_MAX];
