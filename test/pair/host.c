@@ -34,6 +34,8 @@ host_start(struct world *w, struct host *h)
 		.amend_ms = 2000,
 		.heartbeat_ms = HEARTBEAT_MS,
 		.takeover_after_ms = TAKEOVER_MS,
+		.mta_down_ms = w->mta_down,
+		.hold_isolated = w->hold,
 		.probes = 3,
 		.batch_delay_ms = 100,
 		.retry_ms = 200,

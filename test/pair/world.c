@@ -202,6 +202,8 @@ build(struct world *w)
 	w->messages = (int)rnd_in(w, 5, MESSAGES);
 	w->accept = chance(w, 300);
 	w->long_ids = chance(w, 400);
+	w->hold = chance(w, 300);
+	w->mta_down = chance(w, 400) ? 3 * HEARTBEAT_MS : 0;
 	for (int i = 0; i < w->hosts; i++) {
 		struct host *h = &w->host[i];
 

@@ -234,6 +234,8 @@ struct world {
 	unsigned loss, twice, slow; /* of 1000 */
 	int64_t hop_down;           /* the next hop says 4xx until then */
 	int accept;                 /* when_unprotected */
+	int hold;                   /* on_isolation */
+	int64_t mta_down;           /* mta_down_takeover, 0 never */
 	int long_ids;
 	int copies, min_copies;
 	int disasters; /* hosts that were lost, files that were damaged */
