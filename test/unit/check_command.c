@@ -367,6 +367,8 @@ static const struct {
 	{ "queue list nowhere", SMX_EINVAL }, { "peer drain", SMX_EINVAL },
 	{ "peer drain nobody", SMX_EINVAL }, { "peer undrain", SMX_EINVAL },
 	{ "drain mx2.example.org", SMX_EINVAL }, { "takeover", SMX_EINVAL },
+	{ "leave soon", SMX_EINVAL }, { "leave 1 2", SMX_EINVAL },
+	{ "leave 86400001", SMX_EINVAL }, { "leave -1", SMX_EINVAL },
 	{ "takeover nobody", SMX_ENOTFOUND } };
 
 START_TEST(wrong_commands_are_refused_with_a_sentence)
@@ -441,6 +443,48 @@ START_TEST(a_draining_holder_takes_nothing_new)
 }
 END_TEST
 
+/* ---- leaving ---- */
+
+static int
+sees(struct host *host, const char *words)
+{
+	ck_assert_int_eq(ask(host, "peer list"), SMX_OK);
+	return says(words);
+}
+
+START_TEST(all_members_know_who_leaves)
+{
+	ck_assert_int_eq(ask(&mx1, "leave 60000"), SMX_OK);
+	ck_assert(says("{\"name\":\"mx2.example.org\",\"result\":\"ok\"}"));
+	ck_assert(sees(&mx2, "\"state\":\"leaving\""));
+	ck_assert_int_eq(ask(&mx1, "status"), SMX_OK);
+	ck_assert(says("\"leaving\"]"));
+	ck_assert_int_eq(ask(&mx1, "leave 0"), SMX_OK);
+	ck_assert(!sees(&mx2, "\"state\":\"leaving\""));
+}
+END_TEST
+
+START_TEST(who_leaves_is_remembered_over_a_restart)
+{
+	ck_assert_int_eq(ask(&mx1, "leave 60000"), SMX_OK);
+	smx_engine_free(&mx1.engine);
+	smx_engine_free(&mx2.engine);
+	engine_begin_host(&mx2, "mx2.example.org", "mx1.example.org");
+	ck_assert(sees(&mx2, "\"state\":\"leaving\""));
+	/* Nor does it forget that itself, but by an orderly stop. */
+	engine_begin_host(&mx1, "mx1.example.org", "mx2.example.org");
+	ck_assert_int_eq(ask(&mx1, "status"), SMX_OK);
+	ck_assert(!says("\"leaving_ms\":0"));
+	smx_engine_stop(mx1.engine, 1000, 0);
+	smx_engine_free(&mx1.engine);
+	engine_begin_host(&mx1, "mx1.example.org", "mx2.example.org");
+	ck_assert_int_eq(ask(&mx1, "status"), SMX_OK);
+	ck_assert(says("\"leaving_ms\":0"));
+	wait_up(&mx2);
+	ck_assert(!sees(&mx2, "\"state\":\"leaving\""));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -468,6 +512,8 @@ main(void)
 	tcase_add_test(tc, the_last_holder_is_drained_on_request_only);
 	tcase_add_test(tc, drained_members_stay_so_over_a_restart);
 	tcase_add_test(tc, a_draining_holder_takes_nothing_new);
+	tcase_add_test(tc, all_members_know_who_leaves);
+	tcase_add_test(tc, who_leaves_is_remembered_over_a_restart);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -333,6 +333,13 @@ static const struct {
 	{ "node = \"a\";\npeers = { heartbeat = \"5m\"; };\n"
 	  "defaults = { acknowledge = { when = (); }; };",
 	    { "test.conf: peers.takeover_after: shorter than three times" } },
+	{ "node = \"a\";\npeers = { mta_down_takeover = \"1m\"; };\n"
+	  "defaults = { acknowledge = { when = (); }; };",
+	    { ":2: peers.mta_down_takeover = \"1m\": shorter than three times "
+	      "peers.heartbeat; accepted: 0, or at least 90s" } },
+	{ "node = \"a\";\npeers = { on_isolation = \"wait\"; };\n"
+	  "defaults = { acknowledge = { when = (); }; };",
+	    { ":2: peers.on_isolation = \"wait\"" } },
 	{ GOOD "takeover = { retry = \"2h\"; };",
 	    { "test.conf: takeover.retry_max: shorter than takeover.retry; "
 	      "accepted: at least 2h" } },
@@ -376,6 +383,39 @@ START_TEST(problem_tells_place_and_setting)
 	ck_assert_int_eq(smx_config_parse(&config, bad[_i].text, "test.conf",
 			     NULL, NULL),
 	    SMX_ECONFIG);
+}
+END_TEST
+
+/* Four heartbeats leave a lease of two. */
+static const struct {
+	const char *peers;
+	unsigned warnings;
+} short_leases[] = { { "takeover_after = \"2m\"; on_isolation = \"hold\";", 1 },
+	{ "takeover_after = \"2m\"; on_isolation = \"deliver\";", 0 },
+	{ "takeover_after = \"2m\";", 0 },
+	{ "takeover_after = \"121s\"; on_isolation = \"hold\";", 0 },
+	{ "heartbeat = \"3m\"; on_isolation = \"hold\";", 1 } };
+
+START_TEST(short_lease_is_a_warning)
+{
+	struct smx_config *config = NULL;
+	struct told told = { 0 };
+	char text[300];
+
+	snprintf(text, sizeof(text),
+	    "node = \"a\";\npeers = { %s };\n"
+	    "defaults = { acknowledge = { when = (); }; };",
+	    short_leases[_i].peers);
+	ck_assert_int_eq(smx_config_parse(&config, text, "test.conf",
+			     told_report, &told),
+	    SMX_OK);
+	ck_assert_uint_eq(told.count, short_leases[_i].warnings);
+	if (told.count != 0) {
+		ck_assert_ptr_nonnull(
+		    strstr(told.lines, "peers.takeover_after"));
+		ck_assert_ptr_nonnull(strstr(told.lines, "warning: "));
+	}
+	smx_config_release(&config);
 }
 END_TEST
 
@@ -655,6 +695,8 @@ main(void)
 
 	tcase_add_loop_test(tc, problem_tells_place_and_setting, 0, COUNT(bad));
 	tcase_add_test(tc, all_problems_are_told_at_once);
+	tcase_add_loop_test(tc, short_lease_is_a_warning, 0,
+	    sizeof(short_leases) / sizeof(*short_leases));
 	tcase_add_loop_test(tc, libconfig_forms_are_understood, 0, 7);
 	tcase_add_test(tc, later_file_overrides_and_lists_grow);
 	tcase_add_test(tc, included_lines_keep_their_place);
