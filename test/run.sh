@@ -170,6 +170,9 @@ part_mta() {
 	done
 	try "system calls that fail, 8" 600 env builddir="$plain" \
 	    LAB_FLOWS="shadow resubmit" test/syscalls.sh 8
+	try mta/lease 600 env builddir="$plain" test/mta/lease.sh \
+	    partition_delivers_once not_heard mta_stopped mta_down_in_order \
+	    leave_lasts leave_and_return frozen_holder frozen_primary
 }
 
 part_chaos() {

@@ -130,10 +130,11 @@ mta_break_ms(const struct engine_options *o)
 
 static void
 hears_mta(struct peer *peer, const struct engine_options *o,
-    enum smx_mta_health mta, int64_t now_ms)
+    const struct smx_beat *beat, int64_t now_ms)
 {
-	peer->mta = mta;
-	if (mta != SMX_MTA_DOWN) {
+	peer->mta = beat->mta;
+	/* Of one that leaves it is as it should be. */
+	if (beat->mta != SMX_MTA_DOWN || beat->leaving_ms > 0) {
 		peer->mta_down_ms = 0;
 		return;
 	}
@@ -152,7 +153,7 @@ peer_beat(struct peer *peer, const struct engine_options *options,
 	peer_leaves(peer, beat->leaving_ms, now_ms);
 	if (beat->leaving_ms > 0)
 		goes_away(peer, now_ms);
-	hears_mta(peer, options, beat->mta, now_ms);
+	hears_mta(peer, options, beat, now_ms);
 }
 
 int

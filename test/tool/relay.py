@@ -3,21 +3,34 @@
 """A wire between two ports of this machine: relay.py PORT [LISTEN]; end it to cut.
 
 Prints the port it listens on (LISTEN, or any) and passes everything to PORT on
-127.0.0.1, both ways.
+127.0.0.1, both ways.  SIGUSR1 makes it swallow what goes there, or pass it on
+again; SIGUSR2 what comes back.
 """
 
+import signal
 import socket
 import sys
 import threading
 
 
-def pump(source, target):
+swallow = {"there": False, "back": False}
+
+
+def turn(way):
+    def handler(_signal, _frame):
+        swallow[way] = not swallow[way]
+
+    return handler
+
+
+def pump(source, target, way):
     try:
         while True:
             data = source.recv(65536)
             if not data:
                 break
-            target.sendall(data)
+            if not swallow[way]:
+                target.sendall(data)
     except OSError:
         pass
     for end in (source, target):
@@ -30,6 +43,8 @@ def pump(source, target):
 def main():
     port = int(sys.argv[1])
     listen = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    signal.signal(signal.SIGUSR1, turn("there"))
+    signal.signal(signal.SIGUSR2, turn("back"))
     listener = socket.create_server(("127.0.0.1", listen))
     print(listener.getsockname()[1], flush=True)
     while True:
@@ -39,8 +54,8 @@ def main():
         except OSError:
             near.close()
             continue
-        for pair in ((near, far), (far, near)):
-            threading.Thread(target=pump, args=pair, daemon=True).start()
+        for args in ((near, far, "there"), (far, near, "back")):
+            threading.Thread(target=pump, args=args, daemon=True).start()
 
 
 main()

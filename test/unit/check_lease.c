@@ -672,6 +672,11 @@ START_TEST(mta_of_a_host_that_leaves_is_left_alone)
 		    SMX_OK);
 		ck_assert(!is_due());
 	}
+	/* It stays after all: the time begins then. */
+	says_mta(0, SMX_MTA_DOWN, 9000);
+	ck_assert(!is_due());
+	says_mta(0, SMX_MTA_DOWN, 3000);
+	ck_assert(is_due());
 }
 END_TEST
 
