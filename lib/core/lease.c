@@ -136,8 +136,6 @@ isolate(struct engine *engine, size_t peer, int64_t now_ms)
 	engine->isolated |= bit_of(peer);
 	lease->since_ms = now_ms;
 	lease->contact_ms = 0;
-	/* Pages of before say nothing of what it has done since. */
-	sweep_failed(engine, peer);
 	for (struct own *o = engine->own.first; o != NULL; o = o->next) {
 		lease_message(engine, o, now_ms);
 		messages +=
