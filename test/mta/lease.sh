@@ -99,14 +99,13 @@ no_claim() {
 # Both live and deliver, and do not see each other for long: each message is
 # delivered once all the same.
 lease_partition_delivers_once() {
-	TAKEOVER_AFTER=5s
+	HEARTBEAT=1s TAKEOVER_AFTER=6s
 	hosts_ab 'on_isolation = "hold";'
 	send 6
 	need "all tried once" wait_for 15 deferred a 6
 	both_ways
 	need "a to notice" wait_for 15 log_says a "event=isolated"
-	no_claim b
-	need "all of them fenced" isolated a 6
+	need "all of them fenced" wait_for 15 isolated a 6
 	need "all of them on hold" wait_for 10 on_hold a 6
 	need "peer list to say so" eval 'ctl a peer list | grep -q "isolated since"'
 	need "status to be critical" eval 'ctl a status -b | grep -q CRITICAL.*isolated'
@@ -154,14 +153,13 @@ lease_delivers_by_default() {
 # who is talking, so to the holder it is silence, and the primary must not
 # deliver either way.
 one_way_delivers_once() { # FROM TO
-	TAKEOVER_AFTER=4s
+	HEARTBEAT=1s TAKEOVER_AFTER=6s
 	hosts_ab 'on_isolation = "hold";'
 	send 4
 	need "all tried once" wait_for 15 deferred a 4
 	one_way "$1" "$2"
 	need "a to notice" wait_for 15 log_says a "event=isolated"
-	no_claim b
-	need "all of them on hold" wait_for 10 on_hold a 4
+	need "all of them on hold" wait_for 15 on_hold a 4
 	need "a takeover" wait_for 30 log_says b "event=takeover"
 	ends_well 4
 	one_way "$1" "$2"
