@@ -173,7 +173,7 @@ struct reason {
 	const char *word;
 };
 
-#define REASONS 14
+#define REASONS 18
 
 static void
 find_reasons(const struct picture *p, struct reason out[REASONS])

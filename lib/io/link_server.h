@@ -38,8 +38,8 @@ struct server {
 	int stopping;
 	struct session *sessions;
 	size_t pending;
-	size_t evicted;      /* of these, cut off for others */
-	size_t *connections; /* per peer */
+	size_t evicted;            /* of these, cut off for others */
+	size_t *connections;       /* per peer */
 	struct log_limit limit[2]; /* strangers, members */
 };
 

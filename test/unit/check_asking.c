@@ -67,7 +67,7 @@ end(void)
 static int
 rcpt(const char *recipient)
 {
-	const struct asking asking = { message, envelope, &client };
+	const struct asking asking = { message, envelope, &client, 0 };
 	struct smx_ack all;
 	int rc = asking_recipient(&asking, recipient, &all);
 
@@ -81,7 +81,7 @@ rcpt(const char *recipient)
 static void
 end_of_message(size_t bytes)
 {
-	const struct asking asking = { message, envelope, &client };
+	const struct asking asking = { message, envelope, &client, 0 };
 	char body[4096];
 
 	memset(body, 'x', sizeof(body));
@@ -192,7 +192,7 @@ START_TEST(size_of_a_message_without_a_body_is_known)
 	ck_assert_int_eq(rcpt("<a@size.example>"), SMX_OK);
 	ck_assert_int_eq(message_header(message, &field), SMX_OK);
 	ck_assert_uint_eq(message->size, 1022);
-	asking_size(&(struct asking){ message, envelope, &client });
+	asking_size(&(struct asking){ message, envelope, &client, 0 });
 	ck_assert_uint_eq(message->size, 1024);
 	ck_assert_str_eq(message->ack.policy, "huge");
 	end();

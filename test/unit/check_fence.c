@@ -727,7 +727,7 @@ START_TEST(lease_trusts_an_earlier_read)
 	bench_text("A", TEXT, _i, bench_read(&n));
 	fence_want(engine, own_of(&key), FENCE_LEASE, now);
 	if (_i == 0) {
-			result("A", SMX_QUEUE_HOLD, SMX_OK);
+		result("A", SMX_QUEUE_HOLD, SMX_OK);
 	} else {
 		reads("A", TEXT, 1);
 		nothing_to_change();
@@ -789,7 +789,7 @@ START_TEST(earlier_workers_hold_is_ours)
 		nothing_to_change();
 		ck_assert_str_eq(word(&key), "wanted");
 		say_list(1, 0);
-			result("A", SMX_QUEUE_RELEASE, SMX_OK);
+		result("A", SMX_QUEUE_RELEASE, SMX_OK);
 		ck_assert_str_eq(word(&key), "");
 		return;
 	}
