@@ -231,7 +231,9 @@ op_amend(void *ctx, const char *primary, const struct smx_row_amendment *list,
 	for (size_t i = 0; i < count; i++) {
 		struct stored *s = disk_find(ctx, &list[i].key);
 
-		if (s != NULL && strcmp(s->row.primary, primary) == 0)
+		/* NULL: this host's own decision */
+		if (s != NULL &&
+		    (primary == NULL || strcmp(s->row.primary, primary) == 0))
 			amend_one(ctx, s, &list[i]);
 		else
 			*foreign += s != NULL;

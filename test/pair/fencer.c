@@ -38,6 +38,39 @@ read_book(struct world *w, struct host *h)
 		engine_fence_before(h->engine, &h->book[i], w->now);
 }
 
+struct isolated {
+	struct smx_key key[FILES];
+	size_t count;
+};
+
+static int
+note_isolated(void *ctx, const struct engine_open *open)
+{
+	struct isolated *all = ctx;
+
+	if (open->isolated && all->count < FILES)
+		all->key[all->count++] = open->key;
+	return 0;
+}
+
+/* A host that is gone for ever answers for nothing any more: that is for a
+ * person to know, who releases what is kept back because of it. */
+void
+fencer_release(struct world *w, struct host *h)
+{
+	struct isolated all = { .count = 0 };
+
+	if (h->lost || h->engine == NULL)
+		return;
+	engine_each_open(h->engine, w->now, note_isolated, &all);
+	for (size_t i = 0; i < all.count; i++)
+		(void)engine_fence_release(h->engine, &all.key[i], 0, w->now);
+	if (all.count != 0)
+		say(w, "%s: a person releases %zu", host_name(h->index),
+		    all.count);
+	host_pump(w, h);
+}
+
 static void
 answered(struct world *w, struct event *e)
 {

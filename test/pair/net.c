@@ -149,7 +149,7 @@ answer(struct world *w, struct host *h, struct flight *f)
 		takeover_rest_of(h->takeover, f->amendments, f->request.count,
 		    host_wall(w, h));
 		f->result = holder_return(&h->store, host_name(f->from),
-		    &w->host[f->from].mta.epoch, &f->request, &f->reply,
+		    &w->host[f->from].mta.state.epoch, &f->request, &f->reply,
 		    host_wall(w, h));
 		break;
 	case SMX_REQ_LIST:

@@ -193,6 +193,14 @@ heal(struct world *w, struct event *e)
 }
 
 static void
+person(struct world *w, struct event *e)
+{
+	(void)e;
+	for (int i = 0; i < w->hosts; i++)
+		fencer_release(w, &w->host[i]);
+}
+
+static void
 build(struct world *w)
 {
 	w->hosts = chance(w, 350) ? 2 : 3;
@@ -216,6 +224,7 @@ build(struct world *w)
 	client_start(w);
 	fault_plan(w);
 	later(w, FAULTS_MS, heal, -1, 0, 0);
+	later(w, FAULTS_MS + DRAIN_MS / 3, person, -1, 0, 0);
 	later(w, 0, turn, -1, 0, 0);
 }
 

@@ -299,6 +299,7 @@ void mta_read(struct world *w, struct host *h, const char *id, uint64_t token);
 /* Someone, or a delivery, changes what is left of it; or puts it on hold. */
 void mta_change(struct world *w, struct host *h, int hold);
 void mta_release(struct world *w, struct host *h);
+void fencer_release(struct world *w, struct host *h);
 /* Under this id no other message was there before. */
 int mta_is_its_own(const struct world *w, const struct host *h,
     const struct file *f);
