@@ -51,11 +51,12 @@ is_due(const struct engine *engine, const struct fenced *f,
 }
 
 static void
-take(struct engine *engine, struct fenced *f, const char **id, size_t at)
+take(struct engine *engine, struct fenced *f, enum smx_queue_change what,
+    const char **id, size_t at)
 {
 	const char *name = own_id(f->own);
 
-	f->changing = 1;
+	f->changing = (unsigned)what & 3;
 	if (f->tries < 32)
 		f->tries++;
 	/* From now on it may be on hold by our doing. */
@@ -66,15 +67,15 @@ take(struct engine *engine, struct fenced *f, const char **id, size_t at)
 }
 
 static size_t
-collect(struct engine *engine, enum fenced_state state, int64_t now_ms,
-    const char **ids, size_t max)
+collect(struct engine *engine, enum fenced_state state,
+    enum smx_queue_change what, int64_t now_ms, const char **ids, size_t max)
 {
 	size_t n = 0;
 
 	for (struct fenced *f = engine->fences.first; f != NULL && n < max;
 	     f = f->next)
 		if (is_due(engine, f, state, now_ms)) {
-			take(engine, f, &ids[n], n);
+			take(engine, f, what, &ids[n], n);
 			n++;
 		}
 	return n;
@@ -109,7 +110,8 @@ engine_fence_next(struct engine *engine, int64_t now_ms,
 	for (size_t i = 0; i < CHANGES && n == 0; i++) {
 		*what = changes[i].what;
 		if (!fs->out[*what])
-			n = collect(engine, changes[i].state, now_ms, ids, max);
+			n = collect(engine, changes[i].state, *what, now_ms,
+			    ids, max);
 	}
 	fs->out[*what] |= n != 0;
 	return n;
@@ -202,13 +204,32 @@ changing(const struct engine *engine, const char *id)
 	return NULL;
 }
 
+/* It was decided anew while the batch was out. */
 static int
-belongs(const struct fenced *f, enum smx_queue_change what)
+is_other(const struct fenced *f, enum smx_queue_change what)
 {
-	return f->changing &&
-	       ((what == SMX_QUEUE_HOLD && f->state == FENCED_HOLD) ||
-		   (what == SMX_QUEUE_RELEASE && f->state == FENCED_RELEASE) ||
-		   (what == SMX_QUEUE_ERASE && f->state == FENCED_ERASE));
+	return !((what == SMX_QUEUE_HOLD && f->state == FENCED_HOLD) ||
+		 (what == SMX_QUEUE_RELEASE && f->state == FENCED_RELEASE) ||
+		 (what == SMX_QUEUE_ERASE && f->state == FENCED_ERASE));
+}
+
+static void
+came_back(struct engine *engine, struct fenced *f, enum smx_queue_change what,
+    int result, int64_t now_ms)
+{
+	f->changing = 0;
+	if (!is_other(f, what)) {
+		if (result == SMX_OK)
+			done(engine, f, what, now_ms);
+		else
+			failed(f, now_ms);
+		return;
+	}
+	f->due_ms = now_ms;
+	f->tries = 0;
+	/* Our hold is gone, or may be: a read tells. */
+	if (what == SMX_QUEUE_RELEASE && f->state != FENCED_LEFT)
+		f->seen = 0;
 }
 
 void
@@ -225,17 +246,15 @@ engine_fence_result(struct engine *engine, enum smx_queue_change what,
 	for (size_t i = 0; i < count; i++) {
 		struct fenced *f = changing(engine, ids[i]);
 
-		if (f == NULL || !belongs(f, what))
-			continue;
-		f->changing = 0;
-		if (result == SMX_OK)
-			done(engine, f, what, now_ms);
-		else
-			failed(f, now_ms);
+		if (f != NULL && f->changing == (unsigned)what)
+			came_back(engine, f, what, result, now_ms);
+		else if (f == NULL && what == SMX_QUEUE_ERASE &&
+			 result == SMX_OK)
+			fs->erased++; /* its end was seen first */
 	}
 	/* What was given another id meanwhile is changed again. */
 	for (struct fenced *f = fs->first; f != NULL; f = f->next)
-		if (belongs(f, what))
+		if (f->changing == (unsigned)what)
 			f->changing = 0;
 	fence_stir(engine);
 }

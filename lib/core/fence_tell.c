@@ -56,6 +56,19 @@ engine_fence_listed(const struct engine *engine, size_t peer)
 	       engine->peers[peer].talk.listed != 0;
 }
 
+/* One that is silent has nothing to say, and one that has not served all of it
+ * has said that it is this host's. */
+static int
+somebody_answers(const struct engine *engine, const struct fenced *f,
+    int64_t now_ms)
+{
+	for (size_t i = 0; i < engine->options.peers; i++)
+		if (((f->by & ~f->partly) >> i & 1) != 0 &&
+		    engine_state(engine, i, now_ms) != ENGINE_PEER_SILENT)
+			return 1;
+	return 0;
+}
+
 int
 engine_fence_release(struct engine *engine, const struct smx_key *key,
     int force, int64_t now_ms)
@@ -68,7 +81,7 @@ engine_fence_release(struct engine *engine, const struct smx_key *key,
 		return SMX_ENOTFOUND;
 	if (f->state == FENCED_ERASE)
 		return SMX_EGONE;
-	if (f->by != 0 && !force)
+	if (!force && somebody_answers(engine, f, now_ms))
 		return SMX_ESTATE;
 	f->person = 1;
 	if (f->state == FENCED_HELD || f->ours)

@@ -62,7 +62,7 @@ struct fenced {
 	uint8_t asks;
 	unsigned ours : 1;     /* this host put it on hold, or may have */
 	unsigned seen : 1;     /* and it was seen there */
-	unsigned changing : 1; /* in a batch that is out */
+	unsigned changing : 2; /* in a batch that is out: for what */
 	unsigned booked : 1;   /* known to the worker that follows */
 	unsigned person : 1;   /* an operator wants it to be delivered */
 	unsigned second : 1;   /* released since who has it is silent */

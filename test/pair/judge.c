@@ -294,8 +294,9 @@ name_open(void *ctx, const struct engine_open *open)
 {
 	struct world *w = ctx;
 
-	say(w, "still open: %s %s holders=%zu", open->queue_id, open->state,
-	    open->holder_count);
+	say(w, "still open: %s %s holders=%zu fence=%s isolated=%d",
+	    open->queue_id, open->state, open->holder_count, open->fence,
+	    open->isolated);
 	return 0;
 }
 

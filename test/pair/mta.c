@@ -434,6 +434,8 @@ mta_back(struct world *w, struct host *h)
 		struct file *f = &h->mta.file[i];
 
 		f->delivering = 0;
+		/* Nobody knows any more who had put it on hold. */
+		f->fenced = 0;
 		if (f->state == FILE_OPEN)
 			f->state = FILE_STRAY;
 		if (f->state == FILE_MAILDROP)
