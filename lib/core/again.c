@@ -178,8 +178,8 @@ again_new_life(struct engine *engine, size_t peer, int64_t now_ms)
 void
 again_confirmed(struct engine *engine, struct own *own, size_t peer)
 {
-	/* By which of its lives? */
-	if (own->state == OWN_HOLDING && engine->peers[peer].renewed)
+	/* By which of its lives?  The next LIST tells. */
+	if (engine->peers[peer].renewed)
 		own->doubted |= UINT32_C(1) << peer;
 }
 

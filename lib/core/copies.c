@@ -76,6 +76,8 @@ copies_gain(struct engine *engine, struct own *own, size_t peer, int64_t now_ms)
 	}
 	engine->peers[peer].copies++;
 	own->has |= bit;
+	/* A LIST that began before could not show it. */
+	own->unseen &= ~bit;
 	if (own->state != OWN_HOLDING)
 		came_late(engine, own, peer, now_ms);
 	lease_message(engine, own, now_ms);

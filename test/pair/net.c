@@ -153,7 +153,6 @@ answer(struct world *w, struct host *h, struct flight *f)
 		    host_wall(w, h));
 		break;
 	case SMX_REQ_LIST:
-		f->request.limit = 3 + f->serial % 60;
 		f->result = holder_list(&h->store, host_name(f->from),
 		    &f->request, &f->reply, host_wall(w, h));
 		break;
@@ -277,6 +276,9 @@ net_request(struct world *w, int from, int to)
 	struct flight *f = flight(w, from, to);
 
 	f->serial = asked->serial;
+	/* Few rows on a page, so that there are several. */
+	if (asked->request.kind == SMX_REQ_LIST)
+		asked->request.limit = 3 + f->serial % 60;
 	f->request = asked->request;
 	if (f->request.count > KEYS)
 		abort();
