@@ -32,6 +32,8 @@ recovers() {
 	    "$LAB/a/shadowmxd.log" "$LAB/b/shadowmxd.log"
 }
 
+sanitized() { ldd "$SMX_BUILD/.libs/libshadowmx.so" | grep -q libasan; }
+
 descriptors_of() { find "/proc/$(worker_pid "$1")/fd" 2>/dev/null | wc -l; }
 fewer_descriptors() { [ "$(descriptors_of "$1")" -le "$2" ]; }
 
@@ -101,7 +103,7 @@ limits_stalled_peer_connections() {
 # While it lasts messages wait or are refused, and nobody hears a yes that was
 # not earned.
 starved() {
-	mail_send a --count 60 --kinds plain,several --sessions 30 ||
+	mail_send a --count "${1:-60}" --kinds plain,several --sessions 30 ||
 	    say "   some were refused"
 	answers a || say "   the operator had to wait"
 }
@@ -117,11 +119,15 @@ limited_hosts() {
 	END
 	chmod 755 "$LAB/limited"
 	SHADOWMXD=$LAB/limited
-	two_hosts
+}
+
+size_of() {
+	sed -n 's/^VmSize:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$(worker_pid "$1")/status"
 }
 
 limits_descriptors() {
-	limited_hosts -n 34
+	limited_hosts -n 44
+	two_hosts
 	starved
 	need "an answer to each" not grep -q '"code": 0' \
 	    "$LAB/sent.a/sent.jsonl"
@@ -130,12 +136,18 @@ limits_descriptors() {
 
 # Threads' stacks count, too: there are none left either.
 limits_memory() {
-	nm -D "$SHADOWMXD" | grep -q asan_init && {
+	sanitized && {
 		say "SKIP: address space means nothing with this sanitizer"
 		exit 77
 	}
-	limited_hosts -v 400000
-	starved
+	two_hosts
+	limits_kb=$(size_of a)
+	limited_hosts -v $((limits_kb + 40000))
+	for limits_host in a b; do
+		daemon_stop $limits_host
+		need "a limited one" daemon_start $limits_host
+	done
+	starved 30
 	need "refusals meanwhile" some_refused
 	recovers
 }
@@ -154,7 +166,7 @@ clocked_hosts() {
 	LD_PRELOAD=$LAB/shim.so CLOCK_SHIM=$LAB/clocks exec "$SHADOWMXD" "\$@"
 	END
 	chmod 755 "$LAB/shadowmxd"
-	nm -D "$SHADOWMXD" | grep -q asan_init && {
+	sanitized && {
 		say "SKIP: nothing can be loaded before this sanitizer"
 		exit 77
 	}
