@@ -165,11 +165,15 @@ part_mta() {
 	done
 	told
 	# Several of their scenarios at a time already.
-	for t in flow odd three amend limits fence again epochs; do
+	for t in flow odd three amend fence again epochs; do
 		try "mta/$t" 1200 env builddir="$plain" "test/mta/$t.sh"
 	done
 	try "system calls that fail, 8" 600 env builddir="$plain" \
 	    LAB_FLOWS="shadow resubmit" test/syscalls.sh 8
+	# Its "memory" takes minutes.
+	try mta/limits 600 env builddir="$plain" test/mta/limits.sh \
+	    stalled_milter_connections stalled_control_connections \
+	    stalled_peer_connections descriptors wall_clock suspended
 	try mta/lease 600 env builddir="$plain" test/mta/lease.sh \
 	    partition_delivers_once not_heard mta_stopped mta_down_in_order \
 	    leave_lasts leave_and_return frozen_holder frozen_primary
