@@ -135,8 +135,8 @@ part_model() {
 }
 
 part_pair() {
-	try "pair, 1000 seeds" 600 env PAIR="$plain/test/pair/pair" \
-	    test/pair/run.sh 1000
+	try "pair, 1500 seeds" 600 env PAIR="$plain/test/pair/pair" \
+	    test/pair/run.sh 1500
 	try "pair, 200 seeds with sanitizers" 600 \
 	    env PAIR="$san/test/pair/pair" test/pair/run.sh 200 5001
 	try "pair, mutants" 900 test/pair/mutants.sh

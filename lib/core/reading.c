@@ -21,9 +21,10 @@
 static int
 is_readable(const struct own *own)
 {
+	/* In a queue that went back the file may be another message's. */
 	return own->state != OWN_HOLDING && own->state != OWN_LOST &&
-	       own->state != OWN_CORRUPT && own_id(own)[0] != '\0' &&
-	       (own->has | own->may) != 0;
+	       own->state != OWN_CORRUPT && own->epoch != OWN_EPOCH_BACK &&
+	       own_id(own)[0] != '\0' && (own->has | own->may) != 0;
 }
 
 void
