@@ -92,6 +92,18 @@ each_row(void *ctx, const struct smx_row *row)
 	return 0;
 }
 
+/* What was taken over is, in this host's own queue, a message of its own: one
+ * and the same, whose story the row tells. */
+static int
+is_handed(const struct item *item, const struct engine_open *open)
+{
+	for (size_t i = 0; i < item->count && i < FOUND_MAX; i++)
+		if (!item->found[i].own &&
+		    strcmp(item->found[i].handed_id, open->queue_id) == 0)
+			return 1;
+	return 0;
+}
+
 static void
 add_own(struct item *item, const struct engine_open *open)
 {
@@ -120,7 +132,8 @@ find_own(struct smx_engine *node, struct item *item)
 		n = engine_open_by_id(core, item->word, node_now_ms(), open,
 		    FOUND_MAX + 1);
 	for (size_t i = 0; i < n; i++)
-		add_own(item, &open[i]);
+		if (item->is_key || !is_handed(item, &open[i]))
+			add_own(item, &open[i]);
 	node_leave(node);
 }
 

@@ -50,7 +50,10 @@ pf_port() {
 		pf_try=$((pf_try + 1))
 		pf_n=$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')
 		pf_n=$((10200 + pf_n % 21000))
+		# Neither in use nor meant for somebody else of this scenario.
+		[ -z "${LAB:-}" ] || ! grep -qsx "$pf_n" "$LAB/ports" || continue
 		ss -Hltn "sport = :$pf_n" | grep -q . || {
+			[ -z "${LAB:-}" ] || echo "$pf_n" >>"$LAB/ports"
 			echo "$pf_n"
 			return 0
 		}

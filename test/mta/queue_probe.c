@@ -28,7 +28,8 @@
 #define FOLLOW_MAX 4096
 
 static const char *const kinds[] = { "?", "committed", "gone", "stray",
-	"requeued", "linked", "corrupt", "verified", "moved", "read", "reset" };
+	"requeued", "linked", "corrupt", "verified", "moved", "read", "reset",
+	"returned", "found" };
 static const char *const presences[] = { "UNKNOWN", "THERE", "UNCOMMITTED",
 	"STRAY", "CORRUPT", "ABSENT", "LINKED" };
 static const char *const healths[] = { "unknown", "up", "down" };
