@@ -37,7 +37,21 @@ copied_again() { # HOST COUNT
 	need "$2 copies at $1" wait_for 10 rows_are "$1" "$2"
 }
 
+# What was copied before it was read counts as on hold until it has been: a
+# person would have to release it.
+none_held() {
+	ctl "$1" queue list --json | $PYTHON -c '
+import json, sys
+rows = [json.loads(l) for l in sys.stdin if l.strip()]
+sys.exit(any(r.get("role") == "holder" and r.get("held") for r in rows))'
+}
+
 ends_without() { # LOST COUNT
+	for again_host in $LAB_HOSTS; do
+		[ "$again_host" = "$1" ] || ! daemon_pid "$again_host" \
+		    >/dev/null || need "nothing on hold at $again_host" \
+		    wait_for 30 none_held "$again_host"
+	done
 	host_lose "$1"
 	sink_control
 	need "everything delivered, nothing damaged" \
