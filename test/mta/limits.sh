@@ -16,6 +16,7 @@ two_hosts() {
 	need "hosts" host_make a b
 	need "hosts that see each other" hosts_start
 	need "mail before" mail_send a --count 8 --kinds plain
+	need "it delivered" wait_for 30 no_rows b
 }
 
 # Whatever was acknowledged arrives, and mail flows as before.
