@@ -175,7 +175,8 @@ part_mta() {
 	    stalled_milter_connections stalled_control_connections \
 	    stalled_peer_connections descriptors wall_clock suspended
 	try mta/lease 600 env builddir="$plain" test/mta/lease.sh \
-	    not_heard mta_stopped mta_down_in_order leave_lasts leave_and_return frozen_holder frozen_primary
+	    not_heard mta_stopped mta_down_in_order leave_lasts \
+	    leave_and_return frozen_holder frozen_primary
 }
 
 part_chaos() {
