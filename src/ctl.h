@@ -87,7 +87,9 @@ int ctl_drain(const struct ctl *, const struct phrase *, char **, int);
 int ctl_fence(const struct ctl *, const struct phrase *, char **, int);
 /* ctl_leave.c */
 int ctl_leave(const struct ctl *, const struct phrase *, char **, int);
-/* ctl_ask.c: commands without an answer but their result */
+/* ctl_ask.c: for waits; not the wall clock */
+long long ctl_now_ms(void);
+/* commands without an answer but their result */
 int ctl_order(const struct ctl *, const struct phrase *, char **, int);
 
 /*

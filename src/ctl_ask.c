@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 
 #include "ctl_socket.h"
 #include "ctl_text.h"
@@ -146,4 +147,13 @@ ctl_order(const struct ctl *ctl, const struct phrase *phrase, char **args,
 	if (status == EX_OK && ctl->json)
 		puts("{\"result\":\"ok\"}");
 	return status;
+}
+
+long long
+ctl_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
 }

@@ -43,15 +43,6 @@ take_line(void *ctx, const char *json, size_t len)
 	return 0;
 }
 
-static long long
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
-}
-
 static void
 show_progress(const struct watch *w)
 {
@@ -73,7 +64,7 @@ static int
 wait_for(struct watch *w)
 {
 	const struct timespec pause = { 0, LOOK_MS * 1000000l };
-	long long until = now_ms() + w->ctl->wait_ms, said_ms = 0;
+	long long until = ctl_now_ms() + w->ctl->wait_ms, said_ms = 0;
 	long long shown = -2;
 
 	for (;;) {
@@ -83,14 +74,14 @@ wait_for(struct watch *w)
 		w->also = 0;
 		(void)ctl_say_quietly(w->ctl, w->command, take_line, w, why,
 		    sizeof(why));
-		if (w->left != shown || now_ms() - said_ms >= REPEAT_MS) {
+		if (w->left != shown || ctl_now_ms() - said_ms >= REPEAT_MS) {
 			show_progress(w);
 			shown = w->left;
-			said_ms = now_ms();
+			said_ms = ctl_now_ms();
 		}
 		if (w->left == 0)
 			return EX_OK;
-		if (now_ms() >= until)
+		if (ctl_now_ms() >= until)
 			break;
 		nanosleep(&pause, NULL);
 	}

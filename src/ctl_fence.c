@@ -73,15 +73,6 @@ take_line(void *ctx, const char *json, size_t len)
 	return 0;
 }
 
-static long long
-now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
-}
-
 /* Members are asked anew after a restart of the daemon, which forgets that it
  * was to ask: it asks all at its start anyway. */
 static int
@@ -110,7 +101,7 @@ wait_for(struct fence *f, long long until)
 			command = "fence";
 		if (rc == SMX_EPERM || rc == SMX_EINVAL)
 			return ctl_complain(f->ctl, rc, why);
-		if (now_ms() >= until)
+		if (ctl_now_ms() >= until)
 			return EX_TEMPFAIL;
 		nanosleep(&pause, NULL);
 	}
@@ -170,7 +161,7 @@ ctl_fence(const struct ctl *ctl, const struct phrase *phrase, char **args,
 	(void)phrase;
 	(void)args;
 	(void)count;
-	status = wait_for(&f, now_ms() + wait);
+	status = wait_for(&f, ctl_now_ms() + wait);
 	show(&f, status);
 	if (status != EX_OK)
 		complain(&f);

@@ -154,7 +154,7 @@ returned(struct takeover *takeover, const struct smx_key *key,
 	r = takeover_mark(takeover, key, SMX_ROW_HANDED, HOLDER_HAND, &change,
 	    wall_ms);
 	if (r == SMX_OK)
-		takeover_log(SMX_LOG_ERR, &row, "returned", why);
+		takeover_log(SMX_LOG_ERR, &row, "bounced", why);
 }
 
 static void

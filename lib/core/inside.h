@@ -49,7 +49,8 @@ struct talk {
 
 	int list_wanted;
 	int listing; /* between two pages */
-	int listed;  /* read to its end once, see engine_fence_ask */
+	int listed;  /* read to its end since it was last asked for
+		      * (engine_fence_ask) */
 	int64_t listed_ms;
 	int64_t list_ms;
 	struct smx_key list_after;
@@ -69,8 +70,8 @@ struct engine_peer {
 	struct peer peer;
 	struct talk talk;
 	uint64_t copies;
-	int listed;  /* a LIST was read to its end since our start */
-	int renewed; /* it has had another life, and has not listed since */
+	int listed_once; /* a LIST was read to its end since our start */
+	int renewed;     /* it has had another life, and has not listed since */
 	struct testimony *of; /* of the others, by their numbers; NULL: nobody
 			       * is asked */
 	size_t asked_of;      /* whom SEEN that is out is about */

@@ -169,8 +169,8 @@ all_listed(const struct engine *engine, int64_t now_ms)
 	for (size_t i = 0; i < engine->options.peers; i++) {
 		enum engine_peer_state state = engine_state(engine, i, now_ms);
 
-		if (!engine->peers[i].listed && state != ENGINE_PEER_SILENT &&
-		    state != ENGINE_PEER_LEAVING)
+		if (!engine->peers[i].listed_once &&
+		    state != ENGINE_PEER_SILENT && state != ENGINE_PEER_LEAVING)
 			return 0;
 	}
 	return engine->has_queue;

@@ -49,7 +49,7 @@ sequel_seen(struct engine *engine, const struct smx_queue_event *event,
 			continue;
 		ours = 1;
 		remember(engine, own, event->other);
-		log_begin(&l, SMX_LOG_INFO, event->id, "returned");
+		log_begin(&l, SMX_LOG_INFO, event->id, "bounced");
 		log_key(&l, "key", &own->key);
 		log_str(&l, "notice", event->other);
 		log_end(&l);

@@ -240,7 +240,7 @@ sweep_end(struct engine *engine, size_t peer, int64_t now_ms)
 	t->listed = 1;
 	t->listed_ms = now_ms;
 	engine->fences.dirty = 1;
-	engine->peers[peer].listed = 1;
+	engine->peers[peer].listed_once = 1;
 	sweep_want(engine, peer,
 	    again_listed(engine, peer)
 		? now_ms

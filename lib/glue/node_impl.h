@@ -158,6 +158,10 @@ void node_fence_open(struct smx_engine *node, const struct conf *conf);
 int node_owner_is_safe(struct smx_engine *node, const char *queue_id,
     uint64_t *former);
 
+/* node_serve.c: how many of them were answered so. */
+size_t node_count_answers(const struct smx_request *request,
+    const struct smx_reply *reply, enum smx_answer which);
+
 /* node_queue.c: what came with events to be freed by their receiver. */
 void node_free_events(struct smx_queue_event *events, size_t count);
 

@@ -10,17 +10,6 @@
 
 /* A primary is back and asks who delivers what it has in its queue. */
 
-static int64_t
-count(const struct smx_request *request, const struct smx_reply *reply,
-    enum smx_answer which)
-{
-	int64_t n = 0;
-
-	for (size_t i = 0; i < request->count; i++)
-		n += reply->answers[i] == which;
-	return n;
-}
-
 static void
 log_returned(struct smx_engine *node, size_t peer,
     const struct smx_request *request, const struct smx_reply *reply, int rc)
@@ -33,10 +22,15 @@ log_returned(struct smx_engine *node, size_t peer,
 	if (request->count == 1)
 		log_key(&l, "key", &request->amendments[0].key);
 	if (rc == SMX_OK) {
-		log_num(&l, "theirs", count(request, reply, SMX_ANSWER_SHADOW));
-		log_num(&l, "taken", count(request, reply, SMX_ANSWER_TAKEN));
+		log_num(&l, "theirs",
+		    (int64_t)node_count_answers(request, reply,
+			SMX_ANSWER_SHADOW));
+		log_num(&l, "taken",
+		    (int64_t)node_count_answers(request, reply,
+			SMX_ANSWER_TAKEN));
 		log_num(&l, "finished",
-		    count(request, reply, SMX_ANSWER_FINISHED));
+		    (int64_t)node_count_answers(request, reply,
+			SMX_ANSWER_FINISHED));
 	}
 	log_err(&l, "result", rc);
 	log_end(&l);

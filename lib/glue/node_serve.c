@@ -221,9 +221,9 @@ log_asked(struct smx_engine *node, size_t peer,
 	log_end(&l);
 }
 
-static size_t
-count_answers(const struct smx_request *request, const struct smx_reply *reply,
-    enum smx_answer which)
+size_t
+node_count_answers(const struct smx_request *request,
+    const struct smx_reply *reply, enum smx_answer which)
 {
 	size_t n = 0;
 
@@ -241,8 +241,9 @@ log_yielded(struct smx_engine *node, size_t peer,
 	struct log_line l;
 
 	if (rc == SMX_OK) {
-		denied = count_answers(request, reply, SMX_ANSWER_DENIED);
-		yielded = count_answers(request, reply, SMX_ANSWER_YIELDED);
+		denied = node_count_answers(request, reply, SMX_ANSWER_DENIED);
+		yielded =
+		    node_count_answers(request, reply, SMX_ANSWER_YIELDED);
 	}
 	/* All members are asked, and again before the end. */
 	log_begin(&l,

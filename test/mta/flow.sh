@@ -129,7 +129,7 @@ flow_bounce_after_a_takeover() {
 	    wait_for 30 eval 'is "$(rows b quarantined)" 1'
 	need "its reason" eval 'ctl b queue list --json |
 	    grep -q "returned to its sender by"'
-	need "an alarm" log_says b "event=returned"
+	need "an alarm" log_says b "event=bounced"
 	bounce_key=$(ctl b --json queue list | json_field key)
 	need "its content" eval 'ctl b queue cat "$bounce_key" |
 	    grep -q "^Subject: tag-gone"'
