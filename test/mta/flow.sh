@@ -232,6 +232,31 @@ flow_holder_frozen() {
 	ends_well 20 1
 }
 
+# The disk of the holder takes its time: one sync of the writer's that lasts longer
+# than a client may wait.
+flow_holder_sync_hangs() {
+	MAX_DELAY=3s TAKEOVER_AFTER=60s
+	command -v strace >/dev/null || return 0
+	two_hosts
+	send 1 plain
+	strace -f -p "$(worker_pid b)" -o "$LAB/trace" \
+	    -e trace=fsync,fdatasync \
+	    -e inject=fsync,fdatasync:delay_enter=12000000 \
+	    2>"$LAB/attached" &
+	hangs_tracer=$!
+	need "the syncs to be slow" wait_for 10 grep -q attached "$LAB/attached"
+	send 1 dots
+	need "451 4.3.0" answer_is "451 4.3.0"
+	need "the control socket to answer meanwhile" answers b
+	kill $hangs_tracer
+	wait $hangs_tracer 2>/dev/null
+	need "no shadow of what was refused" wait_for 40 rows_are b 1
+	mail_send a --count 4 --kinds plain,several --prefix more-
+	need "taken again" is "$(acknowledged)" 5
+	sink_control
+	ends_well 40 5
+}
+
 flow_holder_full() {
 	UNPROTECTED=tempfail MAX_DELAY=3s
 	need "a next hop" sink_start
