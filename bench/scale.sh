@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# What many cost: open shadows, held sessions, a large message, a takeover.
+# What many cost: open shadows, held sessions, a large message, a takeover,
+# copying again.
 #
 #	bench/scale.sh [BUILD [PART...]]
 #
 # BUILD is build-plain when not said; the parts are store, own, held, large,
-# takeover.  MESSAGES (10000) is how many are taken over, OPEN (1000000) how many
-# shadows and own messages are open at the most.  Every figure has a yardstick of
+# takeover, again.  MESSAGES (10000) is how many are taken over or copied again,
+# OPEN (1000000) how many shadows and own messages are open at the most.  Every figure has a yardstick of
 # the same run beside it.  Needs root; traffic stays in a network namespace.
 HERE=$(cd "$(dirname "$0")/../test/mta" && pwd)
 : "${SMX_BUILD:=$(cd "${1:-$HERE/../../build-plain}" && pwd)}"
@@ -123,11 +124,34 @@ scale_takeover() {
 	    "ratio $(ratio $take_ms "$source_ms")"
 }
 
+# The holder comes back with an empty store: the time from its start until it has
+# them all again, beside the time in which they came.
+scale_again() {
+	two_hosts
+	sink_control "reply=450:."
+	say "copying $MESSAGES messages of 4 KiB again"
+	began=$(now_ms)
+	"$LAB/load" 127.0.0.1 "$(port_of a)" 20 "$MESSAGES" 4096 >/dev/null ||
+	    need "shadows" false
+	load_ms=$(($(now_ms) - began))
+	need "$MESSAGES shadows" rows_are b "$MESSAGES"
+	daemon_stop b
+	rm -rf "$LAB/b/store"
+	began=$(now_ms)
+	need "b again" daemon_start b
+	need "all copied" wait_for 900 rows_are b "$MESSAGES"
+	again_ms=$(($(now_ms) - began))
+	need "none unprotected" wait_for 20 status_is a own.unprotected 0
+	say "  taken in, 20 sessions: $load_ms ms;" \
+	    "copied again: $again_ms ms;" \
+	    "ratio $(ratio $again_ms "$load_ms")"
+}
+
 super_all() {
 	postsuper -c "$LAB/$1/etc" -d ALL 2>/dev/null
 }
 
-[ $# -gt 0 ] || set -- store own held large takeover
+[ $# -gt 0 ] || set -- store own held large takeover again
 for part; do
 	LAB_ONE=1
 	lab_run scale "$part" || say "$part: failed"

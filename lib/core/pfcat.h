@@ -30,7 +30,7 @@
  * believed: ask for each file alone.
  */
 #define PFCAT_FILES_MAX 100
-#define PFCAT_LABEL     32
+#define PFCAT_LABEL     320
 #define PFCAT_LINE_MAX  65536 /* of what is printed; longer: not readable */
 
 enum pfcat_stage {

@@ -32,7 +32,7 @@ pfcat_job_start(struct pfcat_job *job, const struct pfcat_tool *tool,
 		result = SMX_EIO;
 	if (result == SMX_OK)
 		result = pfcat_run_start(&job->run, tool, PFCAT_ENVELOPE, files,
-		    count, job->out_fd, PFCAT_OUTPUT_MAX, until_mono_ms);
+		    count, NULL, job->out_fd, PFCAT_OUTPUT_MAX, until_mono_ms);
 	job->running = result == SMX_OK;
 	if (result != SMX_OK)
 		pfcat_job_end(job);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,6 +52,24 @@ pfcat_name(int fd, char out[PFCAT_NAME])
 	snprintf(out, PFCAT_NAME, "/proc/self/fd/%d", fd);
 }
 
+/* "." is where one is, and so is nothing. */
+int
+pfcat_secret_name(int fd, char out[PFCAT_LABEL])
+{
+	unsigned char bits[16];
+	size_t n = (size_t)snprintf(out, PFCAT_LABEL, "/proc/self/fd");
+
+	if (getrandom(bits, sizeof(bits), 0) != (ssize_t)sizeof(bits))
+		return SMX_EIO;
+	for (size_t i = 0; i < 8 * sizeof(bits); i++) {
+		out[n++] = '/';
+		if ((bits[i / 8] >> (i % 8) & 1) != 0)
+			out[n++] = '.';
+	}
+	(void)snprintf(out + n, PFCAT_LABEL - n, "/%d", fd);
+	return SMX_OK;
+}
+
 struct plan {
 	const char *program;
 	char *argv[PFCAT_FILES_MAX + 6];
@@ -64,7 +83,7 @@ struct plan {
 
 static void
 plan_make(struct plan *plan, const struct pfcat_tool *tool,
-    enum pfcat_part part)
+    enum pfcat_part part, const char *name)
 {
 	size_t n = 0;
 
@@ -73,10 +92,11 @@ plan_make(struct plan *plan, const struct pfcat_tool *tool,
 	plan->argv[n++] = (char *)(uintptr_t) "-c";
 	plan->argv[n++] = (char *)(uintptr_t)tool->config_directory;
 	plan->argv[n++] = part == PFCAT_ENVELOPE ? (char *)(uintptr_t) "-e"
-						 : (char *)(uintptr_t) "-bh";
+						 : (char *)(uintptr_t) "-beh";
 	for (size_t i = 0; i < plan->count; i++) {
 		pfcat_name(plan->files[i], plan->names[i]);
-		plan->argv[n++] = plan->names[i];
+		plan->argv[n++] =
+		    name == NULL ? plan->names[i] : (char *)(uintptr_t)name;
 	}
 	plan->argv[n] = NULL;
 }
@@ -119,8 +139,8 @@ become_postcat(const struct plan *plan, int err)
 
 int
 pfcat_run_start(struct pfcat_run *run, const struct pfcat_tool *tool,
-    enum pfcat_part part, const int *files, size_t count, int out,
-    uint64_t out_max, int64_t until_mono_ms)
+    enum pfcat_part part, const int *files, size_t count, const char *name,
+    int out, uint64_t out_max, int64_t until_mono_ms)
 {
 	struct plan plan = { .files = files,
 		.count = count,
@@ -139,9 +159,10 @@ pfcat_run_start(struct pfcat_run *run, const struct pfcat_tool *tool,
 		if (files[i] < 3)
 			return SMX_EIO;
 	if (tool->program[0] == '\0' || count == 0 || count > PFCAT_FILES_MAX ||
-	    out < 3 || pipe2(err, O_CLOEXEC) != 0)
+	    (name != NULL && count != 1) || out < 3 ||
+	    pipe2(err, O_CLOEXEC) != 0)
 		return SMX_EIO;
-	plan_make(&plan, tool, part);
+	plan_make(&plan, tool, part, name);
 	(void)fcntl(err[0], F_SETFL, O_NONBLOCK); /* our side only */
 	run->pid = fork();
 	if (run->pid == 0)

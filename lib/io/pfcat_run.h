@@ -9,6 +9,8 @@
 
 #include <shadowmx/err.h>
 
+#include "core/pfcat.h"
+
 /*
  * Postfix's postcat(1), run without a shell, a search path or an environment.
  * It is given files that are open already, so nothing can be moved away under
@@ -32,7 +34,8 @@ struct pfcat_tool {
 int pfcat_tool_find(struct pfcat_tool *tool, char *why,
     size_t why_size) SMX_MUST_USE;
 
-enum pfcat_part { PFCAT_ENVELOPE, PFCAT_CONTENT };
+/* PFCAT_WHOLE: of one file, the content between the records. */
+enum pfcat_part { PFCAT_ENVELOPE, PFCAT_WHOLE };
 
 struct pfcat_run {
 	pid_t pid;  /* 0: none */
@@ -45,11 +48,15 @@ struct pfcat_run {
 /* "/proc/self/fd/N": what a file is called in the output. */
 #define PFCAT_NAME 32
 void pfcat_name(int fd, char out[PFCAT_NAME]);
+/* The same file by a name with 128 random bits in it, see pfcat_split.h.
+ * SMX_EIO. */
+int pfcat_secret_name(int fd, char out[PFCAT_LABEL]) SMX_MUST_USE;
 
-/* SMX_EIO.  files and out are lent until the end of the run. */
+/* SMX_EIO.  files and out are lent until the end of the run.  name: what the
+ * only file is called, NULL: pfcat_name. */
 int pfcat_run_start(struct pfcat_run *run, const struct pfcat_tool *tool,
-    enum pfcat_part part, const int *files, size_t count, int out,
-    uint64_t out_max, int64_t until_mono_ms) SMX_MUST_USE;
+    enum pfcat_part part, const int *files, size_t count, const char *name,
+    int out, uint64_t out_max, int64_t until_mono_ms) SMX_MUST_USE;
 /* SMX_ETEMP: it goes on.  Else it has ended and is reaped: SMX_OK, SMX_EIO (its
  * own failure, or over out_max), SMX_ETIMEOUT. */
 int pfcat_run_turn(struct pfcat_run *run);

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "io/pfqueue_copy.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define SLACK 4096 /* a limit that is met exactly stops some writers */
+#define SLACK  4096 /* a limit that is met exactly stops some writers */
+#define SLICE  65536
+#define SLICES 4 /* in one turn */
 
 /* A file that goes with its last descriptor, whatever happens to us. */
 static int
@@ -31,6 +34,39 @@ spool_open(const char *folder)
 	return fd;
 }
 
+static int
+reader_make(struct pfcopy *copy, const char *label)
+{
+	copy->cat = malloc(sizeof(*copy->cat));
+	if (copy->cat == NULL)
+		return SMX_ENOMEM;
+	pfcat_init(copy->cat);
+	if (pfcat_add(copy->cat, label) != SMX_OK)
+		return SMX_EIO;
+	pfcat_split_init(&copy->split, copy->cat);
+	return SMX_OK;
+}
+
+/* The lines of the content need less room than the records that they stand in.
+ */
+static int
+run_start(struct pfcopy *copy)
+{
+	int result = pfcat_secret_name(copy->file.fd, copy->name);
+
+	if (result == SMX_OK)
+		result = reader_make(copy, copy->name);
+	copy->content_fd = spool_open(copy->spool);
+	if (copy->content_fd < 0)
+		result = SMX_EIO;
+	return result != SMX_OK
+		   ? result
+		   : pfcat_run_start(&copy->run, copy->tool, PFCAT_WHOLE,
+			 &copy->file.fd, 1, copy->name, copy->content_fd,
+			 copy->file.size + PFCAT_OUTPUT_MAX + SLACK,
+			 copy->until_mono_ms);
+}
+
 int
 pfcopy_start(struct pfcopy *copy, const struct pfcat_tool *tool,
     const char *queue_directory, const char *spool, const char *id,
@@ -43,19 +79,17 @@ pfcopy_start(struct pfcopy *copy, const struct pfcat_tool *tool,
 	copy->spool = spool;
 	copy->content_fd = -1;
 	copy->file.fd = -1;
-	copy->job.out_fd = -1;
 	copy->until_mono_ms = until_mono_ms;
 	if (tool->program[0] == '\0')
 		return SMX_EIO;
 	result = pffile_open(&copy->file, queue_directory, id);
 	if (result != SMX_OK)
 		return result;
-	result =
-	    pfcat_job_start(&copy->job, tool, &copy->file.fd, 1, until_mono_ms);
-	if (result != SMX_OK)
-		pffile_close(&copy->file);
+	result = run_start(copy);
+	if (result == SMX_OK)
+		copy->stage = PFCOPY_RUN;
 	else
-		copy->stage = PFCOPY_ENVELOPE;
+		pfcopy_end(copy);
 	return result;
 }
 
@@ -73,44 +107,8 @@ tell(const struct pfcat_run *run, int result)
 	log_end(&l);
 }
 
-/* The lines of the content need less room than the records that they stand in,
- * so the output never is longer than the file. */
 static int
-content_start(struct pfcopy *copy)
-{
-	copy->content_fd = spool_open(copy->spool);
-	if (copy->content_fd < 0)
-		return SMX_EIO;
-	copy->stage = PFCOPY_CONTENT;
-	return pfcat_run_start(&copy->run, copy->tool, PFCAT_CONTENT,
-	    &copy->file.fd, 1, copy->content_fd, copy->file.size + SLACK,
-	    copy->until_mono_ms);
-}
-
-static int
-envelope_turn(struct pfcopy *copy)
-{
-	struct pfcat *cat = &copy->job.cat;
-	int result = pfcat_job_turn(&copy->job);
-
-	if (result == SMX_ETEMP)
-		return result;
-	if (result == SMX_OK &&
-	    (cat->forged || cat->ended != 1 || cat->file[0].text == NULL))
-		result = SMX_EIO;
-	if (result == SMX_OK) {
-		copy->envelope = cat->file[0].text;
-		copy->envelope_len = cat->file[0].len;
-		cat->file[0].text = NULL;
-	} else {
-		tell(&copy->job.run, result);
-	}
-	pfcat_job_end(&copy->job);
-	return result == SMX_OK ? content_start(copy) : result;
-}
-
-static int
-content_turn(struct pfcopy *copy)
+run_turn(struct pfcopy *copy)
 {
 	int result = pfcat_run_turn(&copy->run);
 	struct stat st;
@@ -120,15 +118,54 @@ content_turn(struct pfcopy *copy)
 	/* A warning about what it read is as bad as a failure. */
 	if (result == SMX_OK && copy->run.words_len != 0)
 		result = SMX_EIO;
-	if (result == SMX_OK && (fstat(copy->content_fd, &st) != 0 ||
-				    (uint64_t)st.st_size > copy->file.size ||
-				    lseek(copy->content_fd, 0, SEEK_SET) != 0))
+	if (result == SMX_OK && fstat(copy->content_fd, &st) != 0)
 		result = SMX_EIO;
-	if (result == SMX_OK)
-		copy->size = (uint64_t)st.st_size;
-	else
+	if (result != SMX_OK) {
 		tell(&copy->run, result);
-	return result;
+		return result;
+	}
+	copy->stage = PFCOPY_SPLIT;
+	copy->output = (uint64_t)st.st_size;
+	return SMX_ETEMP;
+}
+
+/* What stands around the content is cut off: before it by the place where
+ * reading begins, behind it by the end of the file. */
+static int
+cut(struct pfcopy *copy)
+{
+	const struct pfcat_split *split = &copy->split;
+	struct pfcat_file *file = &copy->cat->file[0];
+
+	copy->size = split->end - split->begin;
+	if (!pfcat_split_whole(split) || copy->size > copy->file.size ||
+	    ftruncate(copy->content_fd, (off_t)split->end) != 0 ||
+	    lseek(copy->content_fd, (off_t)split->begin, SEEK_SET) < 0) {
+		tell(&copy->run, SMX_EIO);
+		return SMX_EIO;
+	}
+	copy->envelope = file->text;
+	copy->envelope_len = file->len;
+	file->text = NULL;
+	return SMX_OK;
+}
+
+static int
+split_turn(struct pfcopy *copy)
+{
+	char slice[SLICE];
+
+	for (int i = 0; i < SLICES && copy->split.at < copy->output; i++) {
+		ssize_t n = pread(copy->content_fd, slice, sizeof(slice),
+		    (off_t)copy->split.at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return SMX_EIO;
+		pfcat_split_feed(&copy->split, slice, (size_t)n);
+	}
+	return copy->split.at < copy->output ? SMX_ETEMP : cut(copy);
 }
 
 int
@@ -136,13 +173,10 @@ pfcopy_turn(struct pfcopy *copy)
 {
 	int result = SMX_EIO;
 
-	if (copy->stage == PFCOPY_ENVELOPE) {
-		result = envelope_turn(copy);
-		if (result == SMX_OK)
-			return SMX_ETEMP;
-	} else if (copy->stage == PFCOPY_CONTENT) {
-		result = content_turn(copy);
-	}
+	if (copy->stage == PFCOPY_RUN)
+		result = run_turn(copy);
+	else if (copy->stage == PFCOPY_SPLIT)
+		result = split_turn(copy);
 	if (result != SMX_ETEMP)
 		copy->stage = PFCOPY_NONE;
 	return result;
@@ -151,16 +185,13 @@ pfcopy_turn(struct pfcopy *copy)
 int
 pfcopy_fd(const struct pfcopy *copy)
 {
-	if (copy->stage == PFCOPY_CONTENT)
-		return copy->run.err_fd;
-	return copy->stage == PFCOPY_ENVELOPE ? copy->job.run.err_fd : -1;
+	return copy->stage == PFCOPY_RUN ? copy->run.err_fd : -1;
 }
 
 int64_t
 pfcopy_wait_ms(const struct pfcopy *copy)
 {
-	return copy->stage == PFCOPY_CONTENT ? pfcat_run_wait_ms(&copy->run)
-					     : pfcat_job_wait_ms(&copy->job);
+	return copy->stage == PFCOPY_RUN ? pfcat_run_wait_ms(&copy->run) : 0;
 }
 
 void
@@ -168,9 +199,12 @@ pfcopy_end(struct pfcopy *copy)
 {
 	if (copy->tool == NULL)
 		return;
-	pfcat_job_end(&copy->job);
 	pfcat_run_kill(&copy->run);
 	pffile_close(&copy->file);
+	if (copy->cat != NULL)
+		pfcat_done(copy->cat);
+	free(copy->cat);
+	copy->cat = NULL;
 	free(copy->envelope);
 	copy->envelope = NULL;
 	if (copy->content_fd >= 0)

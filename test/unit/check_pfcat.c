@@ -9,6 +9,7 @@
 #include <shadowmx/envelope.h>
 
 #include "core/pfcat.h"
+#include "core/pfcat_split.h"
 
 #define A "/proc/self/fd/7"
 #define B "/proc/self/fd/8"
@@ -437,6 +438,91 @@ START_TEST(noise_gives_nothing_but_envelopes)
 }
 END_TEST
 
+/* ---- the content between the records ---- */
+
+#define SECRET "/proc/self/fd/./././//.//7"
+
+static const struct {
+	const char *content; /* as it is printed */
+	const char *wanted;  /* NULL: it is not that of a whole file */
+	const char *rest;    /* what follows; NULL: all that should */
+} wholes[] = {
+	{ "", "", NULL },
+	{ "Subject: a\n\nb\n", "Subject: a\n\nb\n", NULL },
+	{ "\n", "\n", NULL },
+	/* marks of another name, and almost those of this one, are text */
+	{ CONTENTS(A) EXTRACT(A) END(A) BEGIN(A),
+	    CONTENTS(A) EXTRACT(A) END(A) BEGIN(A), NULL },
+	{ " " EXTRACT(SECRET), " " EXTRACT(SECRET), NULL },
+	{ "*** HEADER EXTRACTED " SECRET "\n*** HEADER EXTRACTED " SECRET
+	  " ***.\n",
+	    "*** HEADER EXTRACTED " SECRET "\n*** HEADER EXTRACTED " SECRET
+	    " ***.\n",
+	    NULL },
+	/* records in the content are none */
+	{ "recipient: c@y.invalid\nsender: t@x.invalid\n",
+	    "recipient: c@y.invalid\nsender: t@x.invalid\n", NULL },
+	/* cut short, or something follows */
+	{ "Subject: a\n", NULL, "" },
+	{ "Subject: a\n", NULL, EXTRACT(SECRET) },
+	{ "Subject: a\n", NULL, EXTRACT(SECRET) "recipient: b@y.invalid\n" },
+	{ "Subject: a\n", NULL, EXTRACT(SECRET) END(SECRET) BEGIN(SECRET) },
+	{ "Subject: a\n", NULL, EXTRACT(A) END(A) },
+};
+
+static void
+splits(const char *output, size_t piece, const char *wanted)
+{
+	struct pfcat one;
+	struct pfcat_split split;
+	size_t len = strlen(output);
+
+	pfcat_init(&one);
+	ck_assert_int_eq(pfcat_add(&one, SECRET), SMX_OK);
+	pfcat_split_init(&split, &one);
+	for (size_t at = 0; at < len; at += piece)
+		pfcat_split_feed(&split, output + at,
+		    len - at < piece ? len - at : piece);
+	ck_assert_int_eq(pfcat_split_whole(&split) != 0, wanted != NULL);
+	if (wanted != NULL) {
+		ck_assert_uint_eq(split.at, len);
+		ck_assert_uint_eq(split.end - split.begin, strlen(wanted));
+		ck_assert(
+		    memcmp(output + split.begin, wanted, strlen(wanted)) == 0);
+		ck_assert_str_eq(one.file[0].text + one.file[0].client_len,
+		    MAIL "\r\nRCPT <b@y.invalid>\r\n");
+	}
+	pfcat_done(&one);
+}
+
+START_TEST(content_is_what_stands_between_the_records)
+{
+	char output[4096];
+
+	snprintf(output, sizeof(output), "%s%s%s",
+	    BEGIN(SECRET) SENDER "recipient: b@y.invalid\n" CONTENTS(SECRET),
+	    wholes[_i].content,
+	    wholes[_i].rest != NULL ? wholes[_i].rest
+				    : EXTRACT(SECRET) END(SECRET));
+	for (size_t piece = 1; piece <= strlen(output); piece++)
+		splits(output, piece, wholes[_i].wanted);
+}
+END_TEST
+
+START_TEST(recipients_behind_the_content_are_heard)
+{
+	struct pfcat_split split;
+	static const char output[] = BEGIN(A) SENDER CONTENTS(
+	    A) "text\n" EXTRACT(A) "recipient: b@y.invalid\n" END(A);
+
+	pfcat_split_init(&split, &cat);
+	pfcat_split_feed(&split, output, sizeof(output) - 1);
+	ck_assert(pfcat_split_whole(&split));
+	ck_assert_str_eq(cat.file[0].text + cat.file[0].client_len,
+	    MAIL "\r\nRCPT <b@y.invalid>\r\n");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -465,6 +551,9 @@ main(void)
 	tcase_add_loop_test(tc, marks_out_of_their_row_are_noticed, 0,
 	    sizeof(forgeries) / sizeof(*forgeries));
 	tcase_add_loop_test(tc, noise_gives_nothing_but_envelopes, 0, 50);
+	tcase_add_loop_test(tc, content_is_what_stands_between_the_records, 0,
+	    sizeof(wholes) / sizeof(*wholes));
+	tcase_add_test(tc, recipients_behind_the_content_are_heard);
 	suite_add_tcase(s, tc);
 	srunner_set_tap(sr, "-");
 	srunner_run_all(sr, CK_SILENT);

@@ -43,10 +43,10 @@ static const char script[] =
     "for f; do\n"
     "	read -r first <\"$f\"\n"
     "	case $first in [0-9]*) sleep \"$first\" ;; esac\n"
-    "	[ \"$what\" != -bh ] || { cat \"$f\"; continue; }\n"
     "	echo \"*** ENVELOPE RECORDS $f ***\"\n"
     "	grep ': ' \"$f\"\n"
     "	echo \"*** MESSAGE CONTENTS $f ***\"\n"
+    "	[ \"$what\" != -beh ] || cat \"$f\"\n"
     "	echo \"*** HEADER EXTRACTED $f ***\"\n"
     "	echo \"*** MESSAGE FILE END $f ***\"\n"
     "done\n";
