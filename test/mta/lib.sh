@@ -94,7 +94,9 @@ lab_end() {
 	for lab_mount in $LAB_MOUNTS; do
 		umount "$lab_mount" || umount -l "$lab_mount"
 	done
-	if [ -n "${LAB_KEEP:-}" ]; then
+	if [ "${LAB_KEEP:-}" = failed ] && [ $lab_status = 0 ]; then
+		rm -rf "$LAB"
+	elif [ -n "${LAB_KEEP:-}" ]; then
 		say "kept: $LAB"
 	else
 		rm -rf "$LAB"

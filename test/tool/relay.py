@@ -12,15 +12,7 @@ import socket
 import sys
 import threading
 
-
 swallow = {"there": False, "back": False}
-
-
-def turn(way):
-    def handler(_signal, _frame):
-        swallow[way] = not swallow[way]
-
-    return handler
 
 
 def pump(source, target, way):
@@ -40,13 +32,7 @@ def pump(source, target, way):
             pass
 
 
-def main():
-    port = int(sys.argv[1])
-    listen = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    signal.signal(signal.SIGUSR1, turn("there"))
-    signal.signal(signal.SIGUSR2, turn("back"))
-    listener = socket.create_server(("127.0.0.1", listen))
-    print(listener.getsockname()[1], flush=True)
+def serve(listener, port):
     while True:
         near, _ = listener.accept()
         try:
@@ -56,6 +42,21 @@ def main():
             continue
         for args in ((near, far, "there"), (far, near, "back")):
             threading.Thread(target=pump, args=args, daemon=True).start()
+
+
+def main():
+    port = int(sys.argv[1])
+    listen = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    # A handler would only run when the main thread has something to do: waited
+    # for, none can come unseen.
+    ways = {signal.SIGUSR1: "there", signal.SIGUSR2: "back"}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ways)
+    listener = socket.create_server(("127.0.0.1", listen))
+    threading.Thread(target=serve, args=(listener, port), daemon=True).start()
+    print(listener.getsockname()[1], flush=True)
+    while True:
+        way = ways[signal.sigwait(ways)]
+        swallow[way] = not swallow[way]
 
 
 main()
