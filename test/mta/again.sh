@@ -9,7 +9,7 @@
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
 
-log_says() { grep -q "$2" "$LAB/$1/shadowmxd.log"; }
+MAX_DELAY=20s
 
 # hosts_of NAMES [TEXT [MORE]]
 hosts_of() {
@@ -35,15 +35,6 @@ copied_again() { # HOST COUNT
 	need "none unprotected" wait_for 30 status_is a own.unprotected 0
 	need "none to be copied" wait_for 10 status_is a own.to_copy 0
 	need "$2 copies at $1" wait_for 10 rows_are "$1" "$2"
-}
-
-# What was copied before it was read counts as on hold until it has been: a
-# person would have to release it.
-none_held() {
-	ctl "$1" queue list --json | $PYTHON -c '
-import json, sys
-rows = [json.loads(l) for l in sys.stdin if l.strip()]
-sys.exit(any(r.get("role") == "holder" and r.get("held") for r in rows))'
 }
 
 ends_without() { # LOST COUNT
@@ -105,7 +96,7 @@ again_nobody_was_there() {
 	need "hosts" host_make a b
 	need "a" host_start a
 	send 6
-	need "counted" status_is a own.unprotected 6
+	need "counted" wait_for 10 status_is a own.unprotected 6
 	need "attention" not eval 'ctl a status >"$LAB/s"'
 	need "b" host_start b
 	copied_again b 6
@@ -113,6 +104,7 @@ again_nobody_was_there() {
 }
 
 again_drained_holder() {
+	TAKEOVER_AFTER=60s
 	hosts_of "a b c"
 	need "the command" ctl a peer drain c.test.invalid
 	send 6
@@ -140,7 +132,7 @@ again_worker_killed_and_holder_wiped() {
 	need "a again" wait_for 20 answers a
 	need "b again, with nothing" daemon_start b
 	need "8 at b" wait_for 40 rows_are b 8
-	need "found in the queue" log_says a "event=found"
+	need "found in the queue" wait_for 10 log_says a "event=found"
 	copied_again b 8
 	ends_without a 8
 }

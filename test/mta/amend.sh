@@ -9,6 +9,9 @@
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
 
+# The holder is told to take over: how it finds out is another matter.
+TAKEOVER_AFTER=60s MAX_DELAY=20s
+
 EDIT=$SMX_BUILD/test/mta/edit_milter
 at_least() { [ "$1" -ge "$2" ]; }
 
@@ -71,9 +74,14 @@ gets() { # TAG "RCPT..."
 	is "$(served "$1" | tr '\n' ' ')" "${2:+$2 }"
 }
 
+lost() { # HOST, HOLDER
+	host_lose "$1"
+	need "the command" ctl "$2" takeover "$1.test.invalid"
+}
+
 # after_loss TAG "RCPT...": sorted, each as often as it is to come
 after_loss() {
-	host_lose a
+	lost a b
 	sink_control
 	need "exactly $2" wait_for 40 gets "$1" "$2"
 	need "nothing left at the holder" wait_for 20 no_rows b
@@ -81,7 +89,7 @@ after_loss() {
 }
 
 held_after_loss() { # TAG "RCPT..."
-	host_lose a
+	lost a b
 	sink_control
 	need "it on hold at the holder" wait_for 40 queue_has b hold
 	sleep 3
@@ -124,7 +132,7 @@ amend_earlier_milter_quarantines() {
 	two_hosts
 	edit_milter before
 	taken t s@x.invalid r1@y.invalid "X-Edit: quarantine"
-	need "it on hold at the primary" wait_for 5 queue_has a hold
+	need "it on hold at the primary" wait_for 10 queue_has a hold
 	need "counted or copied" wait_for 15 \
 	    eval 'is "$(status a own.unprotected)" 1 || some_rows b'
 	need "a copy from its file" wait_for 20 rows_are b 1
@@ -176,7 +184,7 @@ amend_header_checks_discard() {
 	taken t s@x.invalid r1@y.invalid "X-Check: discard"
 	need "nothing left at the holder" wait_for 20 no_rows b
 	need "nothing open" wait_for 20 status_is a own.open 0
-	need "nothing unprotected" status_is a own.unprotected 0
+	need "nothing unprotected" wait_for 10 status_is a own.unprotected 0
 }
 
 # ---- cleanup ----
@@ -229,7 +237,7 @@ amend_refused_recipient_before_its_bounce() {
 	need "r1 refused" wait_for 10 grep -q "r1@y.invalid.*status=bounced" \
 	    "$LAB/a/mail.log"
 	sleep 5
-	host_lose a
+	lost a b
 	sink_control "reply=550:r1"
 	need "r2 served, and the bounce" wait_for 40 gets t \
 	    "r2@y.invalid s@x.invalid"
@@ -270,7 +278,7 @@ amend_requeued() {
 	need "its new id" wait_for 70 \
 	    eval '[ -n "$(the_id a)" ] && [ "$(the_id a)" != "$old" ]'
 	sleep 3
-	need "its shadow" rows_are b 1
+	need "its shadow" wait_for 10 rows_are b 1
 	after_loss t r1@y.invalid
 }
 
@@ -278,7 +286,7 @@ amend_deleted() {
 	two_hosts
 	taken t s@x.invalid r1@y.invalid
 	need "it deferred" wait_for 10 queue_has a deferred
-	need "its shadow" rows_are b 1
+	need "its shadow" wait_for 10 rows_are b 1
 	need "deleted" super a -d ALL
 	need "no shadow any more" wait_for 20 no_rows b
 }

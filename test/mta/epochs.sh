@@ -10,11 +10,10 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
 
 # Nobody is taken over for his silence here.
-TAKEOVER_AFTER=60s
+TAKEOVER_AFTER=60s MAX_DELAY=20s
 
 at_most() { [ "$1" -le "$2" ]; }
 at_least() { [ "$1" -ge "$2" ]; }
-log_says() { grep -q "$2" "$LAB/$1/shadowmxd.log"; }
 claims_at() { grep -c 'event=claimed' "$LAB/$1/shadowmxd.log"; }
 claims_are() { is "$(claims_at "$1")" "$2"; }
 
@@ -36,6 +35,17 @@ with open(sys.argv[1], "r+") as f:
     f.seek(0)
     f.truncate()
     f.write(text)' "$1/$MARKER"
+}
+
+counter_is_not() { # HOST COUNTER
+	counter_now=$(grep '^counter ' "$LAB/$1/spool/$MARKER") &&
+	    [ "$counter_now" != "$2" ]
+}
+
+# What came until now has counters that are behind it.
+counts_on() { # HOST
+	counter_then=$(grep '^counter ' "$LAB/$1/spool/$MARKER")
+	need "$1's marker to count on" wait_for 10 counter_is_not "$1" "$counter_then"
 }
 
 # keep HOST PART NAME: a copy of its spool or store, made with all stopped
@@ -84,7 +94,7 @@ loaded() {
 	need "hosts that see each other" hosts_start
 	send early
 	need "3 acknowledged" is "$(acknowledged)" 3
-	sleep 0.5
+	counts_on a
 	host_kill a
 	keep a spool early
 	keep a store early
@@ -97,7 +107,7 @@ loaded() {
 	send late
 	need "6 acknowledged" is "$(acknowledged)" 6
 	need "6 shadows" rows_are b 6 shadow
-	sleep 0.5 # the marker counts on
+	counts_on a
 }
 
 # What of "spool store" becomes NAME, while the daemon is stopped or runs.
@@ -185,7 +195,8 @@ epochs_store_back_running() {
 }
 epochs_store_other_stopped() {
 	primary store other stopped 0
-	need "an alarm for what it holds for itself" log_says a event=orphaned
+	need "an alarm for what it holds for itself" \
+	    wait_for 10 log_says a event=orphaned
 }
 epochs_store_other_running() {
 	primary store other running 0
@@ -248,13 +259,13 @@ epochs_short_ids() {
 	pf_cf "$LAB/a" "enable_long_queue_ids = no"
 	need "hosts that see each other" hosts_start
 	send early
-	sleep 0.5
+	counts_on a
 	host_kill a
 	keep a spool early
 	need "the host again" host_start a
 	need "both up" wait_for 40 peers_up a
 	send late
-	sleep 0.5
+	counts_on a
 	# postsuper renames what was copied, as the queue's owner.
 	chmod 666 "$LAB/a/mail.log"
 	COPIED=1
@@ -336,7 +347,7 @@ handed() { # WHEN
 	send two
 	host_lose a
 	need "6 handed to the own MTA" wait_for 40 rows_are b 6 handed
-	sleep 0.5
+	counts_on b
 	exchange b spool early "$1"
 	need "the loss noticed" wait_for 40 log_says b event=queue_went_back
 	sink_control
@@ -362,11 +373,11 @@ epochs_handed_queue_back_with_all() {
 	send one
 	host_lose a
 	need "3 handed to the own MTA" wait_for 40 rows_are b 3 handed
-	sleep 0.5
+	counts_on b
 	host_kill b
 	keep b spool early
 	need "the holder again" host_start b
-	sleep 1
+	counts_on b
 	exchange b spool early stopped
 	need "the way back noticed" wait_for 40 log_says b event=queue_went_back
 	sleep 3

@@ -8,8 +8,9 @@
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
 
+MAX_DELAY=20s
+
 at_least() { [ "$1" -ge "$2" ]; }
-log_says() { grep -q "$2" "$LAB/$1/shadowmxd.log"; }
 closed() { sink_control "reply=451:."; }
 opened() { sink_control; }
 
@@ -22,6 +23,8 @@ for line in sys.stdin:
     if len(sys.argv) < 2 or m["queue_name"] == sys.argv[1]:
         print(m["queue_id"])' ${2:+"$2"}
 }
+
+ids_are() { is "$(ids "$1" "$2" | wc -l)" "$3"; } # HOST QUEUE COUNT
 
 # Also with a stopped Postfix.
 files() { find "$LAB/$1/spool/$2" -type f | wc -l; }
@@ -63,7 +66,7 @@ settled() {
 	need "everything delivered" ledger --wait "${2:-40}" --least "$1"
 	need "nothing open at a" wait_for 40 status_is a own.open 0
 	need "an empty queue at a" wait_for 10 empty_queue a
-	need "nothing fenced" status_is a fence.fenced 0
+	need "nothing fenced" wait_for 10 status_is a fence.fenced 0
 	need "no duplicates" is "$(tally duplicated)" 0
 	need "none lost" is "$(tally lost)" 0
 }
@@ -80,7 +83,7 @@ fence_delivered_by_the_holder() {
 	a_returns
 	settled 8
 	need "nothing left at b" wait_for 20 no_rows b
-	need "8 erased" status_is a fence.erased 8
+	need "8 erased" wait_for 10 status_is a fence.erased 8
 }
 
 # The same without fencing: what it is good for.
@@ -101,11 +104,11 @@ fence_next_hop_is_slow() {
 	host_kill a
 	need "all with b's MTA" wait_for 30 all_at b handed 6
 	a_returns
-	need "all on hold" is "$(ids a hold | wc -l)" 6
+	need "all on hold" wait_for 10 ids_are a hold 6
 	postqueue -c "$LAB/a/etc" -f
 	sleep 3
-	need "still on hold" is "$(ids a hold | wc -l)" 6
-	need "shown" status_is a fence.held 6
+	need "still on hold" ids_are a hold 6
+	need "shown" wait_for 10 status_is a fence.held 6
 	need "status to ask for attention" not eval 'ctl a status >"$LAB/s"'
 	opened
 	settled 6
@@ -128,7 +131,7 @@ fence_with_a_worker_that_crashes() {
 	host_kill a
 	need "all with b's MTA" wait_for 30 all_at b handed 6
 	a_returns
-	need "shown" status_is a fence.held 6
+	need "shown" wait_for 10 status_is a fence.held 6
 	need "its worker to die" worker_kill a
 	need "the next one" wait_for 20 answers a
 	need "the same on hold, by our doing" \
@@ -155,7 +158,7 @@ fence_says_who_did_not_answer() {
 	need "JSON" grep -q '"answered":0,"members":1' "$LAB/out"
 	need "b again" host_start b
 	need "an answer" fence_a
-	need "nothing on hold" files_are a hold 0
+	need "nothing on hold" wait_for 10 files_are a hold 0
 }
 
 # ---- with a running MTA ----
@@ -202,12 +205,12 @@ fence_holder_is_lost() {
 	host_kill a
 	need "all with b's MTA" wait_for 30 all_at b handed 5
 	a_returns
-	need "all on hold" is "$(ids a hold | wc -l)" 5
+	need "all on hold" wait_for 10 ids_are a hold 5
 	host_lose b
 	opened
 	need "delivered by a" ledger --wait 60 --least 5
 	need "an empty queue at a" wait_for 20 empty_queue a
-	need "second copies counted" status_is a fence.second_copies 5
+	need "second copies counted" wait_for 10 status_is a fence.second_copies 5
 	need "no duplicates" is "$(tally duplicated)" 0
 }
 
@@ -219,7 +222,7 @@ fence_persons_hold_stays() {
 	fence_id=$(basename "$(find "$LAB/a/spool/deferred" -type f | head -n 1)")
 	# It cannot write its log while Postfix is stopped.
 	postsuper -c "$LAB/a/etc" -h "$fence_id"
-	need "a hold" files_are a hold 1
+	need "a hold" wait_for 10 files_are a hold 1
 	need "all with b's MTA" wait_for 30 all_at b handed 3
 	a_returns
 	opened
@@ -228,7 +231,7 @@ fence_persons_hold_stays() {
 	sleep 3
 	need "that one on hold" files_are a hold 1
 	need "its id" test -f "$LAB/a/spool/hold/$fence_id"
-	need "shown" status_is a fence.persons 1
+	need "shown" wait_for 10 status_is a fence.persons 1
 	need "no duplicates" is "$(tally duplicated)" 0
 }
 
@@ -239,10 +242,9 @@ fence_operator_releases() {
 	a_returns
 	fence_id=$(ids a hold | head -n 1)
 	need "a warning" not ctl a queue release "$fence_id"
-	need "still on hold" is "$(ids a hold | wc -l)" 2
+	need "still on hold" ids_are a hold 2
 	need "the order" ctl a queue release --yes "$fence_id"
-	need "one of them released" \
-	    wait_for 10 eval 'is "$(ids a hold | wc -l)" 1'
+	need "one of them released" wait_for 10 ids_are a hold 1
 	opened
 	need "delivered" ledger --wait 40 --least 2
 	need "an empty queue at a" wait_for 40 empty_queue a

@@ -13,7 +13,7 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
 
 # Rows of m must not be taken over while they are looked at.
-TAKEOVER_AFTER=1h
+TAKEOVER_AFTER=1h MAX_DELAY=8s
 
 passed=0 failed=0
 

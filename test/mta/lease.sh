@@ -8,7 +8,8 @@
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
 
-log_says() { grep -q "$2" "$LAB/$1/shadowmxd.log"; }
+MAX_DELAY=20s
+
 at_most() { [ "$1" -le "$2" ]; }
 at_least() { [ "$1" -ge "$2" ]; }
 now_ms() { date +%s%3N; }
@@ -260,8 +261,8 @@ lease_mta_down_in_order() {
 	pf_stop "$LAB/a"
 	sleep 6
 	no_claim b
-	need "to stay" ctl a leave --for 0
 	need "to drain" ctl a drain
+	need "to stay" ctl a leave --for 0
 	sleep 6
 	no_claim b
 	need "not to drain" ctl a undrain
@@ -305,7 +306,7 @@ lease_leave_and_return() {
 	no_claim b
 	need "a again" host_start a
 	need "b to see it" wait_for 15 peers_up b
-	need "no leave any more" status_is a leaving_ms 0
+	need "no leave any more" wait_for 10 status_is a leaving_ms 0
 	ends_well 4
 	no_claim b
 	settles
@@ -325,8 +326,9 @@ lease_frozen_holder() {
 	daemon_freeze b
 	frozen_began=$(now_ms)
 	need "an answer" eval 'post a t1 s@x.invalid r@y.invalid | grep -q ^250'
-	need "in time" at_most $(($(now_ms) - frozen_began)) 7000
-	need "counted" at_least "$(status a own.accepted_unprotected)" 1
+	need "in time" at_most $(($(now_ms) - frozen_began)) 30000
+	need "counted" wait_for 10 \
+	    eval 'at_least "$(status a own.accepted_unprotected)" 1'
 	sleep 7
 	daemon_thaw b
 	sleep 2

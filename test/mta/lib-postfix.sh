@@ -15,7 +15,8 @@
 #	pf_kill DIR		end all its processes at once, like a power cut
 #	pf_id_of DIR TEXT	queue id in the last log line that holds TEXT
 #	pf_port			print a free port outside the ephemeral range
-#	pf_wait SECONDS CMD...	repeat CMD until it succeeds
+#	pf_wait SECONDS CMD...	repeat CMD until it succeeds; CMD must not wait so
+#				itself
 #	pf_private_net ARGS...	run the calling script again in a network
 #				namespace of its own, once:
 #				pf_private_net "$0" "$@"
@@ -61,15 +62,21 @@ pf_port() {
 	return 1
 }
 
+# What takes SECONDS on a machine with nothing else to do may take PF_PATIENCE
+# times as long on one that has.
+: "${PF_PATIENCE:=4}"
 pf_wait() {
-	pf_left=$(($1 * 20))
+	read -r pf_now pf_rest </proc/uptime
+	pf_until=$((${pf_now%.*} + $1 * PF_PATIENCE + 1))
+	pf_tries=0
 	shift
-	while [ $pf_left -gt 0 ]; do
-		"$@" >/dev/null 2>&1 && return 0
-		pf_left=$((pf_left - 1))
-		sleep 0.05
+	until "$@" >/dev/null 2>&1; do
+		read -r pf_now pf_rest </proc/uptime
+		[ "${pf_now%.*}" -lt $pf_until ] || return 1
+		# Asking is work, too.
+		pf_tries=$((pf_tries + 1))
+		[ $pf_tries -lt 20 ] && sleep 0.05 || sleep 0.2
 	done
-	return 1
 }
 
 pf_make() {

@@ -20,6 +20,7 @@
 #	ctl NAME COMMAND...	shadowmxctl
 #	status NAME FIELD	one value out of status --json ("own.open")
 #	rows NAME [STATE]	how many shadows it holds for others
+#	none_held NAME		none of these is on hold at its primary
 #	port_of NAME		where it takes mail
 #	mail_send NAME ARGS...	test/tool/mailgen.py to it; folder $LAB/sent.NAME
 #	post NAME TAG FROM "RCPT..." [HEADER...]	one message, found again by its
@@ -29,7 +30,8 @@
 #	served_from TAG		the senders it came from
 #	ledger ARGS...		test/tool/ledger.py over all that was sent
 #	worker_pid NAME		of the process that serves
-#	wait_for SECONDS CMD...	repeat until it succeeds, else say so and fail
+#	wait_for SECONDS CMD...	repeat until it succeeds, else say so and fail;
+#				SECONDS as of pf_wait (lib-postfix.sh)
 #	need WHAT CMD...	do it, or end the scenario with what was expected
 #	lab_main PREFIX ARGS...	run the scenarios of this script
 #
@@ -84,6 +86,7 @@ lab_begin() {
 lab_end() {
 	lab_status=$?
 	trap - EXIT
+	[ $lab_status = 0 ] || [ $lab_status = 77 ] || lab_tell
 	for lab_pid in $LAB_PIDS; do
 		kill -CONT "$lab_pid" 2>/dev/null
 		kill -KILL "$lab_pid" 2>/dev/null
@@ -102,6 +105,16 @@ lab_end() {
 		rm -rf "$LAB"
 	fi
 	exit $lab_status
+}
+
+# What a scenario that failed leaves to be read.
+lab_tell() {
+	for lab_host in $LAB_HOSTS; do
+		say "-- $lab_host: $(ctl "$lab_host" status --json 2>&1 | head -n 1)"
+		ctl "$lab_host" queue list 2>&1 | tail -n 12
+		tail -n 25 "$LAB/$lab_host/shadowmxd.log"
+		tail -n 8 "$LAB/$lab_host/mail.log"
+	done 2>/dev/null
 }
 
 wait_for() {
@@ -308,14 +321,10 @@ answers() {
 	ctl "$1" status --json 2>/dev/null | grep -q '^{'
 }
 
-# The value of one member, "a.b" for one inside another.
+# The value of one member of the first line, "a.b" for one inside another.
 json_field() {
-	$PYTHON -c '
-import json, sys
-value = json.loads(sys.stdin.readline())
-for name in sys.argv[1].split("."):
-    value = value[name]
-print(value)' "$1"
+	head -n 1 | jq -r --arg path "$1" \
+	    'getpath($path / ".") | if . == null then error("none") else . end'
 }
 
 status() {
@@ -330,22 +339,27 @@ post_is_taken() {
 	grep -q ^250 "$LAB/said"
 }
 
+# A host that does not answer has neither rows nor none.
 rows() {
-	ctl "$1" queue list --json | $PYTHON -c '
-import json, sys
-rows = [json.loads(l) for l in sys.stdin if l.strip()]
-print(sum(1 for r in rows if r.get("role") == "holder"
-          and (len(sys.argv) < 2 or r.get("state") == sys.argv[1])))' ${2:+"$2"}
+	lab_list=$(ctl "$1" queue list --json) || return 1
+	printf '%s\n' "$lab_list" | jq -s --arg state "${2:-}" \
+	    'map(select(.role == "holder" and ($state == "" or .state == $state))) | length'
+}
+
+# What was copied from its file counts as on hold until that has been read: a
+# person would have to release it.
+none_held() {
+	lab_list=$(ctl "$1" queue list --json) || return 1
+	printf '%s\n' "$lab_list" |
+	    jq -es 'all(.role != "holder" or (.held | not))' >/dev/null
 }
 
 no_rows() { [ "$(rows "$1" ${2:+"$2"})" = 0 ]; }
 some_rows() { [ "$(rows "$1" ${2:+"$2"})" -gt 0 ]; }
 
 peers_up() {
-	ctl "$1" peer list --json | $PYTHON -c '
-import json, sys
-rows = [json.loads(l) for l in sys.stdin if l.strip()]
-sys.exit(not rows or any(r.get("state") != "up" for r in rows))'
+	ctl "$1" peer list --json |
+	    jq -es 'length > 0 and all(.state == "up")' >/dev/null
 }
 
 # ---- mail ----
@@ -409,7 +423,8 @@ sent_folders() {
 
 ledger() {
 	# shellcheck disable=SC2046
-	$PYTHON "$TOOL/ledger.py" --sink "$SINK" "$@" $(sent_folders)
+	$PYTHON "$TOOL/ledger.py" --sink "$SINK" --patience "$PF_PATIENCE" "$@" \
+	    $(sent_folders)
 }
 
 # A number out of the ledger.

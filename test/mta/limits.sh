@@ -9,6 +9,7 @@
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
 : "${STALLED:=1500}"
+MAX_DELAY=20s
 
 two_hosts() {
 	TAKEOVER_AFTER=${1:-60s}
@@ -177,7 +178,7 @@ clocked_hosts() {
 
 # No jump of the wall clock makes a shadow go, or a takeover come.
 limits_wall_clock() {
-	clocked_hosts 4s
+	clocked_hosts 15s
 	need "mail" mail_send a --count 10 --kinds plain
 	need "shadows" wait_for 15 rows_are b 10
 	limits_now=$(date +%s)
@@ -204,7 +205,7 @@ limits_wall_clock() {
 
 # A suspended night: both have slept, and nobody is silent.
 limits_suspended() {
-	clocked_hosts 4s
+	clocked_hosts 15s
 	need "mail" mail_send a --count 10 --kinds plain
 	need "shadows" wait_for 15 rows_are b 10
 	clocks 36000 36000

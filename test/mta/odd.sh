@@ -7,6 +7,7 @@
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
 
+HEARTBEAT=500ms TAKEOVER_AFTER=5s MAX_DELAY=20s
 
 two_hosts() {
 	need "a next hop" sink_start
@@ -122,6 +123,7 @@ odd_mail_log_of_a_group() {
 
 # Between hosts a socket takes what the window has room for, never everything.
 odd_narrow_network() {
+	TAKEOVER_AFTER=60s
 	narrow_sizes=/proc/sys/net/ipv4/tcp_wmem
 	[ -n "${PF_NETNS:-}" ] && [ -w $narrow_sizes ] || {
 		say "SKIP: no network of its own here"
@@ -144,6 +146,7 @@ odd_narrow_network() {
 # The primary forgets nothing and the holder keeps nothing, with deliveries so
 # quick that looks and removals cross.
 odd_nothing_stays() {
+	TAKEOVER_AFTER=60s
 	two_hosts
 	sink_control
 	need "hosts that see each other" hosts_start
@@ -212,6 +215,7 @@ odd_operator() {
 
 # Configurations good and bad, again and again, while mail flows.
 odd_reload_under_load() {
+	TAKEOVER_AFTER=60s
 	two_hosts
 	sink_control
 	need "hosts that see each other" hosts_start

@@ -114,7 +114,7 @@ presence() {
 
 # becomes SECONDS ID ANSWER
 becomes() {
-	left=$(($1 * 5))
+	left=$(($1 * 5 * PF_PATIENCE))
 	while [ $left -gt 0 ]; do
 		answer=$(presence "$2")
 		[ "$answer" = "$3" ] && return 0
@@ -125,12 +125,17 @@ becomes() {
 	return 1
 }
 
+# is ID ANSWER: the first one that is not "cannot know, it moved meanwhile"
 is() {
-	answer=$(presence "$1")
-	[ "$answer" = "$2" ] || {
-		echo "  $1: $answer, not $2"
-		return 1
-	}
+	left=50
+	while answer=$(presence "$1"); [ "$answer" != "$2" ]; do
+		left=$((left - 1))
+		[ "${answer%% *}" = UNKNOWN ] && [ $left -gt 0 ] || {
+			echo "  $1: $answer, not $2"
+			return 1
+		}
+		sleep 0.2
+	done
 }
 
 listed() {
@@ -154,6 +159,15 @@ state_has() {
 	echo state >&3
 	pf_wait 3 sh -c "[ \$(grep -c '^state' '$said') -gt $n ]"
 	grep '^state' "$said" | tail -n 1 | grep -q -e "$1"
+}
+
+state_becomes() {
+	left=50
+	until state_has "$1"; do
+		left=$((left - 1))
+		[ $left -gt 0 ] || return 1
+		sleep 0.2
+	done
 }
 
 normal_life() {
@@ -250,12 +264,10 @@ dead_cleanup() {
 	{
 		printf 'HELO x\r\nMAIL FROM:<a@x.invalid>\r\n'
 		printf 'RCPT TO:<b@y.invalid>\r\nDATA\r\n'
-		sleep 1.5
-		touch "$top/sent"
-		sleep 2
+		pf_wait 30 test -e "$top/killed"
 	} | nc_to "$port" >/dev/null 2>&1 &
 	client=$!
-	pf_wait 5 test -e "$top/sent"
+	pf_wait 10 sh -c "ls '$a/spool/incoming' | grep -q ."
 	id=$(ls "$a/spool/incoming" | head -n 1)
 	check "a message being received is not committed" \
 	    is "$id" "UNCOMMITTED "
@@ -264,6 +276,7 @@ dead_cleanup() {
 	done
 	check "the file of a dead cleanup is told" told stray "$id"
 	check "the file of a dead cleanup is a stray" is "$id" "STRAY "
+	touch "$top/killed"
 	wait "$client"
 	rm -f "$a/spool/incoming/$id"
 }
@@ -283,15 +296,13 @@ restarts() {
 	pf_wait 10 grep -q "$id: to=.*status=deferred" "$a/mail.log"
 	pf_reload "$a"
 	check "reload: it is there" is "$id" "THERE "
-	check "the master is up" state_has mta=up
+	check "the master is up" state_becomes mta=up
 	pf_stop "$a"
 	check "stop: it is there" is "$id" "THERE "
-	sleep 1.2
-	check "the master is down" state_has mta=down
+	check "the master is down" state_becomes mta=down
 	pf_start "$a"
 	check "start: it is there" becomes 5 "$id" "THERE "
-	sleep 1.2
-	check "the master is up again" state_has mta=up
+	check "the master is up again" state_becomes mta=up
 	sink_start
 	postqueue -c "$a/etc" -f
 	check "after the restart it ends absent" becomes 15 "$id" "ABSENT "
@@ -324,7 +335,7 @@ crowd() {
 	    "127.0.0.1:$port" >/dev/null 2>&1 &
 	source_pid=$!
 	n=0
-	while [ $n -lt 80 ]; do
+	while [ $n -lt 400 ]; do
 		n=$((n + 1))
 		client_ids | sort | comm -23 - "$top/before" >"$top/new"
 		sed 's/^/follow /' "$top/new" >&3

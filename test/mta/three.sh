@@ -7,6 +7,10 @@
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
 
+# A member that a slow machine keeps silent for two heartbeats gets no copies; so
+# they are long where nobody is lost.
+HEARTBEAT=1s TAKEOVER_AFTER=60s MAX_DELAY=20s
+
 at_least() { [ "$1" -ge "$2" ]; }
 at_most() { [ "$1" -le "$2" ]; }
 now_ms() { date +%s%3N; }
@@ -101,9 +105,9 @@ three_copies_are_shared_out() {
 three_short() {
 	hosts_abc "copies = 2;"
 	daemon_kill c
-	MAX_DELAY=5s send 4
+	send 4
 	need "4 acknowledged" is "$(acknowledged)" 4
-	need "4 counted as short" status_is a own.short 4
+	need "4 counted as short" wait_for 10 status_is a own.short 4
 	need "none as unprotected" status_is a own.unprotected 0
 	need "status to ask for attention" not eval 'ctl a status >"$LAB/s"'
 	ends_well 4
@@ -123,19 +127,20 @@ three_min_copies_tempfail() {
 }
 
 three_min_copies_accept() {
-	UNPROTECTED=accept MAX_DELAY=1s
+	UNPROTECTED=accept MAX_DELAY=4s
 	hosts_abc "copies = 2; min_copies = 2;"
 	daemon_kill c
 	send 2
 	need "2 acknowledged" is "$(acknowledged)" 2
-	need "one copy is short, not unprotected" status_is a own.short 2
+	need "one copy is short, not unprotected" \
+	    wait_for 10 status_is a own.short 2
 	ends_well 2
 }
 
 # Refuse for the first three seconds of trouble, then accept; and refuse again
 # when there has been none in between.
 three_tempfail_for_a_while() {
-	MAX_DELAY=300ms
+	MAX_DELAY=2s
 	need "a next hop" sink_start
 	need "hosts" host_make a b c
 	sed -i 's/when_unprotected = "tempfail"/when_unprotected = ("tempfail", "3s", "accept")/' \
@@ -150,19 +155,20 @@ three_tempfail_for_a_while() {
 	need "a holder again" daemon_start b
 	need "seen by the primary" wait_for 15 \
 	    eval 'ctl a peer list | grep -q "b.*up"'
-	need "protected again" eval 'post a t3 s@x.invalid r@y.invalid | grep -q ^250'
+	need "protected again" wait_for 15 \
+	    eval 'post a t3 s@x.invalid r@y.invalid | grep -q ^250'
 	daemon_kill b
 	need "451 in new trouble" eval 'post a t4 s@x.invalid r@y.invalid | grep -q ^451'
 }
 
 three_frozen_holder_is_passed() {
-	MAX_DELAY=6s TAKEOVER_AFTER=60s
+	MAX_DELAY=10s
 	hosts_abc ""
 	daemon_freeze b
 	frozen_began=$(now_ms)
 	send 4
 	need "4 acknowledged" is "$(acknowledged)" 4
-	need "within max_delay" at_most $(($(now_ms) - frozen_began)) 24000
+	need "within max_delay each" at_most $(($(now_ms) - frozen_began)) 60000
 	need "4 copies at c" rows_are c 4
 	need "none unprotected" status_is a own.accepted_unprotected 0
 	daemon_thaw b
@@ -178,12 +184,12 @@ three_prefer_remote() {
 	need "all at the other site" rows_are c 6
 	need "none at the own one" rows_are b 0
 	daemon_kill c
-	MAX_DELAY=5s send 3
+	send 3
 	need "the own site, when the other is away" rows_are b 3
 }
 
 three_remote_only() {
-	UNPROTECTED=tempfail MAX_DELAY=1s
+	UNPROTECTED=tempfail MAX_DELAY=4s
 	hosts_at_sites east east west 'placement = "remote_only";'
 	send 4
 	need "all at the other site" rows_are c 4
@@ -218,6 +224,7 @@ three_sites_by_policy() {
 # ---- who takes over ----
 
 three_one_takeover_of_one_copy() {
+	HEARTBEAT=500ms TAKEOVER_AFTER=4s
 	hosts_abc ""
 	send 10
 	host_lose a
@@ -228,6 +235,7 @@ three_one_takeover_of_one_copy() {
 }
 
 three_rank_0_takes_over() {
+	HEARTBEAT=500ms TAKEOVER_AFTER=4s
 	hosts_abc "copies = 2;"
 	send 10
 	host_lose a
@@ -238,6 +246,7 @@ three_rank_0_takes_over() {
 }
 
 three_rank_1_after_rank_0() {
+	HEARTBEAT=500ms TAKEOVER_AFTER=4s
 	hosts_abc "copies = 2;"
 	send 6
 	need "6 at b" rows_are b 6
@@ -246,7 +255,7 @@ three_rank_1_after_rank_0() {
 	host_lose b
 	ends_well 6 60
 	# b may come back with its copies: until it has been told, c keeps its.
-	need "c to remember" rows_are c 6 handed
+	need "c to remember" wait_for 10 rows_are c 6 handed
 	mkdir "$LAB/b/spool"
 	chmod 755 "$LAB/b/spool"
 	need "b again, with nothing" host_start b
@@ -255,6 +264,7 @@ three_rank_1_after_rank_0() {
 
 # The holder that took over is lost in its turn, before it delivered.
 three_heir_is_lost_too() {
+	HEARTBEAT=500ms TAKEOVER_AFTER=4s
 	hosts_abc "copies = 2;"
 	send 6
 	host_lose a
@@ -270,13 +280,12 @@ three_heir_is_lost_too() {
 }
 
 three_rank_0_has_it_not() {
-	TAKEOVER_AFTER=5s
+	HEARTBEAT=500ms TAKEOVER_AFTER=5s
 	hosts_abc "copies = 2;"
 	send 4
 	daemon_stop b
 	rm -rf "$LAB/b/store"
 	host_lose a
-	lost_at=$(now_ms)
 	need "b again, with nothing" daemon_start b
 	ends_well 4 60
 	nothing_left c
@@ -284,7 +293,8 @@ three_rank_0_has_it_not() {
 
 # b no longer hears a, c does: a lives and delivers itself.
 three_others_still_see_it() {
-	TAKEOVER_AFTER=3s
+	# Whoever does not answer for two heartbeats is not waited for.
+	HEARTBEAT=2s TAKEOVER_AFTER=8s
 	need "a next hop" sink_start
 	sink_control pause
 	need "hosts" host_make a b c
@@ -295,9 +305,9 @@ three_others_still_see_it() {
 	some_rows b || need "copies at b" false
 	# shellcheck disable=SC2086
 	kill $WIRES
-	sleep 10
+	need "b to say why it takes nothing over" wait_for 30 log_says b "seen_by="
+	sleep 6
 	need "no claim at b" not log_says b "event=claimed"
-	need "b to say why" log_says b "seen_by="
 	need "rows still there" some_rows b
 	ends_well 8
 	need "the wires mended" mend a b

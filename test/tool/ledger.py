@@ -221,13 +221,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--sink", required=True)
     parser.add_argument("--wait", type=float, default=0, help="at most, seconds")
+    parser.add_argument("--patience", type=float, default=1, help="so often that")
     parser.add_argument("--json", action="store_true")
     parser.add_argument(
         "--least", type=int, default=0, help="fail when fewer were acknowledged"
     )
     parser.add_argument("sent", nargs="+")
     options = parser.parse_args()
-    until = time.monotonic() + options.wait
+    until = time.monotonic() + options.wait * options.patience
     ledger = Ledger(read_sent(options.sent))
     ledger.read_sink(options.sink)
     while ledger.lost() and time.monotonic() < until:

@@ -34,7 +34,7 @@ def control_silent(lab, count, data):
             pass
         all_of_them.append(s)
     one_more_message(lab)
-    until = time.time() + 12
+    until = time.time() + DEADLINE + 12
     while lab.a.ask("status")[-1]["result"] != "ok":
         need(time.time() < until, "the operator is not served")
         time.sleep(0.2)

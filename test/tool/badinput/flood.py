@@ -37,7 +37,7 @@ def unfinished(lab, size, sent):
     for _ in range(sent // len(piece)):
         p.s.sendall(piece)
     p.close()
-    until = time.time() + 5
+    until = time.time() + DEADLINE
     while used_bytes() > before + 100000:
         need(time.time() < until, "left", used_bytes() - before, "bytes")
         time.sleep(0.1)
@@ -118,7 +118,7 @@ def many_strangers(lab):
         Peer(lab).close()
     except (OSError, Broken) as e:
         raise Broken("they lock a member out: %s" % e) from e
-    need(time.time() - began < 3, "slow")
+    need(time.time() - began < 15, "slow")
     one_more_message(lab)
     for s in open_ones:
         s.close()

@@ -11,7 +11,7 @@ from badinput.lab import Broken, need
 from badinput.sizes import large_body
 
 
-def leaves_nothing(lab, host, before, seconds=15):
+def leaves_nothing(lab, host, before, seconds=45):
     """After one part, much less than after all of them."""
     until = time.time() + seconds
     while True:
@@ -60,7 +60,7 @@ def part_after(lab):
         print("   from %s to %s" % (before, after), flush=True)
 
     def settle():
-        until = time.time() + 15
+        until = time.time() + 45
         while True:
             try:
                 return grown()

@@ -40,7 +40,7 @@ def raw_bytes(lab, data):
             s.sendall(data)
         except OSError:
             pass
-        closed_within(s, 12)
+        closed_within(s, 40)
     is_logged(lab.b, start, "event=peer-refused")
 
 

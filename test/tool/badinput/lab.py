@@ -14,7 +14,7 @@ import time
 TOOL = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CHANCE = random.Random(3)
 PACE = 0.21  # seconds; the log takes five complaints a second
-DEADLINE = 8  # seconds for an answer that does not wait for anything
+DEADLINE = 30  # seconds for an answer that does not wait for anything, on a busy machine
 
 
 class Broken(Exception):
@@ -30,7 +30,7 @@ def need(truth, *words):
         raise Broken(" ".join(str(w) for w in words))
 
 
-def is_logged(host, start, pattern, seconds=2):
+def is_logged(host, start, pattern, seconds=8):
     if not host.logged(start, pattern, seconds):
         raise Unlogged("no line in the log like " + pattern)
 
@@ -70,7 +70,7 @@ class Host:
     def log_size(self):
         return os.path.getsize(self.log)
 
-    def logged(self, start, pattern, seconds=3):
+    def logged(self, start, pattern, seconds=8):
         wanted = re.compile(pattern)
         until = time.time() + seconds
         while True:
@@ -168,7 +168,7 @@ class Lab:
 sent_messages = 0
 
 
-def one_more_message(lab, seconds=10, must=True):
+def one_more_message(lab, seconds=40, must=True):
     """A client's mail to a; its 250 within the time."""
     global sent_messages
     sent_messages += 1

@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 
-from badinput.lab import is_logged, need, one_more_message
+from badinput.lab import DEADLINE, is_logged, need, one_more_message
 from badinput.peer import (
     EPOCH,
     MINE,
@@ -119,12 +119,12 @@ def rogue(lab, act, how, must=True):
     r = Rogue(lab, act, **how)
     r.start()
     try:
-        until = time.time() + 8
+        until = time.time() + DEADLINE
         while r.calls == 0:
             need(time.time() < until, "nobody calls")
             time.sleep(0.05)
-        one_more_message(lab, 8)
-        one_more_message(lab, 8)
+        one_more_message(lab)
+        one_more_message(lab)
     finally:
         r.end()
     is_logged(lab.a, start, "m.test.invalid")

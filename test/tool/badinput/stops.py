@@ -110,7 +110,7 @@ def part_stall(lab):
 
 
 def is_ended(lab, seconds, began, s):
-    until = began + seconds + 5
+    until = began + seconds + DEADLINE
     while not is_closed(s):
         need(time.time() < until, "still open after", int(time.time() - began), "s")
         time.sleep(0.2)

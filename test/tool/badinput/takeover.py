@@ -60,7 +60,7 @@ def rows(lab):
 def take_over(lab):
     need(rows(lab), "nothing to take over")
     need(lab.b.ask("takeover m.test.invalid")[-1]["result"] == "ok", "command")
-    until = time.time() + 15
+    until = time.time() + 60
     while any(r["state"] in ("shadow", "claimed") for r in rows(lab)):
         need(time.time() < until, "not tried:", rows(lab))
         time.sleep(0.2)
