@@ -5,9 +5,19 @@
 #
 #	test/run.sh [PART...]
 #
-# Parts, in this order when none is named: build unit tool model pair crash milter
-# mta chaos quickstart bench dist.  Each prints its own lines; the last line of all is
-# "N passed, M failed".
+# Parts, all when none is named: build unit tool model pair crash milter mta chaos
+# quickstart bench dist.  Each test prints its own line when it has ended; the last
+# line of all is "N passed, M failed".
+#
+# Most of what is run here waits most of its time, so several run side by side, by
+# what they do:
+#
+#	waits	whole hosts, programs that wait for each other
+#	busy	computes; with the lowest priority, beside the former
+#	alone	measures time: at the end, with nothing beside it
+#
+# A new scenario script of test/mta that ends with lab_main is one more name in
+# "scenarios" below; any other test is a line of its own in a part.
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd)
 cd "$here" || exit 1
@@ -17,8 +27,16 @@ chmod 755 "$logs"
 passed=0 failed=0
 bad=()
 jobs=$(nproc)
+# So many that wait side by side, each with so many scenarios of its own: more of
+# them would be no quicker, for a host costs a fifth of a processor.
+wide=$((jobs < 8 ? jobs : 8))
+export LAB_JOBS=2
+# Check's own deadlines are for a machine that has nothing else to do.
+export CK_TIMEOUT_MULTIPLIER=5
 
 finish() {
+	# shellcheck disable=SC2046
+	kill $(jobs -p) 2>/dev/null
 	[ "$failed" = 0 ] && rm -rf "$logs" || echo "logs: $logs"
 }
 trap finish EXIT
@@ -36,6 +54,12 @@ log_of() {
 	echo "$logs/$(echo "$1" | tr '/ ' '__').log"
 }
 
+# Seconds of a processor that it took: the second line is that of the children.
+cpu_of() {
+	awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, t, /[ms]/)
+	    s += 60 * t[1] + t[2] } } END { printf "%d\n", s }' "$1.times"
+}
+
 # attempt NAME SECONDS COMMAND...: run it, and keep what it said
 attempt() {
 	local name=$1 limit=$2 log began=$SECONDS
@@ -43,6 +67,7 @@ attempt() {
 	log=$(log_of "$name")
 	timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null
 	echo "$? $((SECONDS - began))" >"$log.end"
+	times >"$log.times"
 }
 
 # tell NAME: count it and print its line
@@ -54,55 +79,98 @@ tell() {
 	if [ "$rc" != 0 ] && [ "$f" = 0 ]; then f=1; fi
 	if [ "$rc" = 0 ] && [ "$p$f" = 00 ]; then p=1; fi
 	passed=$((passed + p)) failed=$((failed + f))
-	printf '%-40s %5d passed %3d failed %4d s\n' "$name" "$p" "$f" "$took"
+	printf '%-40s %5d passed %3d failed %4d s, of a processor %4d s\n' "$name" \
+	    "$p" "$f" "$took" "$(cpu_of "$log")"
 	if [ "$f" != 0 ]; then
 		bad+=("$name")
 		grep -aE '(:[FE]:|FAIL|not ok|ERROR|error:|mismatch)' "$log" | head -n 15
 		echo "--- last lines of $name (exit $rc)"
-		tail -n 25 "$log"
+		# Of scenarios all that they left, else what was said last.
+		awk '/^  (ok|skip) / { on = 0 } /^  FAIL / { on = 1 } on' "$log" |
+		    cut -c 1-1000 | head -n 150 | grep . || tail -n 25 "$log"
 		echo "---"
 	fi
 }
 
-# try NAME SECONDS COMMAND...
+# try NAME SECONDS COMMAND...: now
 try() {
-	attempt "$@"
+	(attempt "$@")
 	tell "$1"
 }
 
-# Those that mostly wait run beside each other: beside N NAME SECONDS COMMAND...
-# starts one when fewer than N run, told prints them all.
-side=()
-beside() {
-	local width=$1
-	shift
-	while [ "$(jobs -rp | wc -l)" -ge "$width" ]; do wait -n; done
-	attempt "$@" &
-	side+=("$1")
+# ---- what is to be run ----
+
+# waits|busy|alone NAME SECONDS COMMAND...: when all parts have said what they have
+plan_waits=() plan_busy=() plan_alone=()
+waits() { plan_waits+=("$(printf '%q ' "$@")"); }
+busy() { plan_busy+=("$(printf '%q ' "$@")"); }
+alone() { plan_alone+=("$(printf '%q ' "$@")"); }
+
+# What runs: by process, its kind and its name.
+declare -A kind_of=() name_of=()
+declare -A running=([waits]=0 [busy]=0)
+
+launch() { # KIND WORDS
+	local words=()
+	eval "words=($2)"
+	(
+		[ "$1" = waits ] || renice -n 15 -p $BASHPID >/dev/null
+		attempt "${words[@]}"
+	) &
+	kind_of[$!]=$1 name_of[$!]=${words[0]}
+	running[$1]=$((running[$1] + 1))
 }
 
-told() {
-	local name
-	wait
-	for name in "${side[@]}"; do tell "$name"; done
-	side=()
+reap() {
+	local pid kind
+	wait -n -p pid || :
+	kind=${kind_of[$pid]}
+	running[$kind]=$((running[$kind] - 1))
+	tell "${name_of[$pid]}"
 }
 
-configured() { # DIR OPTIONS...
-	local dir=$1
-	shift
+# As many that wait as there are processors, and what computes on all but one of
+# them; on all when nothing waits any more.
+run_plan() {
+	local at_waits=0 at_busy=0 room words
+	while :; do
+		while [ $at_waits -lt ${#plan_waits[@]} ] &&
+		    [ ${running[waits]} -lt "$wide" ]; do
+			launch waits "${plan_waits[at_waits++]}"
+		done
+		room=$((jobs > 1 ? jobs - 1 : 1))
+		[ ${running[waits]} -gt 0 ] || room=$jobs
+		while [ $at_busy -lt ${#plan_busy[@]} ] &&
+		    [ ${running[busy]} -lt $room ]; do
+			launch busy "${plan_busy[at_busy++]}"
+		done
+		[ $((running[waits] + running[busy])) -gt 0 ] || break
+		reap
+	done
+	for words in "${plan_alone[@]}"; do
+		eval "try $words"
+	done
+}
+
+# ---- the parts ----
+
+configured() { # DIR TARGETS OPTIONS...
+	local dir=$1 targets=$2
+	shift 2
 	[ -x configure ] || autoreconf -fi || return 1
 	mkdir -p "$dir" && cd "$dir" || return 1
 	[ -f Makefile ] || ../configure -q --enable-werror --enable-full-tests \
 	    "$@" || return 1
-	make -s -j"$jobs" && make -s -j"$jobs" check TESTS=
+	# shellcheck disable=SC2086
+	make -s -j"$jobs" $targets TESTS=
 }
 
 part_build() {
 	try "build with sanitizers" 1200 bash -c "$(declare -f configured)
-	    jobs=$jobs; configured '$san' --enable-sanitize CFLAGS='-O1 -g'"
+	    jobs=$jobs; configured '$san' 'all check' --enable-sanitize \
+	    CFLAGS='-O1 -g'"
 	try "build as installed" 1200 bash -c "$(declare -f configured)
-	    jobs=$jobs; configured '$plain'"
+	    jobs=$jobs; configured '$plain' driven"
 }
 
 part_unit() {
@@ -110,101 +178,109 @@ part_unit() {
 	for t in "$san"/test/unit/check_*; do
 		[ -x "$t" ] && [ -f "$t" ] || continue
 		case $t in *.o | *.log | *.trs) continue ;; esac
-		beside 3 "unit/${t##*/}" 300 env srcdir="$here" "$t"
+		waits "unit/${t##*/}" 600 env srcdir="$here" "$t"
 	done
-	told
-	try "fuzz, 3 s each" 120 sh -c \
+	busy "fuzz, 3 s each" 300 sh -c \
 	    "cd '$logs' && builddir='$san' '$here/test/fuzz.sh' 3"
 }
 
 part_tool() {
-	try tool/layers 60 env srcdir="$here" test/tool/layers.sh
-	try tool/exports 60 sh -c "cd '$plain' && srcdir='$here' '$here/test/tool/exports.sh'"
-	[ ! -e .git ] || try tool/dist 60 env srcdir="$here" test/tool/dist.sh
-	try tool/manual 60 env srcdir="$here" builddir="$plain" test/tool/manual.sh
-	try tool/install 120 env srcdir="$here" builddir="$plain" test/tool/install.sh
-	try "examples/policy" 60 "$plain/examples/policy" \
+	busy tool/layers 120 env srcdir="$here" test/tool/layers.sh
+	busy tool/exports 120 sh -c \
+	    "cd '$plain' && srcdir='$here' '$here/test/tool/exports.sh'"
+	[ ! -e .git ] || busy tool/dist 120 env srcdir="$here" test/tool/dist.sh
+	busy tool/manual 120 env srcdir="$here" builddir="$plain" \
+	    test/tool/manual.sh
+	busy tool/install 300 env srcdir="$here" builddir="$plain" \
+	    test/tool/install.sh
+	busy "examples/policy" 120 "$plain/examples/policy" \
 	    examples/shadowmx.conf 192.0.2.7 someone@example.com
-	try tool/daemon 300 env srcdir="$here" builddir="$san" test/tool/daemon.sh
-	try tool/operator 300 env srcdir="$here" builddir="$san" \
+	waits tool/daemon 600 env srcdir="$here" builddir="$san" \
+	    test/tool/daemon.sh
+	waits tool/operator 600 env srcdir="$here" builddir="$san" \
 	    test/tool/operator.sh
 }
 
 part_model() {
-	try "model, small" 900 test/model/run.sh small
+	busy "model, small" 1200 test/model/run.sh small
 }
 
 part_pair() {
-	try "pair, 1500 seeds" 600 env PAIR="$plain/test/pair/pair" \
+	busy "pair, 1500 seeds" 1200 env PAIR="$plain/test/pair/pair" \
 	    test/pair/run.sh 1500
-	try "pair, 200 seeds with sanitizers" 600 \
+	busy "pair, 200 seeds with sanitizers" 1200 \
 	    env PAIR="$san/test/pair/pair" test/pair/run.sh 200 5001
-	try "pair, mutants" 900 test/pair/mutants.sh
+	busy "pair, mutants" 1200 test/pair/mutants.sh
 }
 
 part_crash() {
-	try "crash, store" 1200 env STORE_CRASH="$plain/test/crash" \
+	busy "crash, store" 1200 env STORE_CRASH="$plain/test/crash" \
 	    test/crash/store.sh
-	try "damage, 100 flips, 100 cuts" 300 env builddir="$plain" \
+	busy "damage, 100 flips, 100 cuts" 600 env builddir="$plain" \
 	    test/damage.sh 100 100
-	try "power cuts, 10 + 2" 600 env builddir="$plain" \
+	waits "power cuts, 10 + 2" 900 env builddir="$plain" \
 	    test/powercut.sh 10 2
 }
 
 part_milter() {
-	try milter 600 test/milter/run.sh "$san/test/milter"
+	alone milter 600 test/milter/run.sh "$san/test/milter"
 }
+
+# Scripts of test/mta, all their scenarios; the longest first.
+scenarios="flow three fence amend again epochs odd operator"
 
 part_mta() {
 	local t
 
-	beside 2 mta/queue_watch 600 env \
-	    QUEUE_PROBE="$plain/test/mta/queue_probe" test/mta/queue_watch.sh
-	for t in check_mta hostile operator; do
-		beside 2 "mta/$t" 1200 env builddir="$plain" "test/mta/$t.sh"
+	waits mta/hostile 1200 env builddir="$plain" test/mta/hostile.sh
+	for t in $scenarios; do
+		waits "mta/$t" 1200 env builddir="$plain" "test/mta/$t.sh"
 	done
-	told
-	# Several of their scenarios at a time already.
-	for t in flow odd three amend fence again epochs; do
-		try "mta/$t" 1200 env builddir="$plain" "test/mta/$t.sh"
-	done
-	try "system calls that fail, 8" 600 env builddir="$plain" \
-	    LAB_FLOWS="shadow resubmit" test/syscalls.sh 8
+	waits mta/lease 1200 env builddir="$plain" test/mta/lease.sh \
+	    partition_delivers_once not_heard mta_stopped mta_down_in_order \
+	    leave_lasts leave_and_return frozen_holder frozen_primary
 	# Its "memory" takes minutes.
-	try mta/limits 600 env builddir="$plain" test/mta/limits.sh \
+	waits mta/limits 1200 env builddir="$plain" test/mta/limits.sh \
 	    stalled_milter_connections stalled_control_connections \
 	    stalled_peer_connections descriptors wall_clock suspended
-	try mta/lease 600 env builddir="$plain" test/mta/lease.sh \
-	    not_heard mta_stopped mta_down_in_order leave_lasts \
-	    leave_and_return frozen_holder frozen_primary
+	waits mta/queue_watch 900 env \
+	    QUEUE_PROBE="$plain/test/mta/queue_probe" test/mta/queue_watch.sh
+	waits mta/check_mta 1200 env builddir="$plain" test/mta/check_mta.sh
+	waits "system calls that fail, 8" 900 env builddir="$plain" \
+	    LAB_FLOWS="shadow resubmit" test/syscalls.sh 8
 }
 
 part_chaos() {
-	try "mta/chaos, 8 faults" 400 env builddir="$plain" test/mta/chaos.sh 8
-	try "mta/chaos, three hosts, 8 faults" 600 env builddir="$plain" HOSTS=3 \
-	    test/mta/chaos.sh 8
+	waits "mta/chaos, 8 faults" 600 env builddir="$plain" test/mta/chaos.sh 8
+	waits "mta/chaos, three hosts, 8 faults" 900 env builddir="$plain" \
+	    HOSTS=3 test/mta/chaos.sh 8
 }
 
 part_quickstart() {
-	try quickstart 600 env BUILD="$plain" examples/quickstart.sh
+	alone quickstart 600 env BUILD="$plain" examples/quickstart.sh
 }
 
 part_bench() {
-	try "bench, one round" 600 bench/run.sh 1 "$plain"
-	[ -f "$logs/bench,_one_round.log" ] &&
-	    sed -n '/^acknowledged/,$p' "$logs/bench,_one_round.log"
+	alone "bench, one round" 600 bench/run.sh 1 "$plain"
 }
 
+# The unit programs are built there, too, and were run from the tree: what the
+# archive holds is what the tree holds (tool/dist).
 part_dist() {
-	try distcheck 1200 sh -c "cd '$plain' && make -s distcheck"
+	busy distcheck 1800 sh -c "cd '$plain' && make -s -j$jobs distcheck \
+	    DISTCHECK_CONFIGURE_FLAGS='CFLAGS=-O0' \
+	    TESTS='test/tool/layers.sh test/tool/exports.sh test/tool/dist.sh'"
 }
 
 sh test/tool/deps.sh || { echo "packages cannot be installed"; echo "0 passed, 1 failed"; exit 1; }
-[ $# = 0 ] && set -- build unit tool model pair crash milter mta chaos quickstart bench dist
+[ $# = 0 ] && set -- build dist mta chaos tool model crash pair unit milter quickstart bench
 for part; do
 	declare -F "part_$part" >/dev/null || { echo "no part $part"; exit 64; }
-	"part_$part"
 done
+for part; do "part_$part"; done
+run_plan
+[ -f "$logs/bench,_one_round.log" ] &&
+    sed -n '/^acknowledged/,$p' "$logs/bench,_one_round.log"
 [ ${#bad[@]} = 0 ] || printf 'failed: %s\n' "${bad[@]}"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

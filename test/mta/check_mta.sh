@@ -10,6 +10,7 @@
 # nothing may be left to find.  That is what shows that the lines are exact.
 #
 #	SHADOWMXCTL	the program, else below $SMX_BUILD, $builddir or here
+#	LAB_JOBS	so many cases at a time
 #
 # Ends with "N passed, M failed".
 set -u
@@ -31,7 +32,7 @@ install_right() {
 	P0=$(pf_port) P1=$(pf_port) P2=$(pf_port) P3=$(pf_port) P4=$(pf_port)
 	pf_make "$A" host 0 || return 1
 	grep -v '^enable_long_queue_ids' "$TOP/examples/postfix-main.cf" \
-	    >>"$A/etc/main.cf"
+	    >>"$A/etc/main.cf" && pf_cool "$A"
 	cf 'mydestination = a.example, $myhostname' \
 	    'local_recipient_maps = inline:{postmaster=x, known=x}' \
 	    'relayhost = [127.0.0.1]:9'
@@ -68,12 +69,12 @@ install_right() {
 }
 
 PUBLIC() { echo "192.0.2.9:$P4/inet"; }
-cf() { postconf -c "$A/etc" -e "$@"; }
+cf() { postconf -c "$A/etc" -e "$@" && pf_cool "$A"; }
 over() { postconf -c "$A/etc" -P "$@"; }
 column() { postconf -c "$A/etc" -F "$@"; }
 conf() { printf '%s\n' "$@" >>"$A/conf.d/50-case.conf"; }
 
-check() { "$SHADOWMXCTL" -c "$A/shadowmx.conf" --json config check "$@"; }
+check() { pf_cool "$A"; "$SHADOWMXCTL" -c "$A/shadowmx.conf" --json config check "$@"; }
 
 # The names that the check found, one a line.
 names() {
@@ -791,7 +792,6 @@ case_domains_of_the_other_host() {
 cases() { sed -n 's/^case_\([a-z0-9_]*\)() {$/\1/p' "$0"; }
 
 run() (
-	W=$WORK
 	trap 'pf_kill "$A" >/dev/null 2>&1; kill ${listener:-} 2>/dev/null' EXIT
 	trap 'exit 130' INT TERM HUP
 	listener=
@@ -800,30 +800,41 @@ run() (
 	exit 0
 )
 
+# One of them, with its output when it fails.
+run_one() {
+	PIN=$("$SHADOWMXCTL" key show "$W/node.key" | grep -o 'sha256/[^ ]*' |
+	    head -n 1)
+	if run "$1" >"$W/$1.out" 2>&1; then
+		say "  ok    $1"
+	else
+		say "$(echo "  FAIL  $1" && sed 's/^/     /' "$W/$1.out")"
+	fi
+}
+
 [ "${1:-}" != -l ] || { cases; exit 0; }
 if why=$(pf_missing) || { why="no $SHADOWMXCTL"; [ ! -x "$SHADOWMXCTL" ]; }; then
 	say "SKIP: $why"
 	exit 77
 fi
 pf_private_net sh "$0" "$@"
-WORK=$(mktemp -d "${TMPDIR:-/tmp}/check_mta.XXXXXX") || exit 1
-chmod 755 "$WORK"
-trap 'rm -rf "$WORK"' EXIT
+if [ -n "${CHECK_ONE:-}" ]; then
+	W=$CHECK_ONE
+	run_one "$1"
+	exit 0
+fi
+W=$(mktemp -d "${TMPDIR:-/tmp}/check_mta.XXXXXX") || exit 1
+chmod 755 "$W"
+trap 'rm -rf "$W"' EXIT
 trap 'exit 130' INT TERM HUP
-"$SHADOWMXCTL" key generate "$WORK/node.key" >"$WORK/pin" || exit 1
-PIN=$("$SHADOWMXCTL" key show "$WORK/node.key" | grep -o 'sha256/[^ ]*' | head -n 1)
+"$SHADOWMXCTL" key generate "$W/node.key" >"$W/pin" || exit 1
 # shellcheck disable=SC2046
 [ $# -gt 0 ] || set -- $(cases)
-passed=0 failed=0
-for name; do
-	if run "$name" >"$WORK/out" 2>&1; then
-		passed=$((passed + 1))
-		say "  ok    $name"
-	else
-		failed=$((failed + 1))
-		say "  FAIL  $name"
-		sed 's/^/     /' "$WORK/out"
-	fi
-done
+# Several at a time, each with a network of its own where that can be had.
+jobs=${LAB_JOBS:-3}
+if unshare -n true 2>/dev/null; then unset PF_NETNS; else jobs=1; fi
+printf '%s\n' "$@" | CHECK_ONE=$W xargs -n 1 -P "$jobs" sh "$0" |
+    tee "$W/results"
+passed=$(grep -c '^  ok  ' "$W/results")
+failed=$(($# - passed))
 say "$passed passed, $failed failed"
 [ $failed = 0 ]

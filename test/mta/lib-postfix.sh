@@ -108,7 +108,13 @@ pf_make() {
 	for pf_line; do
 		printf '%s\n' "$pf_line" >>"$pf_dir/etc/main.cf"
 	done
+	pf_cool "$pf_dir"
 	pf_services "$pf_listen" >"$pf_dir/etc/master.cf"
+}
+
+# Postfix reads no main.cf that was changed less than two seconds ago, but waits.
+pf_cool() {
+	touch -c -d '1 minute ago' "$1/etc/main.cf"
 }
 
 pf_services() {
@@ -156,6 +162,7 @@ pf_pid() {
 }
 
 pf_start() {
+	pf_cool "$1"
 	postfix -c "$1/etc" start >>"$1/start.log" 2>&1 || {
 		cat "$1/start.log" "$1/mail.log" >&2
 		return 1
@@ -170,6 +177,7 @@ pf_stop() {
 }
 
 pf_reload() {
+	pf_cool "$1"
 	postfix -c "$1/etc" reload >>"$1/start.log" 2>&1
 }
 
@@ -177,6 +185,7 @@ pf_cf() {
 	pf_dir=$1
 	shift
 	postconf -c "$pf_dir/etc" -e "$@" || return 1
+	pf_cool "$pf_dir"
 	! pf_pid "$pf_dir" >/dev/null || pf_reload "$pf_dir"
 }
 

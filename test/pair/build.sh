@@ -3,6 +3,9 @@
 #
 # build.sh [-D...]: compiles the pair tests with the core they test into the
 # file that PAIR_OUT names.  They need nothing but the core and lib/base.
+#
+# With a folder in PAIR_OBJECTS what has no word of the -D in it is taken from
+# there, and put there.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
@@ -11,7 +14,7 @@ conf=$(mktemp -d)
 trap 'rm -rf "$conf"' EXIT
 printf '#define _GNU_SOURCE 1\n#define PACKAGE_VERSION "test"\n' >"$conf/config.h"
 
-set -- "$@" -I"$conf" -I"$top/include" -I"$top/lib" -I"$here"
+names=
 for name in addr again agains amend amends backoff choice claim copies engine \
 	envelope envelope_text evidence fence fence_change fence_read \
 	fence_return fence_tell fences gate handed handed_queue hearing heirs \
@@ -19,14 +22,40 @@ for name in addr again agains amend amends backoff choice claim copies engine \
 	lineage notice outcome over own passed passer peer pfid reading reads \
 	report seek sequel served successor sweep takeover talk trouble witness \
 	xtext; do
-	set -- "$@" "$top/lib/core/$name.c"
+	names="$names lib/core/$name.c"
 done
 for name in buf log key err crash; do
-	set -- "$@" "$top/lib/base/$name.c"
+	names="$names lib/base/$name.c"
 done
 for source in "$here"/*.c; do
-	set -- "$@" "$source"
+	names="$names test/pair/${source##*/}"
 done
-# shellcheck disable=SC2086 # flags are words
-"${CC:-cc}" -std=c11 ${PAIR_CFLAGS:--O2 -g} -Wall -Wextra -DHAVE_CONFIG_H \
-	-pthread "$@" -o "$out"
+
+compile() { # WORDS...
+	# shellcheck disable=SC2086 # flags are words
+	"${CC:-cc}" -std=c11 ${PAIR_CFLAGS:--O2 -g} -Wall -Wextra \
+	    -DHAVE_CONFIG_H -pthread "$@" -I"$conf" -I"$top/include" \
+	    -I"$top/lib" -I"$here"
+}
+
+if [ -z "${PAIR_OBJECTS:-}" ]; then
+	for name in $names; do
+		set -- "$@" "$top/$name"
+	done
+	compile "$@" -o "$out"
+	exit
+fi
+word=${1#-D}
+objects=
+for name in $names; do
+	object=$PAIR_OBJECTS/$(echo "$name" | tr / _).o
+	if [ -n "$word" ] && grep -q "$word" "$top/$name"; then
+		object=$conf/$(echo "$name" | tr / _).o
+		compile "$@" -c "$top/$name" -o "$object"
+	elif [ ! -f "$object" ]; then
+		compile -c "$top/$name" -o "$object"
+	fi
+	objects="$objects $object"
+done
+# shellcheck disable=SC2086
+"${CC:-cc}" -pthread $objects -o "$out"

@@ -93,7 +93,7 @@ cat >"$W/greet.lua" <<-END
 	local gate = os.getenv("GATE")
 	if gate ~= nil then
 		io.open(gate .. ".open", "w"):close()
-		for i = 1, 600 do
+		for i = 1, 2400 do
 			local f = io.open(gate .. ".go")
 			if f ~= nil then f:close() break end
 			mt.sleep(0.05)
@@ -105,7 +105,7 @@ cat >"$W/greet.lua" <<-END
 	end
 	mt.disconnect(conn)
 END
-greets() { timeout 20 miltertest -s "$W/greet.lua"; }
+greets() { timeout 60 miltertest -s "$W/greet.lua"; }
 has_miltertest() { command -v miltertest >/dev/null; }
 
 # ---- the files alone ----
@@ -251,7 +251,7 @@ runs_with() { max_delay | grep -F -e "$1"; }
 reloads() {
 	old=$(child worker)
 	if has_miltertest; then
-		GATE=$W/gate timeout 40 miltertest -s "$W/greet.lua" \
+		GATE=$W/gate timeout 180 miltertest -s "$W/greet.lua" \
 		    >"$W/session" 2>&1 &
 		session=$!
 		within 10 test -e "$W/gate.open"
@@ -344,7 +344,7 @@ managed() {
 	import os, socket, sys
 	s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 	s.bind(sys.argv[1])
-	s.settimeout(40)
+	s.settimeout(120)
 	while True:
 	    text = s.recv(4096).decode()
 	    print(text.replace("\n", ","), flush=True)

@@ -34,9 +34,10 @@ claim() {
 
 not() { ! "$@"; }
 
-# within SECONDS COMMAND...: true as soon as COMMAND is
+# within SECONDS COMMAND...: true as soon as COMMAND is; a machine that is busy may
+# take four times as long
 within() {
-	within_left=$(($1 * 20))
+	within_left=$(($1 * 80))
 	shift
 	while ! "$@" >/dev/null 2>&1; do
 		within_left=$((within_left - 1))

@@ -341,7 +341,7 @@ levels() {
 	s = socket.socket(socket.AF_UNIX)
 	s.bind(sys.argv[1])
 	s.listen(4)
-	s.settimeout(40)
+	s.settimeout(120)
 	for lists in (([], []), ([], ["short"]), (["mta"], ["short"])):
 	    for twice in range(2):
 	        c, a = s.accept()
@@ -372,7 +372,7 @@ gone() {
 	s = socket.socket(socket.AF_UNIX)
 	s.bind(sys.argv[1])
 	s.listen(4)
-	s.settimeout(40)
+	s.settimeout(120)
 	for i in range(3):
 	    c, a = s.accept()
 	    c.recv(4096)
