@@ -163,7 +163,7 @@ h.STEPS_LATE = h.STEPS - SMFIP_NOUNKNOWN
 
 function h.answer(conn)
 	local progress = string.byte("p")
-	for _ = 1, 100 do
+	for _ = 1, 400 do
 		h.ok(mt.unknown(conn, "X"), "reading the answer")
 		local got = mt.getreply(conn)
 		if got ~= progress then
@@ -218,7 +218,7 @@ local function signal(which)
 	local before = count(slurp(dump .. "/log") or "", "signal: ")
 
 	os.execute("kill -" .. which .. " " .. pid)
-	for _ = 1, 200 do
+	for _ = 1, 600 do
 		local log = slurp(dump .. "/log") or ""
 		if count(log, "signal: ") > before then
 			return log:match(".*signal: ([^\n]+)\n")
@@ -320,7 +320,7 @@ end
 
 -- A copy is on its way: the end of message has been seen.
 function h.sending(id)
-	for _ = 1, 200 do
+	for _ = 1, 600 do
 		if h.shadow(id) ~= nil then
 			return
 		end
@@ -352,7 +352,7 @@ end
 -- The milter's last log line about this queue id, waited for a little.
 function h.logged(id, words)
 	local prefix = " " .. id .. ": "
-	for _ = 1, 100 do
+	for _ = 1, 400 do
 		local found
 		for line in (slurp(dump .. "/log") or ""):gmatch("[^\n]+") do
 			if line:find(prefix, 1, true) then
@@ -387,7 +387,7 @@ end
 
 -- A line of the peers' record of requests, waited for.
 function h.requested(line)
-	for _ = 1, 100 do
+	for _ = 1, 400 do
 		if (slurp(dump .. "/requests") or ""):find(line, 1, true) then
 			return
 		end

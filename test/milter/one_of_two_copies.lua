@@ -11,10 +11,10 @@ h.run(function()
 	h.deliver(conn, { id = h.id(), rcpts = { "ok.refuse@two.example" } })
 	h.accepted(conn)
 	h.held(h.logged(h.id(), { "ack=short", "copies=1 ", "short=1 ",
-	    " peer=mx2.example.org ", "reason=refused" }), 0, 1500)
+	    " peer=mx2.example.org ", "reason=refused" }), 0, 1900)
 	h.deliver(conn, { id = h.id(2), rcpts = { "down.ok@two.example" } })
 	h.accepted(conn)
 	h.held(h.logged(h.id(2), { "ack=short", "copies=1 ",
-	    " peer=mx3.example.org " }), 0, 1500)
+	    " peer=mx3.example.org " }), 0, 1900)
 	mt.disconnect(conn)
 end)

@@ -23,7 +23,7 @@ command -v miltertest >/dev/null || { echo "miltertest is missing"; exit 77; }
 # appears FILE: wait for a socket.
 appears() {
 	tries=0
-	while [ ! -S "$1" ] && [ $tries -lt 100 ]; do
+	while [ ! -S "$1" ] && [ $tries -lt 600 ]; do
 		sleep 0.05
 		tries=$((tries + 1))
 	done
@@ -59,7 +59,7 @@ verdict() {
 # before it has looked at anything; the harness counts.
 run_script() {
 	host "$1"
-	timeout 60 miltertest -D "name=$1" -D "srcdir=$here" -D "dump=$dir" \
+	timeout 120 miltertest -D "name=$1" -D "srcdir=$here" -D "dump=$dir" \
 	    -D "sock=unix:$dir/milter.sock" -D "pid=$pid" \
 	    -s "${2:-$here}/$1.lua" >"$dir/out" 2>&1
 	status=$?
@@ -116,7 +116,7 @@ raw() {
 	label=$1
 	mkdir -p "$work/$label"
 	shift
-	timeout 100 "$@" >"$work/$label/out" 2>&1
+	timeout 200 "$@" >"$work/$label/out" 2>&1
 	status=$?
 	[ $status -ne 0 ] || sed 's/^/     /' "$work/$label/out"
 	verdict "$label" $status
@@ -154,7 +154,7 @@ foreign() {
 	foreign_b=$!
 	appears "$dir/a.sock"
 	appears "$dir/b.sock"
-	timeout 90 miltertest -D name=foreign -D "srcdir=$here" \
+	timeout 180 miltertest -D name=foreign -D "srcdir=$here" \
 	    -D "dump=$dir" -D "sock=unix:$dir/a.sock" \
 	    -D "peer=$foreign_b" -s "$here/foreign.lua" >"$dir/out" 2>&1
 	status=$?
@@ -185,11 +185,11 @@ if [ $# -eq 0 ]; then
 	host raw
 	sock=unix:$dir/milter.sock
 	raw burst_held_three_seconds "$bin/burst" -s "$sock" \
-	    -r '<wait-3000@example.org>' -m 4000 -l 'held 3 s'
+	    -r '<wait-3000@example.org>' -m 6000 -l 'held 3 s'
 	raw burst_answered_at_once "$bin/burst" -s "$sock" \
-	    -r '<ok@example.org>' -m 3000 -l 'answered at once'
+	    -r '<ok@example.org>' -m 6000 -l 'answered at once'
 	raw burst_committed_in_ten_ms "$bin/burst" -s "$sock" \
-	    -r '<wait-10@example.org>' -m 3000 -l 'answered after 10 ms'
+	    -r '<wait-10@example.org>' -m 6000 -l 'answered after 10 ms'
 	raw rawcases "$bin/rawcases" -s "$sock" -d "$dir" -p "$pid"
 	kill -TERM "$pid"
 	wait "$pid"
@@ -198,7 +198,7 @@ if [ $# -eq 0 ]; then
 	host inherited -i -t 6
 	raw burst_on_an_inherited_socket "$bin/burst" \
 	    -s "unix:$dir/milter.sock" -r '<wait-3000@example.org>' \
-	    -m 4000 -l 'held 3 s, inherited socket'
+	    -m 6000 -l 'held 3 s, inherited socket'
 	wait "$pid"
 	verdict inherited $?
 	[ ! -x "$foreign" ] || foreign

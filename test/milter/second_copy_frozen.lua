@@ -12,7 +12,7 @@ h.run(function()
 	h.accepted(conn)
 	local line = h.logged(h.id(), { "ack=short", "copies=1 ", "short=1 ",
 	    " peer=mx2.example.org " })
-	h.held(line, 1990, 4000)
+	h.held(line, 1990, 20000)
 	h.requested("amend " .. h.key(line) .. " 0 mx2.example.org\n")
 	h.requested("amend " .. h.key(line) .. " 1 mx2.example.org\n")
 	mt.disconnect(conn)

@@ -17,16 +17,16 @@ h.run(function()
 	local quick = h.connect("192.0.2.8", h.STEPS_LATE)
 	local refused = h.connect("192.0.2.9")
 
-	start(slow, "slow", "wait-2000@example.org")
+	start(slow, "slow", "wait-6000@example.org")
 	start(quick, "quick", "wait-700@example.org")
 	h.deliver(refused, { id = h.id("refused"),
 	    rcpts = { "gone@example.org" } })
 	h.refused(refused, "451", "4.3.0", h.NO_COPY)
 	h.same(h.answer(quick), SMFIR_ACCEPT, "the second")
-	h.held(h.logged(h.id("quick"), { "ack=shadowed" }), 700, 2000)
+	h.held(h.logged(h.id("quick"), { "ack=shadowed" }), 700, 6000)
 	h.same(h.answer(slow), SMFIR_ACCEPT, "the first")
-	h.held(h.logged(h.id("slow"), { "ack=shadowed" }), 2000, 9000)
-	h.was(h.id("slow"), { "<wait-2000@example.org>" },
+	h.held(h.logged(h.id("slow"), { "ack=shadowed" }), 6000, 30000)
+	h.was(h.id("slow"), { "<wait-6000@example.org>" },
 	    "X: slow\r\n\r\nslow\r\n")
 	h.was(h.id("quick"), { "<wait-700@example.org>" },
 	    "X: quick\r\n\r\nquick\r\n")

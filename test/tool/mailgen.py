@@ -19,6 +19,7 @@ DKIM signing needs Debian's python3-dkim; no DNS is asked.
 
 import argparse
 import base64
+import importlib.util
 import json
 import os
 import queue
@@ -28,11 +29,6 @@ import subprocess
 import sys
 import threading
 import time
-
-try:
-    import dkim
-except ImportError:
-    dkim = None
 
 KINDS = (
     "plain",
@@ -172,6 +168,8 @@ class Signer:
             f.write(b"v=DKIM1; k=rsa; p=" + base64.b64encode(public))
 
     def sign(self, content, strict):
+        import dkim  # takes longer than all the rest, and is seldom needed
+
         way = b"simple" if strict else b"relaxed"
         line = dkim.sign(
             content,
@@ -333,7 +331,7 @@ def main():
     chance = random.Random(options.prefix + "mailgen")
     signer = None
     if any(k.startswith("dkim") for k in kinds):
-        if dkim is None:
+        if importlib.util.find_spec("dkim") is None:
             sys.exit("mailgen: python3-dkim is missing")
         signer = Signer(options.folder)
     plan = [kinds[i % len(kinds)] for i in range(options.count)]
