@@ -155,14 +155,15 @@ run_plan() {
 # ---- the parts ----
 
 configured() { # DIR TARGETS OPTIONS...
-	local dir=$1 targets=$2
+	local dir=$1 targets=$2 target
 	shift 2
 	[ -x configure ] || autoreconf -fi || return 1
 	mkdir -p "$dir" && cd "$dir" || return 1
 	[ -f Makefile ] || ../configure -q --enable-werror --enable-full-tests \
 	    "$@" || return 1
-	# shellcheck disable=SC2086
-	make -s -j"$jobs" $targets TESTS=
+	for target in $targets; do
+		make -s -j"$jobs" "$target" TESTS= || return 1
+	done
 }
 
 part_build() {

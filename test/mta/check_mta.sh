@@ -27,7 +27,7 @@ say() { printf '%s\n' "$*"; }
 # The example's files as they are, chroot and all, but for the ports; "smtp" and
 # "submission" as Debian has them.
 install_right() {
-	A=$W/$1
+	A=$W/$1 LAB=$W/$1
 	mkdir -p "$A" && chmod 755 "$W" "$A" || return 1
 	P0=$(pf_port) P1=$(pf_port) P2=$(pf_port) P3=$(pf_port) P4=$(pf_port)
 	pf_make "$A" host 0 || return 1

@@ -21,6 +21,7 @@ failed=0
 crowds=0
 top=$(mktemp -d /tmp/shadowmx-mta.XXXXXX) || exit 1
 chmod 755 "$top"
+LAB=$top # pf_port gives no port twice
 a=$top/a
 said=$top/said
 probe_pid=

