@@ -8,6 +8,7 @@
 # "epochs.sh" the ones that stand for the others.
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
+. "$HERE/lib-disk.sh"
 
 # Nobody is taken over for his silence here.
 TAKEOVER_AFTER=60s MAX_DELAY=20s
@@ -21,22 +22,6 @@ defer_all() { sink_control 'reply=450:.*'; }
 
 # ---- states of a host's disk ----
 
-MARKER=shadowmx/shadowmx.epoch
-
-# A file copied with its folder is another file: the marker is told its new
-# inode, as if the whole file system had been brought back.
-marker_as_on_disk() {
-	[ -f "$1/$MARKER" ] || return 0
-	$PYTHON -c '
-import os, re, sys
-with open(sys.argv[1], "r+") as f:
-    text = f.read()
-    text = re.sub("(?m)^inode .*", "inode %d" % os.stat(f.fileno()).st_ino, text)
-    f.seek(0)
-    f.truncate()
-    f.write(text)' "$1/$MARKER"
-}
-
 counter_is_not() { # HOST COUNTER
 	counter_now=$(grep '^counter ' "$LAB/$1/spool/$MARKER") &&
 	    [ "$counter_now" != "$2" ]
@@ -46,28 +31,6 @@ counter_is_not() { # HOST COUNTER
 counts_on() { # HOST
 	counter_then=$(grep '^counter ' "$LAB/$1/spool/$MARKER")
 	need "$1's marker to count on" wait_for 10 counter_is_not "$1" "$counter_then"
-}
-
-# keep HOST PART NAME: a copy of its spool or store, made with all stopped
-keep() { cp -a "$LAB/$1/$2" "$LAB/$3.$2"; }
-
-# put HOST PART NAME: in the place of what it has, in one step each way
-put() {
-	rm -rf "$LAB/$1.put"
-	if [ -d "$LAB/$3.$2" ]; then
-		cp -a "$LAB/$3.$2" "$LAB/$1.put"
-		[ -n "${COPIED:-}" ] || marker_as_on_disk "$LAB/$1.put"
-	else
-		mkdir "$LAB/$1.put"
-		chmod 755 "$LAB/$1.put"
-		[ "$2" = spool ] || {
-			chmod 700 "$LAB/$1.put"
-			chown "$WORKER_USER" "$LAB/$1.put"
-		}
-	fi
-	mv "$LAB/$1/$2" "$LAB/$1/$2.gone"
-	mv "$LAB/$1.put" "$LAB/$1/$2"
-	rm -rf "$LAB/$1/$2.gone"
 }
 
 # A queue that another host has had: nothing of ours is in it.

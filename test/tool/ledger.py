@@ -18,6 +18,8 @@ import re
 import sys
 import time
 
+import bound
+
 # Parameters that must reach the next hop as the client gave them.
 MAIL_KEPT = ("BODY=8BITMIME", "SMTPUTF8", "RET=", "ENVID=")
 
@@ -32,6 +34,8 @@ class Sent:
         self.params = {r: p for r, p in event["rcpts"]}
         self.promised = []
         self.code = None
+        self.first = event["when"]
+        self.last = self.first
         self.copies = {r: 0 for r in self.params}
         self.damage = []
 
@@ -128,6 +132,7 @@ class Ledger:
                 s.damage.append("recipient %s was never asked for" % rcpt)
                 continue
             s.copies[rcpt] += 1
+            s.last = max(s.last, envelope["when"])
             self.check_rcpt(s, rcpt, params)
         self.check_mail(s, envelope)
         self.check_content(s, content)
@@ -174,6 +179,17 @@ class Ledger:
     def damaged(self):
         return [s for s in self.sent.values() if s.damage]
 
+    def surplus(self, bounds):
+        """Deliveries beyond the first, how many may be, and who is above that."""
+        told, most, beyond = 0, 0, []
+        for s in self.sent.values():
+            more = max(max(s.copies.values()) - 1, 0)
+            may = bounds.of(s.serial, s.first, s.last)
+            told, most = told + more, most + may
+            if more > may:
+                beyond.append((s, more, may))
+        return told, most, beyond
+
     def figures(self):
         unasked = [
             s
@@ -209,6 +225,14 @@ def print_table(ledger):
         )
 
 
+def print_surplus(ledger, bounds):
+    told, most, beyond = ledger.surplus(bounds)
+    print("delivered again: %d, bound %d" % (told, most))
+    for s, more, may in beyond:
+        print("BEYOND %s: %d more, %d allowed" % (s.serial, more, may))
+    return len(beyond)
+
+
 def print_trouble(ledger):
     for s in ledger.lost():
         left = [r for r in s.promised if s.copies[r] == 0]
@@ -226,6 +250,8 @@ def main():
     parser.add_argument(
         "--least", type=int, default=0, help="fail when fewer were acknowledged"
     )
+    parser.add_argument("--faults", help="count duplicates against this file")
+    parser.add_argument("--lab", help="the hosts' folder, for their logs")
     parser.add_argument("sent", nargs="+")
     options = parser.parse_args()
     until = time.monotonic() + options.wait * options.patience
@@ -234,15 +260,22 @@ def main():
     while ledger.lost() and time.monotonic() < until:
         time.sleep(0.2)
         ledger.read_sink(options.sink)
+    beyond = 0
+    figures = ledger.figures()
+    if options.faults:
+        bounds = bound.Bound(options.lab, options.faults)
+        figures["again"], figures["bound"], _ = ledger.surplus(bounds)
     if options.json:
-        print(json.dumps(ledger.figures()))
+        print(json.dumps(figures))
     else:
         print_table(ledger)
         print_trouble(ledger)
+        if options.faults:
+            beyond = print_surplus(ledger, bounds)
     if len(ledger.acknowledged()) < options.least:
         print("only %d acknowledged" % len(ledger.acknowledged()))
         return 1
-    return 1 if ledger.lost() or ledger.damaged() else 0
+    return 1 if ledger.lost() or ledger.damaged() or beyond else 0
 
 
 if __name__ == "__main__":

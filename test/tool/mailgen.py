@@ -22,7 +22,6 @@ import base64
 import importlib.util
 import json
 import os
-import queue
 import random
 import smtplib
 import subprocess
@@ -189,6 +188,53 @@ class Signer:
         return line + content
 
 
+class Work:
+    """The messages to send; each is in the folder before anybody gets it."""
+
+    def __init__(self, options, signer):
+        self.options = options
+        self.signer = signer
+        self.lock = threading.Lock()
+        self.chance = random.Random(options.prefix + "mailgen")
+        self.kinds = options.kinds.split(",")
+        self.plan = [
+            self.kinds[i % len(self.kinds)] for i in range(options.count)
+        ]
+        for i in range(options.big):
+            self.plan.insert(
+                (i + 1) * len(self.plan) // (options.big + 1), "big"
+            )
+        self.made = 0
+
+    def next_kind(self):
+        if self.options.until is None:
+            return self.plan[self.made] if self.made < len(self.plan) else None
+        if os.path.exists(self.options.until):
+            return None
+        return self.kinds[self.made % len(self.kinds)]
+
+    def take(self):
+        """A message and its bytes, None at the end."""
+        with self.lock:
+            kind = self.next_kind()
+            if kind is None:
+                return None
+            mail = make(
+                "%s%04d-%s" % (self.options.prefix, self.made, kind),
+                kind,
+                self.options.big_bytes,
+                self.chance,
+            )
+            self.made += 1
+            content = mail.content()
+            if kind.startswith("dkim"):
+                content = self.signer.sign(content, kind == "dkim-strict")
+            name = os.path.join(self.options.folder, mail.serial + ".eml")
+            with open(name, "wb") as f:
+                f.write(content)
+            return mail, content
+
+
 class Diary:
     """Events, on disk before anybody goes on."""
 
@@ -250,12 +296,11 @@ class Sender(threading.Thread):
 
     def run(self):
         while True:
-            try:
-                mail, content = self.work.get_nowait()
-            except queue.Empty:
+            made = self.work.take()
+            if made is None:
                 self.quit()
                 return
-            self.one(mail, content)
+            self.one(*made)
             if self.options.pause_ms:
                 time.sleep(self.options.pause_ms / 1000)
 
@@ -312,6 +357,7 @@ def parse():
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--also", type=int, help="a second port to try")
     parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--until", help="as many until this file exists")
     parser.add_argument("--sessions", type=int, default=8)
     parser.add_argument("--per-session", type=int, default=4)
     parser.add_argument("--pause-ms", type=int, default=0)
@@ -327,30 +373,12 @@ def parse():
 def main():
     options = parse()
     os.makedirs(options.folder, exist_ok=True)
-    kinds = options.kinds.split(",")
-    chance = random.Random(options.prefix + "mailgen")
     signer = None
-    if any(k.startswith("dkim") for k in kinds):
+    if "dkim" in options.kinds:
         if importlib.util.find_spec("dkim") is None:
             sys.exit("mailgen: python3-dkim is missing")
         signer = Signer(options.folder)
-    plan = [kinds[i % len(kinds)] for i in range(options.count)]
-    for i in range(options.big):
-        plan.insert((i + 1) * len(plan) // (options.big + 1), "big")
-    work = queue.Queue()
-    for i, kind in enumerate(plan):
-        mail = make(
-            "%s%04d-%s" % (options.prefix, i, kind),
-            kind,
-            options.big_bytes,
-            chance,
-        )
-        content = mail.content()
-        if kind.startswith("dkim"):
-            content = signer.sign(content, kind == "dkim-strict")
-        with open(os.path.join(options.folder, mail.serial + ".eml"), "wb") as f:
-            f.write(content)
-        work.put((mail, content))
+    work = Work(options, signer)
     diary = Diary(options.folder)
     senders = [Sender(options, work, diary) for _ in range(options.sessions)]
     for sender in senders:
@@ -361,7 +389,7 @@ def main():
         print(
             "%(try)d tried, %(ok)d acknowledged, %(no)d not" % diary.counts
         )
-    return 0 if diary.counts["try"] == len(plan) else 1
+    return 0 if diary.counts["try"] == work.made else 1
 
 
 if __name__ == "__main__":
