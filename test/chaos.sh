@@ -62,6 +62,7 @@ allow() { echo "$*" >>"$LAB/faults"; }
 
 wire() { # FROM TO [PORT]
 	local file=$LAB/wire.$1.$2
+	rm -f "$file"
 	$PYTHON "$TOOL/relay.py" "$(peer_port_of "$2")" ${3:+"$3"} >"$file" &
 	echo $! >"$file.pid"
 	LAB_PIDS="$LAB_PIDS $!"
@@ -227,6 +228,15 @@ snapshot() {
 	keep "$1" store "was.$1"
 }
 
+# One to put back later.
+copy_of() { # HOST
+	say "      a copy of $1 is made"
+	tally_fault "disk, copied"
+	host_kill "$1"
+	snapshot "$1"
+	[ -n "${ended[$1]:-}" ] || host_start "$1"
+}
+
 state_of() { ctl "$1" queue list --json; ctl "$1" status --json; }
 
 # Nothing of the time before the last exchange of a disk needs that host any
@@ -255,7 +265,13 @@ disk_is_free() {
 	[ "$debt" != none ] && [ "$debt" != "$1" ] || return 0
 	sink_control
 	flush_all
-	pf_wait 4 is_whole && sleep 1 && is_whole
+	for _ in 1 2 3; do
+		sleep 0.7
+		is_whole || continue
+		sleep 1
+		is_whole && return 0
+	done
+	return 1
 }
 
 disk_fault() { # HOST
@@ -273,7 +289,10 @@ disk_fault() { # HOST
 		tally_fault "disk, not now"
 		return
 	fi
-	[ -d "$LAB/$from.spool" ] || state=empty
+	[ $state = empty ] || [ -d "$LAB/$from.spool" ] || {
+		copy_of "${from#was.}"
+		return
+	}
 	debt=$1
 	what="$state $parts, $when"
 	say "      $what"

@@ -42,6 +42,10 @@ put() {
 		}
 	fi
 	mv "$LAB/$1/$2" "$LAB/$1/$2.gone"
-	mv "$LAB/$1.put" "$LAB/$1/$2"
-	rm -rf "$LAB/$1/$2.gone"
+	# A daemon that runs may have made another, or still write to the old one.
+	mv -T "$LAB/$1.put" "$LAB/$1/$2" || {
+		rm -rf "${LAB:?}/$1/$2"
+		mv -T "$LAB/$1.put" "$LAB/$1/$2"
+	}
+	pf_wait 5 rm -rf "$LAB/$1/$2.gone"
 }
