@@ -9,6 +9,7 @@
 #
 #	flows	shadow	message, copy, discard
 #		discard	a message that was put off ends
+#			(both with a body that the holder keeps in a file)
 #		amend	it is put on hold and released
 #		resubmit	the holder is told to take it over and hands it to
 #			its MTA, while the primary has it too
@@ -57,8 +58,8 @@ bad() {
 
 one_mail() {
 	mails=$((mails + 1))
-	mail_send a --count 1 --sessions 1 --kinds "$1" --prefix "m$mails-" \
-	    >/dev/null 2>&1
+	mail_send a --count 1 --sessions 1 --kinds "$1" --big-bytes 20000 \
+	    --prefix "m$mails-" >/dev/null 2>&1
 }
 
 closed() { sink_control "reply=451:."; }
@@ -90,11 +91,11 @@ waiting() {
 
 before_shadow() { sink_control; }
 flow_shadow() {
-	one_mail dsn
+	one_mail big
 	settle 3
 }
 
-before_discard() { waiting plain; }
+before_discard() { waiting big; }
 flow_discard() {
 	opened
 	settle 3
@@ -319,6 +320,7 @@ pair() { # N
 	lab_begin "syscalls$1"
 	need "a next hop" sink_start
 	need "hosts" host_make a b
+	sed -i 's/quota = "1G";/& body_file = "4K";/' "$(conf_of a)" "$(conf_of b)"
 	need "hosts that see each other" hosts_start
 	campaign "$1"
 	judge
