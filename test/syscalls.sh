@@ -350,7 +350,7 @@ said=$(mktemp) || exit 1
 trap 'rm -f "$said"' EXIT
 for ((i = 1; i <= LAB_JOBS; i++)); do
 	LAB_PAIR=$i bash "$0" "$POINTS" &
-done > >(tee "$said" | grep -v '^counts')
+done > >(tee "$said" | grep --line-buffered -v '^counts')
 wait
 sleep 0.2
 awk -v jobs="$LAB_JOBS" '/^counts/ { for (i = 2; i <= 11; i++) n[i] += $i; pairs++ }
