@@ -23,6 +23,9 @@ struct conf_member {
 enum conf_log { CONF_LOG_SYSLOG = 1, CONF_LOG_STDERR };
 enum conf_isolation { CONF_ISOLATION_DELIVER = 1, CONF_ISOLATION_HOLD };
 
+/* The highest that milter.max_recipients can be. */
+#define CONF_RECIPIENTS_MAX 50000
+
 struct conf {
 	const char *node;
 	const char *site;          /* where it is, "" not said */

@@ -57,9 +57,10 @@ struct mta_check {
 	const struct mta_facts *facts;
 	/* Over all policies that ask for a shadow: */
 	int64_t max_delay_ms;
-	int shadows;  /* any does */
-	int refuses;  /* any with when_unprotected tempfail */
-	int discards; /* messages are answered DISCARD */
+	int shadows;         /* any does */
+	int refuses;         /* any with when_unprotected tempfail */
+	int discards;        /* messages are answered DISCARD */
+	int rcpt_unanswered; /* too many recipients: heard at the end only */
 
 	/* Are these two paths the same file?  NULL: when they read the same. */
 	int (*same_path)(const char *a, const char *b);

@@ -11,6 +11,7 @@
 #define GOOD_A_SECOND 5
 #define GOOD_LEAST    100
 #define COMMAND_MS    5000
+#define RCPT_LIMIT    "smtpd_recipient_limit"
 
 static int64_t
 whole_seconds(int64_t ms)
@@ -110,6 +111,72 @@ check_held(struct mta_check *c)
 		sum, max));
 }
 
+/* ---- recipients ---- */
+
+static int64_t
+recipients_of(const struct mta_check *c, const struct mta_service *s)
+{
+	return service_takes_mail(c, s)
+		   ? mta_number(mta_text(&s->values, RCPT_LIMIT))
+		   : 0;
+}
+
+/* More than milter.max_recipients can be set to: every service is to take
+ * fewer. */
+static void
+fix_services(struct finding *f, const char *wanted, int64_t max)
+{
+	const struct mta_check *c = f->check;
+	int main_said = 0;
+
+	for (size_t i = 0; i < c->services->count; i++) {
+		const struct mta_service *s = &c->services->list[i];
+		int own = service_overrides(s, RCPT_LIMIT);
+
+		if (recipients_of(c, s) <= max || (!own && main_said))
+			continue;
+		main_said |= !own;
+		fix_service(f, s, RCPT_LIMIT, wanted);
+	}
+}
+
+/* Where Postfix does not wait for an answer to each recipient, the first that
+ * is too many is heard of with the end of the message. */
+static void
+check_recipients(struct mta_check *c)
+{
+	int64_t max = c->conf->milter_max_recipients, most = max;
+	const struct mta_service *where = NULL;
+	struct finding f;
+
+	for (size_t i = 0; c->rcpt_unanswered && i < c->services->count; i++) {
+		int64_t n = recipients_of(c, &c->services->list[i]);
+
+		if (n > most) {
+			most = n;
+			where = &c->services->list[i];
+		}
+	}
+	if (where == NULL)
+		return;
+	finding_begin(&f, c, SMX_WARNING, "recipient-limit");
+	finding_service(&f, where, RCPT_LIMIT,
+	    mta_text(&where->values, RCPT_LIMIT));
+	if (most <= CONF_RECIPIENTS_MAX)
+		fix_conf(&f,
+		    mta_fmt(c->arena,
+			"milter = { max_recipients = %" PRId64 "; };", most));
+	else
+		fix_services(&f, mta_fmt(c->arena, "%" PRId64, max), max);
+	finding_tell(&f,
+	    mta_fmt(c->arena,
+		"shadowmx keeps %" PRId64 " recipients of a message "
+		"(milter.max_recipients): one with more is refused as a whole "
+		"each time that it is sent, and the client does not learn that "
+		"it has to be divided",
+		max));
+}
+
 /* ---- timeouts ---- */
 
 static void
@@ -200,4 +267,5 @@ mtacheck_limits(struct mta_check *c)
 		said |= s->processes <= 0;
 	}
 	check_held(c);
+	check_recipients(c);
 }

@@ -11,6 +11,10 @@
 
 /* A domain of ADDR_MAX bytes has at most 501 labels, but one that mail can have
  * 127.  Two kinds of key for each, and three more that hold an '@'. */
+/* As many recipients as Postfix takes in one message when not told otherwise:
+ * nobody needs to hear of each that is too many. */
+#define RCPTS_PLENTY 1000
+
 #define LABELS_MAX 127
 #define KEYS_MAX   (2 * LABELS_MAX + 3)
 
@@ -380,10 +384,17 @@ policy_may_skip(const struct smx_config *config)
 }
 
 /* Whatever is folded keeps the holders that all have in common. */
-int
-policy_may_split(const struct smx_config *config)
+static int
+may_split(const struct smx_config *config)
 {
 	const struct policies *policies = config->policies;
 
 	return placement_count(policies->common) < policies->least;
+}
+
+int
+policy_answers_rcpt(const struct smx_config *config)
+{
+	return config->draft.conf.milter_max_recipients < RCPTS_PLENTY ||
+	       may_split(config);
 }

@@ -98,7 +98,7 @@ const struct setting settings[] = {
 	    .accepted =
 		"an absolute path, or \"\" for a folder in store.path" },
 	{ ROOT("milter.max_recipients", SETTING_NUMBER, milter_max_recipients),
-	    RANGE("1000", 1, 50000) },
+	    RANGE("1000", 1, CONF_RECIPIENTS_MAX) },
 	{ ROOT("milter.max_headers", SETTING_NUMBER, milter_max_headers),
 	    RANGE("1000", 10, 100000) },
 	{ ROOT("milter.max_header", SETTING_SIZE, milter_max_header),

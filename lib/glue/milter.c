@@ -35,10 +35,6 @@
  * ever leave one idle. */
 #define TIMEOUT_S 7210
 
-/* As many recipients as Postfix takes in one message when not told otherwise:
- * nobody needs to hear of each that is too many. */
-#define RCPTS_PLENTY 1000
-
 #define BACKLOG 1024
 
 /* The reply is written after the callback has returned. */
@@ -143,8 +139,7 @@ wanted_steps(void)
 
 	if (!policy_may_skip(config))
 		steps |= SMFIP_NR_DATA;
-	if (!policy_may_split(config) &&
-	    config_conf(config)->milter_max_recipients >= RCPTS_PLENTY)
+	if (!policy_answers_rcpt(config))
 		steps |= SMFIP_NR_RCPT;
 	smx_config_release(&config);
 	return steps;

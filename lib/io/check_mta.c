@@ -6,6 +6,7 @@
 
 #include "core/frozen.h"
 #include "core/mtacheck.h"
+#include "core/policy.h"
 #include "io/mtalook.h"
 
 /* Over the defaults and all policies: what the MTA has to bear. */
@@ -37,6 +38,7 @@ smx_check_mta(const struct smx_config *config, smx_finding_fn each, void *ctx)
 	take_ack(&check, &draft->conf.defaults);
 	for (size_t i = 0; i < draft->policy_count; i++)
 		take_ack(&check, &draft->policies[i].ack.ack);
+	check.rcpt_unanswered = !policy_answers_rcpt(config);
 	rc = mta_look(&look, config, &arena);
 	check.main = &look.main;
 	check.raw = &look.raw;

@@ -416,6 +416,30 @@ case_more_sessions_than_may_wait() {
 	expect 1 max-held
 }
 
+case_more_recipients_than_are_kept() {
+	cf 'smtpd_recipient_limit = 5000'
+	expect 1 recipient-limit
+	grep -q '"where":"main.cf"' "$A/found" || fail "not there"
+}
+
+case_more_recipients_in_a_service() {
+	over "$(PUBLIC)/smtpd_recipient_limit=5000"
+	expect 1 recipient-limit
+	grep -q '"where":"master.cf 192' "$A/found" || fail "not there"
+}
+
+case_more_recipients_than_can_be_kept() {
+	cf 'smtpd_recipient_limit = 60000'
+	over "$(PUBLIC)/smtpd_recipient_limit=70000"
+	expect 1 recipient-limit
+}
+
+# Each one that is too many is answered, and the client sends it again.
+case_right_with_few_recipients() {
+	conf 'milter = { max_recipients = 50; };'
+	check | grep -q '^{"result":"ok"}$' || fail "$(check)"
+}
+
 case_content_timeout() {
 	cf 'milter_content_timeout = 10s'
 	expect 2 timeout

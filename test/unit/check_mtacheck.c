@@ -44,6 +44,7 @@ static const char right_main[] =
     "smtpd_milters = unix:shadowmx/milter.sock\n"
     "smtpd_proxy_filter = \n"
     "smtpd_reject_unlisted_recipient = yes\n"
+    "smtpd_recipient_limit = 1000\n"
     "smtpd_relay_restrictions = permit_mynetworks, "
     "defer_unauth_destination\n"
     "soft_bounce = no\n";
@@ -111,6 +112,7 @@ world_new(void)
 	w->conf = (struct conf){ .node = "mx1.test.invalid",
 		.milter_listen = "unix:/var/spool/postfix/shadowmx/milter.sock",
 		.milter_max_held = 1000,
+		.milter_max_recipients = 1000,
 		.mta_config_directory = "/etc/postfix",
 		.mta_queue_directory = "",
 		.mta_owner = "postfix",
@@ -138,6 +140,7 @@ world_new(void)
 		.facts = &w->facts,
 		.max_delay_ms = 10000,
 		.shadows = 1,
+		.rcpt_unanswered = 1,
 		.each = take,
 		.ctx = w };
 	return w;
@@ -239,6 +242,11 @@ static const struct {
 	    "", "process-limit " },
 	{ "default_process_limit = 50\n", "", "client-limit " },
 	{ "default_process_limit = 501\n", "", "max-held " },
+	{ "smtpd_recipient_limit = 1001\n", "", "recipient-limit " },
+	{ "smtpd_recipient_limit = 999\n", "", "" },
+	{ "", "submission/inet/smtpd_recipient_limit = 2000\n",
+	    "recipient-limit " },
+	{ "", "127.0.0.1:10026/inet/smtpd_recipient_limit = 50000\n", "" },
 	{ "maximal_queue_lifetime = 10m\n", "", "queue-lifetime " },
 	{ "maximal_queue_lifetime = 1h\n", "", "queue-lifetime " },
 	{ "maximal_queue_lifetime = 61m\n", "", "" },
@@ -335,6 +343,45 @@ START_TEST(refusing_policy_makes_accept_an_error)
 	world_run(w, "milter_default_action = accept\n", "", "");
 	ck_assert_ptr_nonnull(
 	    strstr(w->fixes, "-e 'milter_default_action = tempfail'"));
+	world_free(w);
+}
+END_TEST
+
+START_TEST(recipients_as_many_as_the_mta_takes_anywhere)
+{
+	struct world *w = world_new();
+
+	world_run(w, "smtpd_recipient_limit = 1500\n", "",
+	    "submission/inet/smtpd_recipient_limit = 3000\n");
+	ck_assert_str_eq(w->found, "recipient-limit ");
+	ck_assert_str_eq(w->fixes, "milter = { max_recipients = 3000; };\n");
+	world_free(w);
+}
+END_TEST
+
+START_TEST(mta_takes_no_more_recipients_than_can_be_kept)
+{
+	struct world *w = world_new();
+
+	world_run(w, "smtpd_recipient_limit = 1500\n", "",
+	    "submission/inet/smtpd_recipient_limit = 50001\n");
+	ck_assert_str_eq(w->found, "recipient-limit ");
+	ck_assert_ptr_nonnull(
+	    strstr(w->fixes, "-e 'smtpd_recipient_limit = 1000'"));
+	ck_assert_ptr_nonnull(strstr(w->fixes,
+	    "-P 'submission/inet/smtpd_recipient_limit=1000'"));
+	ck_assert_uint_eq(w->fix_count, 2);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(recipients_that_are_answered_are_divided_by_the_client)
+{
+	struct world *w = world_new();
+
+	w->check.rcpt_unanswered = 0;
+	world_run(w, "smtpd_recipient_limit = 60000\n", "", "");
+	ck_assert_str_eq(w->found, "");
 	world_free(w);
 }
 END_TEST
@@ -611,6 +658,10 @@ main(void)
 	tcase_add_test(tc, slow_discards_matter_only_to_who_discards);
 	tcase_add_test(tc, without_shadows_milters_do_not_matter);
 	tcase_add_test(tc, refusing_policy_makes_accept_an_error);
+	tcase_add_test(tc, recipients_as_many_as_the_mta_takes_anywhere);
+	tcase_add_test(tc, mta_takes_no_more_recipients_than_can_be_kept);
+	tcase_add_test(tc,
+	    recipients_that_are_answered_are_divided_by_the_client);
 	tcase_add_test(tc, longer_delay_needs_more_processes);
 	tcase_add_test(tc, unasked_mta_is_one_warning);
 	tcase_add_test(tc, facts_of_the_machine_are_told);
