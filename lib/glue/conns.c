@@ -120,3 +120,14 @@ conns_idle(void)
 	pthread_mutex_unlock(&lock);
 	return idle;
 }
+
+size_t
+conns_held(void)
+{
+	size_t held;
+
+	pthread_mutex_lock(&lock);
+	held = ending;
+	pthread_mutex_unlock(&lock);
+	return held;
+}

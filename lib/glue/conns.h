@@ -32,6 +32,8 @@ struct conn *conns_add(void); /* NULL: no memory */
 void conns_remove(struct conn *conn);
 /* Connections open, less those in an end of message. */
 size_t conns_idle(void);
+/* Those in one. */
+size_t conns_held(void);
 void conns_ending(int begin);
 
 #endif

@@ -117,6 +117,14 @@ selfping_knock(const struct selfping *self)
 	return rc == 0 ? SMX_OK : SMX_EUNREACHABLE;
 }
 
+static atomic_int resting;
+
+void
+selfping_rest(int on)
+{
+	atomic_store(&resting, on);
+}
+
 /* One for all that are slow at the same time. */
 static int
 is_first(struct selfping *self)
@@ -135,6 +143,8 @@ selfping_help(struct selfping *self, size_t stuck, int64_t waited_ms)
 {
 	size_t times = KNOCKS_MAX;
 
+	if (atomic_load(&resting))
+		return;
 	if (waited_ms < FEW_MS)
 		times = (size_t)is_first(self);
 	else if (waited_ms < ALL_MS)

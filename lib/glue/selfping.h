@@ -39,5 +39,9 @@ int selfping_knock(const struct selfping *self);
 /* What is due when an end of message has waited so long and so many sessions
  * could be stuck.  For threads that share self. */
 void selfping_help(struct selfping *self, size_t stuck, int64_t waited_ms);
+/* Non-zero: selfping_help does nothing, in the whole process, until it is
+ * called with zero.  Without a thread to be had a knock takes from libmilter
+ * instead of helping it. */
+void selfping_rest(int on);
 
 #endif

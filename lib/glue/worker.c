@@ -20,6 +20,7 @@
 #include "core/conf.h"
 #include "glue/channel.h"
 #include "glue/control.h"
+#include "glue/milter_watch.h"
 #include "glue/node.h"
 #include "glue/ports.h"
 #include "glue/service.h"
@@ -27,6 +28,7 @@
 
 #define TICK_MS        500
 #define MILTER_STOP_MS 8000
+#define RENEW_DRAIN_MS 2000
 
 /*
  * The first thread keeps the channel to the supervisor and nothing else; it
@@ -41,6 +43,7 @@ struct worker {
 	struct smx_engine *engine;
 	struct control *control;
 	struct worker_command command;
+	struct milter_watch watch;
 	pthread_t milter;
 	int milter_on;
 	atomic_int milter_ended;
@@ -154,6 +157,8 @@ start(struct worker *w)
 		rc = smx_engine_start(w->engine);
 	if (rc == SMX_OK)
 		rc = start_control(w);
+	milter_watch_init(&w->watch, w->options->milter_fd,
+	    config_conf(w->options->config)->milter_listen);
 	if (rc == SMX_OK)
 		rc = start_milter(w);
 	if (rc != SMX_OK)
@@ -170,6 +175,7 @@ start(struct worker *w)
 static void
 stop(struct worker *w, int64_t leaving_ms, int64_t drain_ms)
 {
+	milter_watch_free(&w->watch);
 	if (w->control != NULL) {
 		worker_command_end(&w->command);
 		control_stop(&w->control);
@@ -254,6 +260,14 @@ is_broken(struct worker *w, int *status)
 	if (atomic_load(&w->milter_ended)) {
 		log_event(SMX_LOG_ERR, "milter-ended", "nobody asked for it");
 		*status = EX_SOFTWARE;
+		return 1;
+	}
+	if (milter_watch_tick(&w->watch, clock_mono_ms())) {
+		log_event(SMX_LOG_WARNING, "milter-renewed",
+		    "the worker begins anew: too many connections of the MTA "
+		    "were lost when there were no threads");
+		stop(w, 0, RENEW_DRAIN_MS);
+		*status = EX_TEMPFAIL;
 		return 1;
 	}
 	return 0;

@@ -152,6 +152,56 @@ limits_memory() {
 	recovers
 }
 
+# ---- threads ----
+
+# Both daemons by a shim that refuses threads while there is a file: no_threads
+# HOST [NUMBER], threads HOST.
+no_threads() { echo "${2:-}" >"$LAB/$1/threads"; }
+threads() { rm -f "$LAB/$1/threads"; }
+was_refused() { [ -s "$LAB/$1/threads.refused" ]; }
+
+threaded_hosts() {
+	need "a compiler" command -v cc
+	need "the shim" cc -shared -fPIC -O1 -o "$LAB/shim.so" \
+	    "$HERE/thread_shim.c"
+	cat >"$LAB/threaded" <<-END
+	#!/bin/sh
+	THREAD_SHIM=\${2%/*}/threads LD_PRELOAD=$LAB/shim.so \\
+	    exec "$SHADOWMXD" "\$@"
+	END
+	chmod 755 "$LAB/threaded"
+	sanitized && {
+		say "SKIP: nothing can be loaded before this sanitizer"
+		exit 77
+	}
+	SHADOWMXD=$LAB/threaded
+	two_hosts
+	for limits_host in a b; do
+		install -m 666 /dev/null "$LAB/$limits_host/threads.refused"
+	done
+}
+
+# Each place of libmilter, of the link and of the control socket has to do
+# without, in the middle of messages.
+limits_no_more_threads() {
+	threaded_hosts
+	stalled_before=$(descriptors_of a)
+	need "mail under way" eval \
+	    'mail_send a --count 60 --sessions 20 --kinds plain,several & limits_mail=$!'
+	sleep 0.5
+	no_threads a
+	no_threads b
+	wait $limits_mail || say "   some were refused"
+	starved 20
+	was_refused a || say "   nothing was refused at a"
+	was_refused b || say "   nothing was refused at b"
+	threads a
+	threads b
+	recovers
+	need "descriptors as before" \
+	    wait_for 60 fewer_descriptors a $((stalled_before + 30))
+}
+
 # ---- clocks ----
 
 # Both daemons by clocks that can be moved: clocks WALL BOOT, in seconds
