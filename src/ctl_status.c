@@ -134,6 +134,17 @@ print_store(const struct record *r)
 	putchar('\n');
 }
 
+/* They have no shadow yet. */
+static void
+print_local(const struct record *r)
+{
+	char age[TEXT_SPAN];
+
+	printf("%-12s  waiting for pickup %lld  oldest %s\n", "local mail",
+	    record_number(r, "own.local_waiting", 0),
+	    text_age(age, record_number(r, "own.local_oldest_ms", 0)));
+}
+
 static void
 print_status(const struct record *r)
 {
@@ -155,6 +166,8 @@ print_status(const struct record *r)
 	print_head(r);
 	print_attention(r);
 	print_counts(r, "own", own, sizeof(own) / sizeof(*own));
+	if (record_number(r, "own.local_waiting", 0) > 0)
+		print_local(r);
 	print_counts(r, "since start", ever, 5);
 	print_counts(r, "kept", kept, 4);
 	/* No mail any more: what became of it is remembered. */

@@ -88,6 +88,10 @@ struct smx_queue_state {
 	int links_known;         /* requeues since before the watch began can be
 				  * followed (a log is read) */
 	enum smx_mta_health mta; /* is the MTA's master process running */
+	/* Mail that programs of this host have handed over and that no milter
+	 * has seen yet: how many, and the age of the oldest. */
+	uint64_t local_waiting;
+	int64_t local_oldest_ms;
 };
 
 #define SMX_QUEUE_READ_MAX 100

@@ -54,6 +54,7 @@ struct conf {
 	const char *mta_submit_amended;  /* "": mta_submit */
 	const char *mta_submit_held;     /* "": held ones are quarantined */
 	const char *mta_log;             /* "": none */
+	int64_t mta_local_wait_ms;       /* 3m in maildrop: tell */
 
 	const char *store_driver; /* "sqlite" | "memory" */
 	const char *store_path;

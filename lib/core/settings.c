@@ -145,6 +145,8 @@ const struct setting settings[] = {
 	{ ROOT("mta.log", SETTING_TEXT, mta_log), .check = check_path,
 	    .flags = SETTING_RESTART | SETTING_EMPTY_OK, .preset = "",
 	    .accepted = a_path_or_none },
+	{ ROOT("mta.local_wait", SETTING_DURATION, mta_local_wait_ms),
+	    RANGE("3m", MS_SECOND, MS_DAY) },
 
 	{ ROOT("store.driver", SETTING_WORD, store_driver),
 	    .words = store_drivers, .flags = SETTING_RESTART,

@@ -67,9 +67,25 @@ command_peer(struct smx_engine *node, size_t peer, uint64_t sole, struct buf *b)
 	return look_at(&info);
 }
 
+struct picture {
+	struct engine_counts own;
+	struct engine_fence_counts fence;
+	struct smx_store_stats store;
+	uint64_t held[NODE_BUCKETS];
+	uint64_t orphans;
+	enum smx_mta_health mta;
+	unsigned look; /* of the peers */
+	int draining;
+	int64_t leaving_ms;
+	uint64_t local_waiting;
+	int64_t local_oldest_ms, local_wait_ms;
+};
+
 static void
-own(struct buf *b, const struct engine_counts *n)
+own(struct buf *b, const struct picture *p)
 {
+	const struct engine_counts *n = &p->own;
+
 	json_object(b, "own");
 	json_num(b, "open", (long long)n->open);
 	json_num(b, "holding", (long long)n->holding);
@@ -87,6 +103,8 @@ own(struct buf *b, const struct engine_counts *n)
 	json_num(b, "amended", (long long)n->amended);
 	json_num(b, "refused", (long long)n->refused);
 	json_num(b, "finished", (long long)n->finished);
+	json_num(b, "local_waiting", (long long)p->local_waiting);
+	json_num(b, "local_oldest_ms", p->local_oldest_ms);
 	json_close(b);
 }
 
@@ -150,18 +168,6 @@ peers(struct smx_engine *node, struct buf *b)
 	return look;
 }
 
-struct picture {
-	struct engine_counts own;
-	struct engine_fence_counts fence;
-	struct smx_store_stats store;
-	uint64_t held[NODE_BUCKETS];
-	uint64_t orphans;
-	enum smx_mta_health mta;
-	unsigned look; /* of the peers */
-	int draining;
-	int64_t leaving_ms;
-};
-
 /*
  * Why a person should look, in two lists: "critical" needs an operator, as a
  * line of the log with that level does, "warning" may need one.  Both together
@@ -173,7 +179,7 @@ struct reason {
 	const char *word;
 };
 
-#define REASONS 18
+#define REASONS 19
 
 static void
 find_reasons(const struct picture *p, struct reason out[REASONS])
@@ -197,6 +203,7 @@ find_reasons(const struct picture *p, struct reason out[REASONS])
 		{ 0, (p->look & LOOK_PEER_DRAINED) != 0, "peer_drained" },
 		{ 0, p->draining, "draining" },
 		{ 0, p->leaving_ms > 0, "leaving" },
+		{ 0, p->local_oldest_ms > p->local_wait_ms, "local_waiting" },
 	};
 
 	memcpy(out, all, sizeof(all));
@@ -226,6 +233,7 @@ static int
 take_picture(struct smx_engine *node, struct picture *p)
 {
 	struct smx_store *port = node->ports.store;
+	struct smx_config *config;
 	int rc = port->ops->stats(port->ctx, &p->store);
 
 	if (rc != SMX_OK)
@@ -236,7 +244,12 @@ take_picture(struct smx_engine *node, struct picture *p)
 	p->mta = node->mta;
 	p->orphans = node->orphans;
 	p->leaving_ms = node->leave_until_ms - node_now_ms();
+	p->local_waiting = node->local_waiting;
+	p->local_oldest_ms = node->local_oldest_ms;
 	node_leave(node);
+	config = node_config(node);
+	p->local_wait_ms = config_conf(config)->mta_local_wait_ms;
+	smx_config_release(&config);
 	p->draining = atomic_load(&node->draining);
 	p->look = 0;
 	return SMX_OK;
@@ -265,7 +278,7 @@ command_status(struct command *c)
 	json_str(&b, "mta", mta_word(p.mta));
 	json_bool(&b, "draining", p.draining);
 	json_num(&b, "leaving_ms", p.leaving_ms > 0 ? p.leaving_ms : 0);
-	own(&b, &p.own);
+	own(&b, &p);
 	fence(&b, &p.fence);
 	store(&b, &p.store, p.orphans);
 	p.look = peers(node, &b);

@@ -68,6 +68,8 @@ struct smx_engine {
 	int64_t held;           /* under lock: ends of message now */
 	uint64_t histogram[NODE_BUCKETS]; /* under lock */
 	enum smx_mta_health mta;          /* under lock */
+	uint64_t local_waiting;           /* under lock: for pickup */
+	int64_t local_oldest_ms;          /* under lock: age */
 	uint64_t orphans; /* under lock: shadows of hosts that are no members */
 	atomic_int draining; /* no new shadows are taken in */
 

@@ -150,8 +150,34 @@ ask_for_takeover(struct smx_engine *node, struct question *q)
 	ask(node, q, ASKER_TAKEOVER);
 }
 
+/* Mail that waits for pickup has no shadow, and nobody else says that it is
+ * there. */
 static void
-read_state(struct smx_engine *node)
+note_local(struct smx_engine *node, uint64_t waiting, int64_t oldest_ms,
+    int *told)
+{
+	struct smx_config *config = node_config(node);
+	int64_t bound_ms = config_conf(config)->mta_local_wait_ms;
+	struct log_line l;
+	int late = waiting != 0 && oldest_ms > bound_ms;
+
+	smx_config_release(&config);
+	(void)node_enter(node);
+	node->local_waiting = waiting;
+	node->local_oldest_ms = oldest_ms;
+	node_leave(node);
+	if (late == *told)
+		return;
+	*told = late;
+	log_begin(&l, late ? SMX_LOG_WARNING : SMX_LOG_NOTICE, NULL,
+	    late ? "local_waiting" : "local_taken");
+	log_num(&l, "waiting", (int64_t)waiting);
+	log_num(&l, "oldest_ms", oldest_ms);
+	log_end(&l);
+}
+
+static void
+read_state(struct smx_engine *node, int *told_local)
 {
 	struct smx_queue *queue = node->ports.queue;
 	struct smx_queue_state state;
@@ -171,6 +197,8 @@ read_state(struct smx_engine *node)
 	node_leave(node);
 	if (rc != SMX_OK)
 		return;
+	note_local(node, state.local_waiting, state.local_oldest_ms,
+	    told_local);
 	pthread_mutex_lock(&node->takeover_lock);
 	(void)takeover_queue_state(node->takeover, &state, clock_wall_ms());
 	known = takeover_queue_torn(node->takeover, &torn) == SMX_OK;
@@ -204,6 +232,7 @@ node_queuer_run(void *ctx)
 	struct smx_queue_event *events = calloc(EVENTS_MAX, sizeof(*events));
 	struct question *q = calloc(1, sizeof(*q));
 	int64_t next_state = 0;
+	int told_local = 0;
 	size_t count;
 
 	if (events == NULL || q == NULL)
@@ -214,7 +243,7 @@ node_queuer_run(void *ctx)
 		    clock_mono_ms() + TURN_MS);
 		if (count != 0) {
 			if (epoch_moved(node))
-				read_state(node);
+				read_state(node, &told_local);
 			tell_engine(node, events, count, node_now_ms());
 			tell_takeover(node, events, count);
 			node_free_events(events, count);
@@ -223,7 +252,7 @@ node_queuer_run(void *ctx)
 		read_for_engine(node, q);
 		ask_for_takeover(node, q);
 		if (clock_mono_ms() >= next_state) {
-			read_state(node);
+			read_state(node, &told_local);
 			next_state = clock_mono_ms() + 1000;
 		}
 	}

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 #define HEAD         16
 
 static const unsigned char magic[4] = { 's', 'm', 'x', 'W' };
@@ -154,6 +154,8 @@ wire_put_state(struct watcher_packet *p, const struct smx_queue_state *state)
 		put(p, s->span[i].first, 8);
 		put(p, s->span[i].last, 8);
 	}
+	put(p, s->local_waiting, 8);
+	put(p, (uint64_t)s->local_oldest_ms, 8);
 	p->count++;
 }
 
@@ -371,6 +373,7 @@ wire_get_state(struct watcher_packet *p, struct smx_queue_state *state,
 {
 	unsigned flag[2], is_known;
 	struct smx_queue_state s;
+	uint64_t age_ms;
 
 	memset(&s, 0, sizeof(s));
 	if (more(p) != SMX_OK || get_small(p, 1, &is_known) != SMX_OK ||
@@ -382,10 +385,14 @@ wire_get_state(struct watcher_packet *p, struct smx_queue_state *state,
 	    get(p, 8, &s.first) != SMX_OK || get(p, 8, &s.unclean) != SMX_OK ||
 	    get_small(p, 1, &flag[0]) != SMX_OK ||
 	    get_small(p, SMX_MTA_DOWN, &flag[1]) != SMX_OK ||
-	    get_spans(p, &s) != SMX_OK || more(p) != SMX_ENOTFOUND)
+	    get_spans(p, &s) != SMX_OK ||
+	    get(p, 8, &s.local_waiting) != SMX_OK ||
+	    get(p, 8, &age_ms) != SMX_OK || age_ms > INT64_MAX ||
+	    more(p) != SMX_ENOTFOUND)
 		return SMX_EPROTO;
 	s.links_known = (int)flag[0];
 	s.mta = (enum smx_mta_health)flag[1];
+	s.local_oldest_ms = (int64_t)age_ms;
 	*state = s;
 	*known = (int)is_known;
 	return SMX_OK;

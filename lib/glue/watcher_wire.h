@@ -23,8 +23,9 @@
  *			of a file that holds the texts one behind the other
  *	STATE	watcher	count 1: known:8 epoch:128 counter:64 first:64
  *			unclean:64 links:8 mta:8 forgot:8 spans:8, so many times
- *			(first:64 last:64); every two seconds; with
- *			generation 0: I have begun anew, say HELLO
+ *			(first:64 last:64), local_waiting:64 local_oldest:64;
+ *			every two seconds; with generation 0: I have begun anew,
+ *			say HELLO
  *	OPENED	watcher	token:64, count 1: result:8 envelope:64 size:64; with
  *			result 0 two descriptors, of a file with the envelope
  *			and of one with the content

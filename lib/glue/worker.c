@@ -67,6 +67,8 @@ status_of(int rc)
 	case SMX_EFULL:
 	case SMX_ECORRUPT:
 		return EX_IOERR;
+	case SMX_ENOMEM:
+		return EX_OSERR;
 	default:
 		return EX_SOFTWARE;
 	}

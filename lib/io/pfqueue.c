@@ -102,9 +102,12 @@ publish(struct pfqueue *q, int known, int links_known)
 	enum smx_mta_health mta =
 	    known ? master_health(q->queue_fd) : SMX_MTA_UNKNOWN;
 
+	if (known)
+		pfqueue_local(q);
 	pthread_mutex_lock(&q->lock);
 	q->state_known = known;
 	q->state = q->marker.record.lineage;
+	pfqueue_local_tell(q, &q->state);
 	q->state.links_known = links_known;
 	q->state.mta = mta;
 	pthread_mutex_unlock(&q->lock);
@@ -154,6 +157,7 @@ pfqueue_start(struct pfqueue *q, char *why, size_t why_size)
 	q->broken = 0;
 	q->blind = 0;
 	q->read_lost = 0;
+	q->local.changed = 1;
 	links = log_start(q);
 	q->began_ms = clock_mono_ms();
 	q->count_ms = q->began_ms + q->heartbeat_ms;

@@ -29,6 +29,7 @@
  *	pfqueue_read.c	 envelopes, a batch of files at a time
  *	pfqueue_copy.c	 one message whole
  *	pfqueue_list.c	 what is there when a reader begins
+ *	pfqueue_local.c	 what sendmail(1) left for pickup(8)
  *	pfqueue_ring.c	 the two bounded queues, in and out
  *
  * One thread calls everything but verify, read and state, which take the lock,
@@ -41,7 +42,8 @@
 #define PFQUEUE_STRAYS_MAX 4096
 #define PFQUEUE_BATCH      500 /* ids looked for in one turn */
 #define PFQUEUE_LOG_BACK   (64u * 1024 * 1024)
-#define PFQUEUE_PATH       48 /* "deferred/F/2/C/6" */
+#define PFQUEUE_LOCAL_MAX  10000 /* counted in maildrop, no more */
+#define PFQUEUE_PATH       48    /* "deferred/F/2/C/6" */
 
 struct pfwatch {
 	enum pf_folder folder;
@@ -60,6 +62,7 @@ enum {
 	FACT_LINKED = 2,   /* and that id is in other */
 	FACT_DISPUTED = 4, /* the log names several */
 	FACT_AWAY = 8,     /* left the folders that are watched */
+	FACT_FOUND = 16,   /* only taken for a requeue: was in maildrop first */
 
 	STRAY_TOLD = 1
 };
@@ -85,6 +88,12 @@ struct pflisting { /* pfqueue_list.c */
 	size_t step;  /* which kind of folder */
 	size_t watch; /* number of the folder */
 	void *dir;    /* that is being read; NULL none */
+};
+
+struct pflocal { /* pfqueue_local.c */
+	size_t count;
+	int64_t oldest_ms; /* wall; only with a count */
+	int changed;       /* something happened in maildrop */
 };
 
 struct pfqueue {
@@ -139,6 +148,7 @@ struct pfqueue {
 	int64_t tool_ms; /* when to look for it again */
 	struct pfread read;
 	struct pflisting listing;
+	struct pflocal local;
 
 	struct smx_queue_event *ring;
 	size_t ring_first, ring_count;
@@ -218,6 +228,10 @@ void pfqueue_list_stop(struct pfqueue *q);
 void pfqueue_list_turn(struct pfqueue *q);
 /* Non-zero: a turn is due. */
 int pfqueue_list_goes_on(const struct pfqueue *q);
+
+/* pfqueue_local.c: count again if something may have changed; say it */
+void pfqueue_local(struct pfqueue *q);
+void pfqueue_local_tell(const struct pfqueue *q, struct smx_queue_state *out);
 
 /* pfqueue_ring.c */
 void pfqueue_emit(struct pfqueue *q, enum smx_queue_event_kind kind,

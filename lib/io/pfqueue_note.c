@@ -164,6 +164,7 @@ requeued(struct pfqueue *q, const char *id)
 	if ((e->flags & FACT_REQUEUED) == 0 && !q->log_quiet)
 		pfqueue_emit(q, SMX_QUEUE_REQUEUED, id, "");
 	e->flags |= FACT_REQUEUED;
+	e->flags &= ~(unsigned)FACT_FOUND;
 }
 
 /*
@@ -262,9 +263,13 @@ static void
 found(struct pfqueue *q, const struct pfnote *n)
 {
 	check_place(q, n);
-	if (n->folder == PF_MAILDROP)
+	if (n->folder == PF_MAILDROP) {
+		struct pfentry *e = fact(q, n->name);
+
 		/* From outside the queue or from within, nobody can tell. */
-		fact(q, n->name)->flags |= FACT_REQUEUED;
+		if ((e->flags & FACT_REQUEUED) == 0)
+			e->flags |= FACT_REQUEUED | FACT_FOUND;
+	}
 	arrived(q, n, n->folder);
 }
 

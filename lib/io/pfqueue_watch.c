@@ -281,6 +281,7 @@ event_in(struct pfqueue *q, const struct inotify_event *e)
 	}
 	if (e->len == 0)
 		return;
+	q->local.changed |= w->folder == PF_MAILDROP;
 	note.mask = e->mask;
 	note.cookie = e->cookie;
 	note.folder = w->folder;

@@ -88,6 +88,66 @@ flow_local_mail() {
 	need "nothing open at the primary" wait_for 20 status_is a own.open 0
 }
 
+waits_for() { [ "$(status a own.local_oldest_ms)" -gt "$1" ]; }
+warns() { status a attention | grep -q local_waiting; }
+
+# sendmail(1) has returned, and pickup does not run: that window is counted.
+flow_local_mail_waits() {
+	need "a next hop" sink_start
+	need "hosts" host_make a b
+	mkdir "$LAB/a/conf.d"
+	echo 'mta = { local_wait = "2s"; };' >"$LAB/a/conf.d/50-local.conf"
+	sed -i 's/^pickup unix/#&/' "$LAB/a/etc/master.cf"
+	need "hosts that see each other" hosts_start
+	sink_control "reply=450:."
+	need "nothing that waits" status_is a own.local_waiting 0
+	for flow_n in 1 2 3 4 5; do
+		need "mail of a program" eval \
+		    'printf "Subject: local\n\nfrom cron\n" |
+		    sendmail -C "$LAB/a/etc" -f cron@client.test.invalid \
+			root$flow_n@next.test.invalid'
+	done
+	need "five that wait" wait_for 15 status_is a own.local_waiting 5
+	need "their age" wait_for 15 waits_for 2000
+	need "a warning" wait_for 10 warns
+	need "words for people" eval \
+	    'ctl a status | grep -q "^local mail .*pickup 5  oldest "'
+	need "a line in the log" log_says a "event=local_waiting waiting=5"
+	need "one line" eval \
+	    'is "$(grep -c event=local_waiting "$LAB/a/shadowmxd.log")" 1'
+	need "no shadows yet" rows_are b 0
+	# The window stays open while the daemon begins anew.
+	need "another worker" worker_kill a
+	need "five that wait still" \
+	    wait_for 15 eval 'answers a && status_is a own.local_waiting 5'
+	sed -i 's/^#pickup unix/pickup unix/' "$LAB/a/etc/master.cf"
+	need "pickup" pf_reload "$LAB/a"
+	need "five shadows" wait_for 30 rows_are b 5
+	need "none that waits" wait_for 15 status_is a own.local_waiting 0
+	need "no warning" wait_for 15 not warns
+	need "the end in the log" wait_for 10 log_says a event=local_taken
+	sink_control
+	need "delivery" wait_for 30 eval 'is "$(sink_count)" 5'
+	need "nothing left at the holder" wait_for 20 no_rows b
+}
+
+# A requeued message has its shadow: it is in maildrop, and does not count.
+flow_local_mail_requeued() {
+	need "a next hop" sink_start
+	need "hosts" host_make a b
+	sed -i 's/^pickup unix/#&/' "$LAB/a/etc/master.cf"
+	need "hosts that see each other" hosts_start
+	sink_control "reply=450:."
+	send 3 plain
+	need "shadows" wait_for 10 rows_are b 3
+	need "all requeued" postsuper -c "$LAB/a/etc" -r ALL
+	need "them in maildrop" eval \
+	    'is "$(find "$LAB/a/spool/maildrop" -type f | wc -l)" 3'
+	sleep 3
+	need "none that waits" status_is a own.local_waiting 0
+	need "the shadows" rows_are b 3
+}
+
 # The next hop refuses one recipient for good: the bounce is mail of its own.
 flow_bounce() {
 	two_hosts

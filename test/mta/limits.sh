@@ -202,6 +202,75 @@ limits_no_more_threads() {
 	    wait_for 60 fewer_descriptors a $((stalled_before + 30))
 }
 
+tasks_of() { find "/proc/$(worker_pid "$1")/task" -mindepth 1 -maxdepth 1 | wc -l; }
+all_tasks() { [ "$(tasks_of "$1")" -ge "$2" ]; }
+has_ended() { ! daemon_pid "$1" >/dev/null; }
+
+# Without its n-th thread a worker does not serve, and says why; with it again
+# all its functions are there.
+limits_each_thread() {
+	threaded_hosts
+	limits_tasks=$(tasks_of a)
+	limits_n=0
+	while [ $limits_n -le "$limits_tasks" ]; do
+		limits_n=$((limits_n + 1))
+		daemon_kill a
+		: >"$LAB/a/threads.refused"
+		: >"$LAB/a/shadowmxd.log"
+		no_threads a $limits_n
+		"$SHADOWMXD" -c "$(conf_of a)" </dev/null \
+		    >>"$LAB/a/shadowmxd.log" 2>&1 &
+		echo $! >"$LAB/a/shadowmxd.pid"
+		need "thread $limits_n refused" wait_for 20 was_refused a
+		need "a reason, for thread $limits_n" wait_for 20 log_says a \
+		    'event=\(no-thread\|cannot-open\|worker-start\|milter-failed\|threads-short\)'
+		threads a
+		wait_for 2 has_ended a 2>/dev/null && {
+			say "   thread $limits_n: it ends"
+			need "a start" daemon_start a
+		}
+		need "an answer, after thread $limits_n" wait_for 30 answers a
+		need "all functions, after thread $limits_n" \
+		    wait_for 20 all_tasks a "$limits_tasks"
+	done
+	recovers
+}
+
+# An account with nothing else of it running, for the kernel counts by account.
+account_of_nobody() {
+	for limits_user in games irc uucp news list; do
+		getent passwd $limits_user >/dev/null &&
+		    ! pgrep -u $limits_user >/dev/null && {
+			WORKER_USER=$limits_user
+			return 0
+		}
+	done
+	return 1
+}
+
+limit_threads() {
+	for limits_host in a b; do
+		prlimit --pid "$(worker_pid $limits_host)" --nproc="$1" || return 1
+	done
+}
+
+limits_threads() {
+	account_of_nobody || {
+		say "SKIP: no account to be had"
+		exit 77
+	}
+	two_hosts
+	stalled_before=$(descriptors_of a)
+	need "few threads" limit_threads $(($(tasks_of a) + $(tasks_of b) + 4))
+	starved 40
+	need "it in the log" eval \
+	    'grep -hE "event=threads-short|no thread" "$LAB"/?/shadowmxd.log'
+	need "no limit" limit_threads unlimited
+	recovers
+	need "descriptors as before" \
+	    wait_for 60 fewer_descriptors a $((stalled_before + 30))
+}
+
 # ---- clocks ----
 
 # Both daemons by clocks that can be moved: clocks WALL BOOT, in seconds

@@ -395,6 +395,79 @@ START_TEST(submission_is_no_requeue)
 }
 END_TEST
 
+/* After a turn in which the folder is looked at. */
+static uint64_t
+waiting_for_pickup(int64_t *oldest_ms)
+{
+	struct smx_queue_event events[16];
+	struct smx_queue_state state;
+	size_t count;
+
+	for (int i = 0; i < 12; i++)
+		(void)q.ops->next(q.ctx, events, 16, &count,
+		    clock_mono_ms() + 100);
+	ck_assert_int_eq(q.ops->state(q.ctx, &state), SMX_OK);
+	*oldest_ms = state.local_oldest_ms;
+	return state.local_waiting;
+}
+
+static void
+submit(const char *id, int ago_s)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
+	char name[64], path[256];
+
+	snprintf(name, sizeof(name), "maildrop/%s", id);
+	tree_put(&t, "maildrop/99.1", 0700);
+	snprintf(path, sizeof(path), "%s/maildrop/99.1", t.queue);
+	times[1].tv_sec = clock_wall_ms() / 1000 - ago_s;
+	ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+	tree_move(&t, "maildrop/99.1", name);
+}
+
+START_TEST(submissions_are_counted_until_they_are_taken)
+{
+	int64_t age_ms;
+
+	ck_assert_uint_eq(waiting_for_pickup(&age_ms), 0);
+	ck_assert_int_eq(age_ms, 0);
+	submit(LONG, 600);
+	submit(LONG2, 60);
+	ck_assert_uint_eq(waiting_for_pickup(&age_ms), 2);
+	ck_assert(age_ms >= 600000 && age_ms < 700000);
+	tree_delete(&t, "maildrop/" LONG);
+	ck_assert_uint_eq(waiting_for_pickup(&age_ms), 1);
+	ck_assert(age_ms >= 60000 && age_ms < 160000);
+	tree_delete(&t, "maildrop/" LONG2);
+	ck_assert_uint_eq(waiting_for_pickup(&age_ms), 0);
+	ck_assert_int_eq(age_ms, 0);
+}
+END_TEST
+
+START_TEST(requeued_or_unfinished_is_no_submission)
+{
+	int64_t age_ms;
+
+	tree_put(&t, "maildrop/" LONG2, 0600);
+	tree_put(&t, "maildrop/99.1", 0700);
+	tree_put(&t, "incoming/" LONG, 0700);
+	tree_move(&t, "incoming/" LONG, "maildrop/" LONG);
+	ck_assert_uint_eq(waiting_for_pickup(&age_ms), 0);
+}
+END_TEST
+
+START_TEST(submission_from_before_the_watch_is_counted)
+{
+	int64_t age_ms;
+
+	submit(LONG, 5);
+	reopen("");
+	ck_assert_uint_eq(waiting_for_pickup(&age_ms), 1);
+	tree_delete(&t, "maildrop/" LONG);
+	ck_assert_uint_eq(waiting_for_pickup(&age_ms), 0);
+}
+END_TEST
+
 START_TEST(file_taken_away_is_unknown)
 {
 	char away[160];
@@ -1184,6 +1257,9 @@ add_requeue(TCase *plain, TCase *logged)
 {
 	tcase_add_test(plain, requeued_message_without_log_stays_unknown);
 	tcase_add_test(plain, submission_is_no_requeue);
+	tcase_add_test(plain, submissions_are_counted_until_they_are_taken);
+	tcase_add_test(plain, requeued_or_unfinished_is_no_submission);
+	tcase_add_test(plain, submission_from_before_the_watch_is_counted);
 	tcase_add_test(plain, file_taken_away_is_unknown);
 	tcase_add_test(plain, file_under_another_name_is_unknown);
 	tcase_add_test(plain, short_id_used_again_is_a_new_message);

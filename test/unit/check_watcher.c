@@ -770,7 +770,9 @@ START_TEST(packet_carries_the_whole_state)
 		.forgot = 1,
 		.links_known = 1,
 		.mta = SMX_MTA_UP,
-		.spans = SMX_QUEUE_SPANS_MAX };
+		.spans = SMX_QUEUE_SPANS_MAX,
+		.local_waiting = 10000,
+		.local_oldest_ms = INT64_MAX };
 	static struct watcher_packet p;
 	struct smx_queue_state out;
 	int known;
@@ -790,6 +792,8 @@ START_TEST(packet_carries_the_whole_state)
 	ck_assert_int_eq(out.forgot, 1);
 	ck_assert_uint_eq(out.spans, in.spans);
 	ck_assert_mem_eq(out.span, in.span, sizeof(in.span));
+	ck_assert_uint_eq(out.local_waiting, in.local_waiting);
+	ck_assert_int_eq(out.local_oldest_ms, in.local_oldest_ms);
 }
 END_TEST
 
