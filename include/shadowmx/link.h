@@ -77,7 +77,10 @@ enum smx_answer {
 	SMX_ANSWER_SHADOW,  /* a shadow without a set that names this host */
 	SMX_ANSWER_TAKEN,   /* this host has taken it over itself */
 	SMX_ANSWER_YIELDED, /* CLAIM: held for the asking peer from now on */
-	SMX_ANSWER_DENIED   /* CLAIM: the primary did not name the asker */
+	SMX_ANSWER_DENIED,  /* CLAIM: the primary did not name the asker */
+	/* ASK only: */
+	SMX_ANSWER_ENDED, /* taken over by this host, and delivered by it */
+	SMX_ANSWER_FIRST  /* RANKED, and first in that set */
 };
 
 /*

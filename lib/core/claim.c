@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crash.h"
 #include "core/takeover_in.h"
 
 /* SHADOW to CLAIMED: this host becomes answerable, durably, before any work. */
@@ -185,6 +187,79 @@ takeover_claim(struct takeover *takeover, const char *primary,
 	claimed += claim_write(c, &heirs[claimed], &r);
 	free(c);
 	return r == SMX_OK ? claimed : r;
+}
+
+/* ---- a copy that nobody needs any more ---- */
+
+/* 1 when it is as it was when others were asked. */
+static int
+is_the_same(struct takeover *takeover, const char *primary,
+    const struct gate_row *asked, struct smx_row *row)
+{
+	struct smx_store *s = takeover->options.store;
+	int r = s->ops->get(s->ctx, &asked->key, row);
+
+	if (r != SMX_OK)
+		return r == SMX_ENOTFOUND ? 0 : r;
+	/* What came after the question was no part of the answer. */
+	return row->state == SMX_ROW_SHADOW &&
+	       strcmp(row->primary, primary) == 0 &&
+	       row->amended == !asked->whole;
+}
+
+int
+takeover_drop(struct takeover *takeover, const char *primary,
+    const struct gate_row *rows, size_t count)
+{
+	struct smx_store *s = takeover->options.store;
+	struct smx_row row;
+	struct smx_key keys[CLAIM_STEP];
+	size_t n = 0, foreign;
+	int total = 0, r = SMX_OK;
+
+	for (size_t i = 0; i < count && r == SMX_OK; i++) {
+		r = is_the_same(takeover, primary, &rows[i], &row);
+		if (r == 1) {
+			takeover_log(SMX_LOG_NOTICE, &row, "finished_elsewhere",
+			    "");
+			keys[n++] = row.key;
+			r = SMX_OK;
+		}
+		if (r < 0 || n == 0 || (n < CLAIM_STEP && i + 1 < count))
+			continue;
+		crash_point("takeover.drop");
+		r = s->ops->drop(s->ctx, NULL, keys, n, &foreign);
+		crash_point("takeover.dropped");
+		total += (int)n;
+		n = 0;
+	}
+	return r < 0 ? r : total;
+}
+
+int
+takeover_aside(struct takeover *takeover, const char *primary,
+    const struct gate_row *row, int64_t wall_ms)
+{
+	const struct gate_world *world = &takeover->options.world;
+	struct smx_row_change change = { 0 };
+	struct smx_row stored;
+	char why[sizeof(stored.reason)];
+	size_t member = 0;
+	int r = is_the_same(takeover, primary, row, &stored);
+
+	if (r != 1)
+		return r;
+	while (member < world->count && (row->ended >> member & 1) == 0)
+		member++;
+	snprintf(why, sizeof(why), "delivered by %s, perhaps not to all",
+	    member < world->count ? world->names[member] : "another member");
+	change.reason = why;
+	change.attempts = stored.attempts;
+	r = takeover_mark(takeover, &row->key, SMX_ROW_SHADOW, HOLDER_REFUSE,
+	    &change, wall_ms);
+	if (r == SMX_OK)
+		takeover_log(SMX_LOG_ERR, &stored, "quarantined", why);
+	return r == SMX_ENOTFOUND || r == SMX_ESTATE ? SMX_OK : r;
 }
 
 uint64_t

@@ -185,14 +185,20 @@ gate_row_begin(struct gate_row *row, const struct gate_world *world,
 	row->since_ms = since_ms;
 	gate_set_read(&set, world, stored->holders);
 	row->ranked = (uint8_t)set.ranked;
+	row->first = set.ranked && (set.higher & others) == 0;
+	row->ask = others;
 	/* A person's word takes no account of ranks, but of what is done. */
 	if (gate->cause == ENGINE_CAUSE_OPERATOR || !set.ranked)
-		row->ask = others;
+		row->wait = others;
 	else
-		row->ask = set.higher & others;
+		row->wait = set.higher & others;
 	if (stored->yielded && world->own != NULL)
 		row->owner = gate_bit(world, stored->primary);
 	row->ask |= row->owner;
+	row->wait |= row->owner;
+	row->believe = (set.named | row->owner) & row->ask;
+	/* An envelope that came later may have others than were served. */
+	row->whole = !stored->amended;
 }
 
 /*
@@ -205,6 +211,7 @@ owner_answer(struct gate_row *row, const struct gate *gate,
 {
 	if (answer == SMX_ANSWER_NONE)
 		return;
+	row->gone |= answer == SMX_ANSWER_ENDED;
 	if (answer == SMX_ANSWER_UNKNOWN &&
 	    (gate->cause == ENGINE_CAUSE_SILENT ||
 		gate->cause == ENGINE_CAUSE_OPERATOR))
@@ -217,6 +224,42 @@ static int
 goes_first(const struct gate_world *world, size_t member)
 {
 	return strcmp(world->names[member], world->own) < 0;
+}
+
+/*
+ * It has ended there.  One that this copy's primary never named, or that need
+ * not have served the same recipients, may not end it by its word.  But it
+ * would be delivered again, at the latest when that one has forgotten it.
+ */
+static void
+ended(struct gate_row *row, uint64_t bit)
+{
+	if ((row->believe & bit) != 0 && row->whole)
+		row->gone = 1;
+	else
+		row->ended |= bit;
+	row->leave = 1;
+}
+
+/* There is a copy: does that member go first? */
+static int
+is_step(const struct gate_row *row, const struct gate_world *world,
+    size_t member, enum smx_answer answer)
+{
+	int waited = (row->wait >> member & 1) != 0;
+
+	switch (answer) {
+	case SMX_ANSWER_RANKED:
+		return waited;
+	case SMX_ANSWER_FIRST:
+		/* Not in the set as it is told here: two think that they are
+		 * first. */
+		return waited || (row->first && goes_first(world, member));
+	case SMX_ANSWER_SHADOW:
+		return waited && goes_first(world, member);
+	default:
+		return waited && (row->ranked || goes_first(world, member));
+	}
 }
 
 void
@@ -237,16 +280,20 @@ gate_row_answer(struct gate_row *row, const struct gate_world *world,
 	case SMX_ANSWER_TAKEN:
 		row->leave = 1;
 		break;
-	case SMX_ANSWER_RANKED:
-		row->steps++;
-		break;
-	case SMX_ANSWER_SHADOW:
-		row->steps += goes_first(world, member);
+	case SMX_ANSWER_ENDED:
+		ended(row, bit);
 		break;
 	default:
-		row->steps += row->ranked || goes_first(world, member);
+		row->steps += is_step(row, world, member, answer);
 		break;
 	}
+}
+
+int
+gate_is_shadow(enum smx_answer answer)
+{
+	return answer == SMX_ANSWER_RANKED || answer == SMX_ANSWER_FIRST ||
+	       answer == SMX_ANSWER_SHADOW;
 }
 
 enum gate_verdict
@@ -255,6 +302,10 @@ gate_row_verdict(const struct gate_row *row, struct gate *gate,
 {
 	int64_t at = row->since_ms + row->steps * takeover_after_ms;
 
+	if (row->gone)
+		return GATE_DROP;
+	if (row->ended != 0 && gate->cause != ENGINE_CAUSE_OPERATOR)
+		return GATE_ASIDE;
 	if (row->leave)
 		at = INT64_MAX;
 	else if (gate->cause == ENGINE_CAUSE_OPERATOR || at <= now_ms)

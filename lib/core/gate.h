@@ -20,8 +20,9 @@
  * is asked about a page at a time, and one that leaves a question unanswered is
  * not asked again before the next round (deaf).
  *
- * A row is claimed when its cause has lasted takeover_after for each step.  No
- * store, no clock, no lock.
+ * A row is claimed when its cause has lasted takeover_after for each step.  It
+ * is dropped when one that may say so says that it is finished.  No store, no
+ * clock, no lock.
  */
 #define GATE_MEMBERS_MAX 64
 #define GATE_PAGE        500
@@ -86,14 +87,26 @@ void gate_again(struct gate *gate, int64_t at_ms);
 struct gate_row {
 	struct smx_key key;
 	int64_t since_ms;
-	uint64_t ask;   /* members whose answer matters */
-	uint64_t owner; /* of these: who took it over before, if anybody */
-	uint8_t ranked; /* this node is */
+	uint64_t ask;     /* members whose answer matters */
+	uint64_t wait;    /* of these: also when it does not come */
+	uint64_t owner;   /* of these: who took it over before, if anybody */
+	uint64_t believe; /* of these: whose word may end it */
+	uint64_t ended;   /* who has delivered it, and may not end it */
+	uint8_t ranked;   /* this node is */
+	uint8_t first;    /* and no member before it */
+	uint8_t whole;    /* its recipients are those that everybody had */
 	uint8_t steps;
 	uint8_t leave; /* somebody else answers for it */
+	uint8_t gone;  /* it is finished */
 };
 
-enum gate_verdict { GATE_CLAIM = 1, GATE_WAIT };
+enum gate_verdict {
+	GATE_CLAIM = 1,
+	GATE_WAIT,
+	GATE_DROP,
+	GATE_ASIDE /* delivered by somebody, as far as that one can know: a
+		    * person decides */
+};
 
 /* since_ms: of the key with LOST, else gate->since_ms. */
 void gate_row_begin(struct gate_row *row, const struct gate_world *world,
@@ -101,6 +114,8 @@ void gate_row_begin(struct gate_row *row, const struct gate_world *world,
 /* UNKNOWN: no answer came. */
 void gate_row_answer(struct gate_row *row, const struct gate_world *world,
     const struct gate *gate, size_t member, enum smx_answer answer);
+/* ASK: it has a copy, and has not taken it over. */
+int gate_is_shadow(enum smx_answer answer);
 /* When all have answered; what waits is counted in the gate. */
 enum gate_verdict gate_row_verdict(const struct gate_row *row,
     struct gate *gate, int64_t takeover_after_ms, int64_t now_ms);

@@ -19,7 +19,8 @@ enum holder_event {
 	HOLDER_CLAIM,       /* takeover of this row */
 	HOLDER_RETRY,       /* the own MTA said not now */
 	HOLDER_HAND,        /* the own MTA's 250 */
-	HOLDER_REFUSE,      /* the own MTA's 5xx */
+	HOLDER_REFUSE,      /* the own MTA's 5xx, or nobody but a person can
+			     * know whether it is still to be delivered */
 	HOLDER_END,         /* the handed message ended in the own queue, and
 			     * its primary may ask for it */
 	HOLDER_EXPIRE,      /* the same, but nobody will, or not any more */

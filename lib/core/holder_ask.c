@@ -24,11 +24,24 @@ names(const struct smx_row *row, const char *node)
 	return set.ranked;
 }
 
+/* Before all others? */
+static int
+begins_with(const struct smx_row *row, const char *node)
+{
+	size_t len = strlen(node);
+
+	return strncmp(row->holders, node, len) == 0 &&
+	       (row->holders[len] == ' ' || row->holders[len] == '\0');
+}
+
 /* ---- ASK ---- */
 
 static enum smx_answer
 ask_answer(const struct smx_row *row, const char *own_name, const char *node)
 {
+	/* A row is DONE only when this host's MTA has had it to the end. */
+	if (row->state == SMX_ROW_DONE && !row->unsound)
+		return SMX_ANSWER_ENDED;
 	if (row->state != SMX_ROW_SHADOW)
 		return SMX_ANSWER_TAKEN;
 	/* Nobody is to wait for a copy that may be no good. */
@@ -38,7 +51,10 @@ ask_answer(const struct smx_row *row, const char *own_name, const char *node)
 	 * asker, who knows only of the former primary, need not. */
 	if (row->yielded && strcmp(row->primary, node) != 0)
 		return SMX_ANSWER_TAKEN;
-	return names(row, own_name) ? SMX_ANSWER_RANKED : SMX_ANSWER_SHADOW;
+	if (!names(row, own_name))
+		return SMX_ANSWER_SHADOW;
+	return begins_with(row, own_name) ? SMX_ANSWER_FIRST
+					  : SMX_ANSWER_RANKED;
 }
 
 int

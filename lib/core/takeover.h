@@ -62,6 +62,14 @@ int takeover_page(struct takeover *takeover, const char *primary,
 int takeover_claim(struct takeover *takeover, const char *primary,
     enum engine_cause cause, const struct gate_row *rows, size_t count,
     struct heir *heirs, int64_t wall_ms);
+/* Drop these, of which others say that they are finished, unless they have
+ * become something else meanwhile.  Returns how many, or a negative error. */
+int takeover_drop(struct takeover *takeover, const char *primary,
+    const struct gate_row *rows, size_t count);
+/* Quarantine one, which that member (of the world) has delivered, but may not
+ * end. */
+int takeover_aside(struct takeover *takeover, const char *primary,
+    const struct gate_row *row, int64_t wall_ms);
 /* Rows claimed since the start, by whatever call. */
 uint64_t takeover_claims(const struct takeover *takeover);
 

@@ -273,11 +273,28 @@ put_answers(struct buf *b, const struct smx_request *request,
 	buf_str(b, "\r\n");
 }
 
+/* Before 1.3: a copy that nobody needs is left alone then. */
+static enum smx_answer
+older_answer(enum smx_answer answer)
+{
+	switch (answer) {
+	case SMX_ANSWER_ENDED:
+		return SMX_ANSWER_TAKEN;
+	case SMX_ANSWER_FIRST:
+		return SMX_ANSWER_RANKED;
+	default:
+		return answer;
+	}
+}
+
 /* Before 1.2 a row that had ended was called handed while it was there. */
 void
 wire_reply_for(unsigned minor, const struct smx_request *request,
     struct smx_reply *reply)
 {
+	if (minor < 3 && request->kind == SMX_REQ_ASK && reply->answers != NULL)
+		for (size_t i = 0; i < request->count; i++)
+			reply->answers[i] = older_answer(reply->answers[i]);
 	if (minor >= 2 || request->kind != SMX_REQ_LIST)
 		return;
 	for (size_t i = 0; i < reply->count && i < request->limit; i++)

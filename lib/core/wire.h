@@ -16,7 +16,7 @@
  */
 #define WIRE_ALPN           "shadowmx/1"
 #define WIRE_MAJOR          1
-#define WIRE_MINOR          2
+#define WIRE_MINOR          3
 #define WIRE_LINE_MAX       4096 /* of a command, CRLF included */
 #define WIRE_REPLY_LINE_MAX 2000 /* of a reply, CRLF included */
 #define WIRE_NODE_MAX       255

@@ -186,7 +186,7 @@ wire_beat_params(const char *text, size_t len, struct smx_beat *beat)
 }
 
 /* In the order of enum smx_answer. */
-static const char letters[] = "uoflnrstyd";
+static const char letters[] = "uoflnrstydeh";
 
 int
 wire_request_answers(const struct smx_request *request)
@@ -209,6 +209,8 @@ answer_fits(enum smx_request_kind kind, size_t answer)
 		       answer == SMX_ANSWER_NONE ||
 		       answer == SMX_ANSWER_SHADOW ||
 		       answer == SMX_ANSWER_TAKEN;
+	if (kind != SMX_REQ_ASK && answer > SMX_ANSWER_DENIED)
+		return 0;
 	return (kind == SMX_REQ_QUERY) == (answer < SMX_ANSWER_NONE);
 }
 

@@ -60,6 +60,15 @@ gate_of(struct keeper *k, size_t peer, enum engine_cause cause)
 
 /* ---- a page ---- */
 
+/* One that is away is asked only where it matters that it does not answer. */
+static int
+is_to_ask(const struct keeper *k, const struct gate_row *row, uint64_t bit)
+{
+	if ((row->ask & bit) == 0 || row->leave || row->gone)
+		return 0;
+	return (row->wait & bit) != 0 || (k->away & bit) == 0;
+}
+
 static void
 ask_member(struct keeper *k, struct gate *gate, const char *primary,
     size_t member, size_t count)
@@ -69,7 +78,7 @@ ask_member(struct keeper *k, struct gate *gate, const char *primary,
 	size_t n = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if ((k->rows[i].ask & bit) != 0 && !k->rows[i].leave) {
+		if (is_to_ask(k, &k->rows[i], bit)) {
 			k->at[n] = i;
 			k->keys[n++] = k->rows[i].key;
 		}
@@ -84,19 +93,52 @@ ask_member(struct keeper *k, struct gate *gate, const char *primary,
 		    answered ? k->answers[i] : SMX_ANSWER_UNKNOWN);
 }
 
-/* What may be claimed comes to the front. */
+/* What may be claimed comes to the front; what is to be delivered by nobody
+ * goes to the others. */
 static size_t
-judge(struct keeper *k, struct gate *gate, size_t count)
+judge(struct keeper *k, struct gate *gate, size_t count, size_t *gone)
 {
 	const struct conf *conf = config_conf(k->node->first_config);
 	int64_t now_ms = node_now_ms();
 	size_t n = 0;
 
+	*gone = 0;
 	for (size_t i = 0; i < count; i++)
-		if (gate_row_verdict(&k->rows[i], gate,
-			conf->peers_takeover_after_ms, now_ms) == GATE_CLAIM)
+		switch (gate_row_verdict(&k->rows[i], gate,
+		    conf->peers_takeover_after_ms, now_ms)) {
+		case GATE_CLAIM:
 			k->rows[n++] = k->rows[i];
+			break;
+		case GATE_DROP:
+		case GATE_ASIDE:
+			k->gone[(*gone)++] = k->rows[i];
+			break;
+		case GATE_WAIT:
+			break;
+		}
 	return n;
+}
+
+static int
+drop(struct keeper *k, const char *primary, size_t count)
+{
+	struct smx_engine *node = k->node;
+	size_t n = 0;
+	int r = SMX_OK;
+
+	if (count == 0)
+		return SMX_OK;
+	pthread_mutex_lock(&node->takeover_lock);
+	for (size_t i = 0; r == SMX_OK && i < count; i++)
+		if (k->gone[i].gone)
+			k->gone[n++] = k->gone[i];
+		else
+			r = takeover_aside(node->takeover, primary, &k->gone[i],
+			    clock_wall_ms());
+	if (r == SMX_OK)
+		r = takeover_drop(node->takeover, primary, k->gone, n);
+	pthread_mutex_unlock(&node->takeover_lock);
+	return r < 0 ? r : SMX_OK;
 }
 
 static int
@@ -180,8 +222,10 @@ round_pages(struct keeper *k, struct gate *gate, const char *primary,
 	struct smx_engine *node = k->node;
 
 	gate_round(gate);
+	k->away = keeper_away(k);
 	while (!gate->ended) {
 		int n, rc = still_so(k, gate, peer);
+		size_t gone;
 
 		if (rc != SMX_OK)
 			return rc;
@@ -200,10 +244,13 @@ round_pages(struct keeper *k, struct gate *gate, const char *primary,
 		rc = still_so(k, gate, peer);
 		if (rc != SMX_OK)
 			return rc;
-		n = claim(k, gate, primary, judge(k, gate, (size_t)n));
+		n = claim(k, gate, primary, judge(k, gate, (size_t)n, &gone));
 		if (n < 0)
 			return n;
 		*claimed += n;
+		n = drop(k, primary, gone);
+		if (n < 0)
+			return n;
 	}
 	return SMX_OK;
 }
@@ -283,8 +330,7 @@ unyield(struct keeper *k, const char *owner, size_t count)
 	int rc;
 
 	for (size_t i = 0; i < count; i++)
-		if (k->answers[i] == SMX_ANSWER_RANKED ||
-		    k->answers[i] == SMX_ANSWER_SHADOW)
+		if (gate_is_shadow(k->answers[i]))
 			k->back[n++] = k->keys[i];
 	if (n == 0)
 		return;
@@ -295,6 +341,31 @@ unyield(struct keeper *k, const char *owner, size_t count)
 	log_str(&l, "from", owner);
 	log_num(&l, "keys", (int64_t)n);
 	if (n == 1)
+		log_key(&l, "key", &k->back[0]);
+	log_err(&l, "result", rc);
+	log_end(&l);
+}
+
+/* It has ended at its owner, and that did not say so here, or was not heard. */
+static void
+let_go(struct keeper *k, const char *owner, size_t count)
+{
+	struct smx_request request = { .kind = SMX_REQ_DISCARD,
+		.keys = k->back };
+	struct smx_reply reply = { 0 };
+	struct log_line l;
+	int rc;
+
+	for (size_t i = 0; i < count; i++)
+		if (k->answers[i] == SMX_ANSWER_ENDED)
+			k->back[request.count++] = k->keys[i];
+	if (request.count == 0)
+		return;
+	rc = holder_drop(k->node->ports.store, owner, &request, &reply);
+	log_begin(&l, SMX_LOG_NOTICE, NULL, "finished_elsewhere");
+	log_str(&l, "peer", owner);
+	log_num(&l, "keys", (int64_t)request.count);
+	if (request.count == 1)
 		log_key(&l, "key", &k->back[0]);
 	log_err(&l, "result", rc);
 	log_end(&l);
@@ -319,6 +390,7 @@ watch_page(struct keeper *k, size_t owner)
 	if (keeper_request(k, owner, SMX_REQ_ASK, name, (size_t)n) != SMX_OK)
 		return 1;
 	unyield(k, name, (size_t)n);
+	let_go(k, name, (size_t)n);
 	for (int i = 0; i < n; i++)
 		if (k->answers[i] == SMX_ANSWER_NONE)
 			k->keys[why.count++] = k->keys[i];

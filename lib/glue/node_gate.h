@@ -20,11 +20,13 @@ struct keeper {
 
 	/* one page */
 	struct gate_row rows[GATE_PAGE];
+	struct gate_row gone[GATE_PAGE]; /* of these, what is finished */
 	struct heir heirs[GATE_PAGE];
 	struct smx_key keys[GATE_PAGE], back[GATE_PAGE];
 	enum smx_answer answers[GATE_PAGE];
 	size_t at[GATE_PAGE]; /* whose key that is, in rows or heirs */
 
+	uint64_t away;   /* members that are, as this round began */
 	uint64_t claims; /* of takeover_claims(), those that were told */
 	uint64_t untold; /* members that have not heard of all */
 	int64_t tell_ms; /* when they are told again */
@@ -51,6 +53,8 @@ int keeper_request(struct keeper *keeper, size_t peer,
 /* Tell the members in heirs[..].open of them, apart from deaf ones; who does
  * not answer becomes deaf. */
 void keeper_tell(struct keeper *keeper, size_t count, uint64_t *deaf);
+/* Members that are silent, or have left. */
+uint64_t keeper_away(struct keeper *keeper);
 /* What has been claimed otherwise, or could not be told, and what is over. */
 void keeper_heirs(struct keeper *keeper);
 

@@ -96,9 +96,8 @@ keeper_tell(struct keeper *k, size_t count, uint64_t *deaf)
 	}
 }
 
-/* Members that are away hear it when they are back. */
-static uint64_t
-away(struct keeper *k)
+uint64_t
+keeper_away(struct keeper *k)
 {
 	struct engine *core = node_enter(k->node);
 	uint64_t mask = 0;
@@ -121,7 +120,8 @@ tell_all(struct keeper *k)
 {
 	struct smx_engine *node = k->node;
 	uint64_t all = k->untold;
-	uint64_t deaf = away(k);
+	/* They hear it when they are back. */
+	uint64_t deaf = keeper_away(k);
 	struct smx_key after = { 0 };
 	int n;
 
@@ -169,7 +169,7 @@ end_over(struct keeper *k)
 {
 	const struct conf *conf = config_conf(k->node->first_config);
 	struct smx_engine *node = k->node;
-	uint64_t deaf = away(k);
+	uint64_t deaf = keeper_away(k);
 	size_t n;
 
 	do {

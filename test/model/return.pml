@@ -13,6 +13,9 @@
  * after the milter, and not told yet).  Then the primary is not lost.
  * DEFERS=n: a delivery, or a resubmission, that is put off.
  * FORGETS=n: an operator's "queue forget" for a row that is CLAIMED.
+ * LATE=1: the second holder's copy is still on its way.  LATE=2: it arrives after
+ * the first one has delivered what it had, and has a recipient more.  LATE=3:
+ * after the row of the first one is gone.
  */
 #include "common.pml"
 
@@ -39,6 +42,9 @@
 #define HANDBACK_DROPS 12  /* given back, and the row goes */
 #define ERASE_ON_NONE 13   /* no row there counts as ended */
 #define FINISHED_FREES 14  /* FINISHED, and the file is not on hold: no matter */
+#define LATE_CLAIMS 15     /* nobody is asked for what has ended already */
+#define LATE_FEWER 16      /* a late copy goes although it serves more */
+#define LATE_FORGOTTEN 17  /* or because the other one was forgotten */
 
 byte delivered[RCPTS];
 bool n_disc;
@@ -82,7 +88,7 @@ bool h_up[HOLDERS], h_lost[HOLDERS], hsent[HOLDERS];
 bool hfly[HOLDERS];              /* an attempt is out */
 bool hback[HOLDERS];             /* broken: given back in memory only */
 bool given_back[HOLDERS];        /* and not taken over again since */
-byte defers, forgets;
+byte defers, forgets, late;
 bool fewer;
 
 #define REACH(h) (p_up && h_up[h] && !cutp[h])
@@ -107,8 +113,14 @@ bool fewer;
 #define ALL_ASKED ((!REACH(0) || plisted[0]) && (!REACH(1) || plisted[1]))
 #define SILENT(h) (h_up[h] && !REACH(h) && !(LINKED && REACH(OTHER(h))))
 #define MAY_CLAIM(h) (!LINKED || \
-	(!IS_TAKEN(OTHER(h)) && (h == 0 || row[OTHER(h)] != SHADOW)))
-#define COPIED(r) (COPY_AT(0, r) || COPY_AT(1, r))
+	(!IS_TAKEN(OTHER(h)) && (row[OTHER(h)] != DONE || BROKEN(LATE_CLAIMS)) && \
+	 (h == 0 || row[OTHER(h)] != SHADOW)))
+#define SERVED_THERE(h) ((henv[h] & ~hserved[OTHER(h)]) == 0)
+#define ENDED_THERE(h) ((row[OTHER(h)] == DONE && \
+	(SERVED_THERE(h) || BROKEN(LATE_FEWER))) || \
+	(row[OTHER(h)] == GONE && BROKEN(LATE_FORGOTTEN)))
+#define ON_ITS_WAY(r) (late > 0 && !h_lost[1] && HAS(henv[1], r))
+#define COPIED(r) (COPY_AT(0, r) || COPY_AT(1, r) || ON_ITS_WAY(r))
 #endif
 #define ENDED(h) (!BROKEN(DONE_DROPPED) && \
 	(hserved[h] != 0 || BROKEN(SERVED_BY_NAME)))
@@ -279,6 +291,12 @@ end:	do
 	:: atomic { h_up[h] && row[h] == HANDED && hq[h] == 0 ->
 		hserved[h] = henv[h]; row[h] = OVER }
 #if HOLDERS == 2
+	/* a copy that comes late, and one that nobody needs any more */
+	:: atomic { h == 1 && h_up[h] && late > 0 && row[h] == NONE &&
+		row[OTHER(h)] == (late == 2 -> DONE : (late == 3 -> GONE : row[OTHER(h)])) ->
+		late = 0; row[h] = SHADOW }
+	:: atomic { LINKED && row[h] == SHADOW && SILENT(h) && ENDED_THERE(h) ->
+		row[h] = GONE }
 	/* it is silent, or has none: taken over from it */
 	:: atomic { h_up[h] && row[h] == YIELDED && (!LINKED ||
 		row[OTHER(h)] == NONE || row[OTHER(h)] == GONE) ->
@@ -322,7 +340,8 @@ proctype Faults()
 	do
 	:: atomic { crashes > 0 && p_up -> crashes--; crash_p() }
 	:: atomic { crashes > 0 && h_up[0] -> crashes--; crash_h(0) }
-	:: atomic { disasters > 0 && !p_lost && !fewer -> disasters--; p_lost = 1;
+	:: atomic { disasters > 0 && !p_lost && !fewer && late < 2 ->
+		disasters--; p_lost = 1;
 		crash_p(); pf = 0 }
 	:: atomic { disasters > 0 && !h_lost[0] -> lose_h(0) }
 	:: atomic { cuts > 0 && !cutp[0] -> cuts--; cutp[0] = 1 }
@@ -383,10 +402,16 @@ init {
 			now.defers = given("DEFERS", 0);
 			now.forgets = given("FORGETS", 0);
 			now.fewer = given("FEWER", 0);
+			now.late = given("LATE", 0);
 		}
 		for (h : 0 .. HOLDERS - 1) {
 			h_up[h] = 1; row[h] = SHADOW; pans[h] = none;
 			plisted[h] = 1; henv[h] = (fewer -> 1 : ALL);
+			if
+			:: h == 1 && late > 0 -> row[h] = NONE
+			:: h == 0 && late == 2 -> henv[h] = 1
+			:: else
+			fi;
 			run Fence(h); run Hold(h)
 		}
 		run Mta(); run Faults(); run Restart(); run Claims()

@@ -44,6 +44,8 @@ report(const struct figures *f)
 	       "copied from the queue %llu\n",
 	    (unsigned long long)f->several, (unsigned long long)f->amended,
 	    (unsigned long long)f->passed, (unsigned long long)f->copied);
+	printf("late copies that were dropped %llu, put aside %llu\n",
+	    (unsigned long long)f->late, (unsigned long long)f->aside);
 	printf("fenced %llu, erased %llu, given back %llu, released as second "
 	       "copies %llu\n",
 	    (unsigned long long)f->fenced, (unsigned long long)f->erased,

@@ -24,13 +24,37 @@ waits_for_the_dead(const struct shown *s, const struct engine_open *open)
 	return dead && strcmp(open->state, "lost") == 0;
 }
 
+/* Who has it waits for a person. */
+static int
+is_aside(struct world *w, const struct smx_key *key)
+{
+	int aside = 0;
+
+	for (int i = 0; i < w->hosts; i++) {
+		const struct stored *s = disk_find(&w->host[i], key);
+
+		aside |= s != NULL && s->row.state == SMX_ROW_QUARANTINED;
+	}
+	return aside;
+}
+
+/* So does its primary, without it, or with the second copy on hold. */
+static int
+waits_for_a_person(const struct shown *s, const struct engine_open *open)
+{
+	return (strcmp(open->state, "lost") == 0 ||
+		   strcmp(open->fence, "held") == 0) &&
+	       is_aside(s->w, &open->key);
+}
+
 static int
 look_at(void *ctx, const struct engine_open *open)
 {
 	struct shown *s = ctx;
 	int special = strcmp(open->state, "doubtful") == 0 ||
 		      strcmp(open->state, "corrupt") == 0 ||
-		      waits_for_the_dead(s, open);
+		      waits_for_the_dead(s, open) ||
+		      waits_for_a_person(s, open);
 
 	if (s->key != NULL && smx_key_compare(&open->key, s->key) == 0)
 		s->doubtful = special;
@@ -51,11 +75,26 @@ shown_as_doubtful(struct world *w, const struct smx_row *row)
 	return s.doubtful;
 }
 
+/* Who took it over waits for a person. */
+static int
+owner_shows(struct world *w, const struct smx_row *row)
+{
+	for (int i = 0; i < w->hosts && row->yielded; i++) {
+		const struct stored *s = disk_find(&w->host[i], &row->key);
+
+		if (strcmp(row->primary, host_name(i)) == 0 && s != NULL &&
+		    s->row.state == SMX_ROW_QUARANTINED)
+			return 1;
+	}
+	return 0;
+}
+
 /* A person sees it. */
 static int
 row_is_shown(struct world *w, const struct smx_row *row)
 {
-	return row->state == SMX_ROW_QUARANTINED || shown_as_doubtful(w, row);
+	return row->state == SMX_ROW_QUARANTINED || shown_as_doubtful(w, row) ||
+	       owner_shows(w, row);
 }
 
 /* Or it is over, but for a member that cannot say that it lets go, or a primary
@@ -78,8 +117,12 @@ host_settled(struct world *w, struct host *h)
 	struct shown s = { .w = w };
 
 	for (size_t i = 0; i < FILES; i++) {
-		enum file_state f = h->mta.file[i].state;
+		const struct file *file = &h->mta.file[i];
+		enum file_state f = file->state;
 
+		if (f == FILE_THERE && file->fenced &&
+		    is_aside(w, &w->attempt[file->attempt].key))
+			continue;
 		if (f == FILE_OPEN || f == FILE_THERE || f == FILE_MAILDROP)
 			return 0;
 	}
@@ -300,6 +343,22 @@ name_open(void *ctx, const struct engine_open *open)
 	return 0;
 }
 
+/* What the others have of it. */
+static void
+name_copies(struct world *w, const struct smx_key *key)
+{
+	for (int i = 0; i < w->hosts; i++) {
+		struct stored *s = disk_find(&w->host[i], key);
+
+		if (s != NULL)
+			say(w, "%s has attempt %d of %s: state %d%s id '%s'",
+			    host_name(i), s->attempt, s->row.primary,
+			    (int)s->row.state,
+			    s->row.yielded ? ", yielded," : "",
+			    s->row.handed_id);
+	}
+}
+
 static void
 judge_rest(struct world *w)
 {
@@ -312,11 +371,12 @@ judge_rest(struct world *w)
 		for (size_t k = 0; k < h->disk.rows; k++) {
 			struct stored *s = &h->disk.row[k];
 
-			if (!row_is_settled(w, &s->row))
-				fail(w,
-				    "%s keeps attempt %d of %s for ever (%d)",
-				    host_name(i), s->attempt, s->row.primary,
-				    (int)s->row.state);
+			if (row_is_settled(w, &s->row))
+				continue;
+			name_copies(w, &s->row.key);
+			fail(w, "%s keeps attempt %d of %s for ever (%d)",
+			    host_name(i), s->attempt, s->row.primary,
+			    (int)s->row.state);
 		}
 		fail(w, "%s never comes to rest", host_name(i));
 	}

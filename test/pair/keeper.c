@@ -202,7 +202,8 @@ ask_about(struct world *w, struct host *h, struct gate *gate, size_t peer,
 		for (size_t i = 0; i < count; i++) {
 			enum smx_answer answer = SMX_ANSWER_UNKNOWN;
 
-			if ((rows[i].ask >> m & 1) == 0 || rows[i].leave)
+			if ((rows[i].ask >> m & 1) == 0 || rows[i].leave ||
+			    rows[i].gone)
 				continue;
 			if ((gate->deaf >> m & 1) != 0 ||
 			    ask(w, h, host_of(h, m), SMX_REQ_ASK,
@@ -234,7 +235,8 @@ go_through(struct world *w, struct host *h, struct gate *gate, size_t peer)
 	gate_round(gate);
 	while (!gate->ended) {
 		struct claiming c = { .peer = peer, .cause = gate->cause };
-		struct gate_row rows[PAGE];
+		struct gate_row rows[PAGE], gone[PAGE];
+		size_t dropped = 0;
 		int n = takeover_page(h->takeover, h->names[peer], gate, rows,
 		    PAGE);
 
@@ -243,10 +245,25 @@ go_through(struct world *w, struct host *h, struct gate *gate, size_t peer)
 #ifdef MUTANT_RANK_IGNORED
 			c.rows[c.count++] = rows[i];
 #else
-			if (gate_row_verdict(&rows[i], gate, TAKEOVER_MS,
-				w->now) == GATE_CLAIM)
+			switch (gate_row_verdict(&rows[i], gate, TAKEOVER_MS,
+			    w->now)) {
+			case GATE_CLAIM:
 				c.rows[c.count++] = rows[i];
+				break;
+			case GATE_DROP:
+				gone[dropped++] = rows[i];
+				break;
+			case GATE_ASIDE:
+				(void)takeover_aside(h->takeover,
+				    h->names[peer], &rows[i], host_wall(w, h));
+				w->sum.aside++;
+				break;
+			case GATE_WAIT:
+				break;
+			}
 #endif
+		n = takeover_drop(h->takeover, h->names[peer], gone, dropped);
+		w->sum.late += n > 0 ? (uint64_t)n : 0;
 		if (c.count != 0) {
 			struct event *e =
 			    later(w, rnd_in(w, 0, 40), claim, h->index, 0, 0);
@@ -267,11 +284,26 @@ unyield(struct host *h, const char *owner, const struct smx_key *keys,
 	size_t n = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (answers[i] == SMX_ANSWER_RANKED ||
-		    answers[i] == SMX_ANSWER_SHADOW)
+		if (gate_is_shadow(answers[i]))
 			back[n++] = keys[i];
 	if (n != 0)
 		(void)holder_unyield(&h->store, owner, back, n);
+}
+
+/* It has ended there. */
+static void
+let_go(struct host *h, const char *owner, const struct smx_key *keys,
+    size_t count, const enum smx_answer *answers)
+{
+	struct smx_key gone[PAGE];
+	struct smx_request q = { .kind = SMX_REQ_DISCARD, .keys = gone };
+	struct smx_reply reply = { 0 };
+
+	for (size_t i = 0; i < count; i++)
+		if (answers[i] == SMX_ANSWER_ENDED)
+			gone[q.count++] = keys[i];
+	if (q.count != 0)
+		(void)holder_drop(&h->store, owner, &q, &reply);
 }
 
 static void
@@ -297,6 +329,7 @@ watch_owners(struct world *w, struct host *h)
 				  keys, (size_t)n, answers) != SMX_OK)
 			continue;
 		unyield(h, h->names[i], keys, (size_t)n, answers);
+		let_go(h, h->names[i], keys, (size_t)n, answers);
 		for (int j = 0; j < n; j++)
 			if (answers[j] == SMX_ANSWER_NONE)
 				lost[why.count++] = keys[j];

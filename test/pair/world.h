@@ -208,7 +208,8 @@ struct fault {
 struct figures {
 	uint64_t messages, acked, unprotected, delivered, duplicates, faults,
 	    lost_hosts, claimed, kept, excused, given_up, several, amended,
-	    yielded, taken, passed, copied, fenced, erased, given_back, second;
+	    yielded, taken, passed, copied, fenced, erased, given_back, second,
+	    late, aside;
 };
 
 struct world {

@@ -22,7 +22,7 @@ static struct gate gate;
 
 /* What each member answers; UNKNOWN: nothing comes. */
 static enum smx_answer says[4];
-static unsigned asked; /* bits */
+static unsigned asked, waited; /* bits */
 
 static void
 setup(void)
@@ -67,6 +67,7 @@ look(const struct smx_row *stored, int64_t now_ms)
 	gate_round(&gate);
 	gate_row_begin(&row, &world, &gate, stored, gate.since_ms);
 	asked = (unsigned)row.ask;
+	waited = (unsigned)row.wait;
 	for (size_t m = 0; m < world.count; m++)
 		gate_row_answer(&row, &world, &gate, m, says[m]);
 	return gate_row_verdict(&row, &gate, T, now_ms);
@@ -91,10 +92,10 @@ steps_with(const char *holders)
 
 /* ---- ranks ---- */
 
-START_TEST(first_rank_asks_nobody)
+START_TEST(first_rank_waits_for_nobody)
 {
 	ck_assert_int_eq(steps_with("n a b"), 0);
-	ck_assert_uint_eq(asked, 0);
+	ck_assert_uint_eq(waited, 0);
 	ck_assert_int_eq(steps_with("n"), 0);
 }
 END_TEST
@@ -102,7 +103,7 @@ END_TEST
 START_TEST(second_rank_waits_for_one_that_is_there_or_silent)
 {
 	ck_assert_int_eq(steps_with("a n b"), 1);
-	ck_assert_uint_eq(asked, 1u << A);
+	ck_assert_uint_eq(waited, 1u << A);
 	says[A] = SMX_ANSWER_RANKED;
 	ck_assert_int_eq(steps_with("a n b"), 1);
 }
@@ -120,7 +121,7 @@ END_TEST
 START_TEST(third_rank_waits_for_both)
 {
 	ck_assert_int_eq(steps_with("b a n"), 2);
-	ck_assert_uint_eq(asked, 1u << A | 1u << B);
+	ck_assert_uint_eq(waited, 1u << A | 1u << B);
 	says[A] = says[B] = SMX_ANSWER_RANKED;
 	ck_assert_int_eq(steps_with("b a n"), 2);
 }
@@ -144,12 +145,12 @@ START_TEST(copy_without_a_rank_counts_by_name)
 }
 END_TEST
 
-START_TEST(host_outside_the_set_asks_all_but_the_primary)
+START_TEST(host_outside_the_set_waits_for_all_but_the_primary)
 {
 	ck_assert_int_eq(steps_with("a b"), 2); /* a and b by name, not z */
-	ck_assert_uint_eq(asked, 1u << A | 1u << B | 1u << Z);
+	ck_assert_uint_eq(waited, 1u << A | 1u << B | 1u << Z);
 	ck_assert_int_eq(steps_with(""), 2);
-	ck_assert_uint_eq(asked, 1u << A | 1u << B | 1u << Z);
+	ck_assert_uint_eq(waited, 1u << A | 1u << B | 1u << Z);
 	says[A] = says[B] = says[Z] = SMX_ANSWER_NONE;
 	ck_assert_int_eq(steps_with(""), 0);
 	says[Z] = SMX_ANSWER_RANKED; /* a rank counts whatever the name */
@@ -164,10 +165,94 @@ END_TEST
 START_TEST(name_that_is_no_member_is_nobody)
 {
 	ck_assert_int_eq(steps_with("gone ab n"), 0);
-	ck_assert_uint_eq(asked, 0);
+	ck_assert_uint_eq(waited, 0);
 	ck_assert_int_eq(steps_with("gone a n"), 1);
 	ck_assert_int_eq(steps_with("  n  "), 0);
 	ck_assert_int_eq(steps_with("p n"), 0); /* the primary itself */
+}
+END_TEST
+
+/* ---- what those behind it say, or those that it does not know of ---- */
+
+#define OTHERS (1u << A | 1u << B | 1u << Z)
+
+START_TEST(all_are_asked_whether_it_is_taken)
+{
+	ck_assert_int_eq(steps_with("n a b"), 0);
+	ck_assert_uint_eq(asked, OTHERS);
+	says[B] = SMX_ANSWER_TAKEN;
+	ck_assert_int_eq(steps_with("n a b"), -1);
+	ck_assert_int_eq(steps_with("n"), -1);
+	says[B] = SMX_ANSWER_RANKED; /* a copy is no reason to wait */
+	says[A] = SMX_ANSWER_SHADOW;
+	ck_assert_int_eq(steps_with("n b"), 0);
+}
+END_TEST
+
+START_TEST(of_two_that_think_they_are_first_the_name_decides)
+{
+	says[A] = SMX_ANSWER_FIRST;
+	ck_assert_int_eq(steps_with("n"), 1);
+	ck_assert_int_eq(steps_with("n a"), 1);
+	says[A] = SMX_ANSWER_NONE;
+	says[Z] = SMX_ANSWER_FIRST;
+	ck_assert_int_eq(steps_with("n"), 0);
+	/* In its place it is one like others. */
+	ck_assert_int_eq(steps_with("z n"), 1);
+	ck_assert_int_eq(steps_with("a n"), 0);
+}
+END_TEST
+
+/* What becomes of a row of "p" when this member has delivered it. */
+static enum gate_verdict
+ended_at(int member, const char *holders, int amended)
+{
+	struct smx_row row = row_of("p", holders);
+
+	row.amended = amended;
+	memset(says, 0, sizeof(says));
+	says[member] = SMX_ANSWER_ENDED;
+	due(ENGINE_CAUSE_SILENT, 0);
+	return look(&row, 9 * T);
+}
+
+START_TEST(one_that_its_primary_named_ends_it)
+{
+	ck_assert_int_eq(ended_at(A, "a n", 0), GATE_DROP);
+	ck_assert_int_eq(ended_at(A, "n a", 0), GATE_DROP);
+	ck_assert_int_eq(ended_at(B, "n a b", 0), GATE_DROP);
+	ck_assert_int_eq(ended_at(A, "b a", 0), GATE_DROP);
+	ck_assert_uint_eq(gate.left, 0);
+}
+END_TEST
+
+START_TEST(stranger_does_not_end_it_and_it_is_not_delivered_again)
+{
+	struct smx_row row = row_of("p", "n a");
+
+	ck_assert_int_eq(ended_at(B, "n a", 0), GATE_ASIDE);
+	ck_assert_int_eq(ended_at(B, "n", 0), GATE_ASIDE);
+	ck_assert_int_eq(ended_at(B, "", 0), GATE_ASIDE);
+	/* Nor does one that need not have served the same. */
+	ck_assert_int_eq(ended_at(A, "n a", 1), GATE_ASIDE);
+	/* An operator's order leaves it as it is. */
+	row.amended = 1;
+	due(ENGINE_CAUSE_OPERATOR, 0);
+	ck_assert_int_eq(look(&row, 0), GATE_WAIT);
+}
+END_TEST
+
+START_TEST(owner_that_has_delivered_it_ends_it)
+{
+	static const enum engine_cause causes[] = { ENGINE_CAUSE_SILENT,
+		ENGINE_CAUSE_EPOCH, ENGINE_CAUSE_OPERATOR, ENGINE_CAUSE_LOST };
+	struct smx_row row = row_of("a", "n");
+
+	row.yielded = 1;
+	row.amended = 1;
+	due(causes[_i], 0);
+	says[A] = SMX_ANSWER_ENDED;
+	ck_assert_int_eq(look(&row, 0), GATE_DROP);
 }
 END_TEST
 
@@ -197,7 +282,7 @@ START_TEST(operator_waits_for_nobody_but_leaves_what_is_taken)
 
 	due(ENGINE_CAUSE_OPERATOR, 0);
 	ck_assert_int_eq(look(&row, 0), GATE_CLAIM);
-	ck_assert_uint_eq(asked, 1u << A | 1u << B | 1u << Z);
+	ck_assert_uint_eq(waited, 1u << A | 1u << B | 1u << Z);
 	says[B] = SMX_ANSWER_TAKEN; /* also by a lower rank */
 	ck_assert_int_eq(look(&row, 0), GATE_WAIT);
 	/* Once through is all. */
@@ -216,7 +301,7 @@ START_TEST(owner_that_lost_it_is_followed_at_once)
 	due(ENGINE_CAUSE_LOST, 0);
 	says[A] = SMX_ANSWER_NONE;
 	ck_assert_int_eq(look(&row, 0), GATE_CLAIM);
-	ck_assert_uint_eq(asked, 1u << A);
+	ck_assert_uint_eq(waited, 1u << A);
 	row = row_of("a", "a b n");
 	row.yielded = 1;
 	says[B] = SMX_ANSWER_RANKED;
@@ -371,14 +456,20 @@ main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, first_rank_asks_nobody);
+	tcase_add_test(tc, first_rank_waits_for_nobody);
 	tcase_add_test(tc, second_rank_waits_for_one_that_is_there_or_silent);
 	tcase_add_test(tc, higher_rank_without_a_copy_is_not_waited_for);
 	tcase_add_test(tc, third_rank_waits_for_both);
 	tcase_add_test(tc, taken_is_left_alone_however_long);
 	tcase_add_test(tc, copy_without_a_rank_counts_by_name);
-	tcase_add_test(tc, host_outside_the_set_asks_all_but_the_primary);
+	tcase_add_test(tc, host_outside_the_set_waits_for_all_but_the_primary);
 	tcase_add_test(tc, name_that_is_no_member_is_nobody);
+	tcase_add_test(tc, all_are_asked_whether_it_is_taken);
+	tcase_add_test(tc, of_two_that_think_they_are_first_the_name_decides);
+	tcase_add_test(tc, one_that_its_primary_named_ends_it);
+	tcase_add_test(tc,
+	    stranger_does_not_end_it_and_it_is_not_delivered_again);
+	tcase_add_loop_test(tc, owner_that_has_delivered_it_ends_it, 0, 4);
 	tcase_add_loop_test(tc, epoch_and_lost_wait_from_when_they_were_seen, 0,
 	    2);
 	tcase_add_test(tc, operator_waits_for_nobody_but_leaves_what_is_taken);

@@ -20,6 +20,7 @@ static const struct {
 	{ SMX_ROW_SHADOW, HOLDER_HAND, SMX_ESTATE },
 	{ SMX_ROW_SHADOW, HOLDER_RETRY, SMX_ESTATE },
 	{ SMX_ROW_SHADOW, HOLDER_END, SMX_ESTATE },
+	{ SMX_ROW_SHADOW, HOLDER_REFUSE, SMX_ROW_QUARANTINED },
 	{ SMX_ROW_CLAIMED, HOLDER_DISCARD, 0 },
 	{ SMX_ROW_CLAIMED, HOLDER_RETRY, SMX_ROW_CLAIMED },
 	{ SMX_ROW_CLAIMED, HOLDER_HAND, SMX_ROW_HANDED },
@@ -302,6 +303,42 @@ START_TEST(ask_tells_what_is_here)
 }
 END_TEST
 
+START_TEST(ask_tells_who_is_first)
+{
+	struct smx_key key = { .counter = 1 };
+
+	set_holders(row_at(1), "n mx2");
+	ask("mx1", &key, 1);
+	ck_assert_int_eq(answers[0], SMX_ANSWER_FIRST);
+	set_holders(row_at(1), "n");
+	ask("mx1", &key, 1);
+	ck_assert_int_eq(answers[0], SMX_ANSWER_FIRST);
+	set_holders(row_at(1), "nn n");
+	ask("mx1", &key, 1);
+	ck_assert_int_eq(answers[0], SMX_ANSWER_RANKED);
+}
+END_TEST
+
+/* What was ended by word is not what has been delivered. */
+START_TEST(ask_tells_what_was_delivered)
+{
+	struct smx_key keys[2] = { { .counter = 1 }, { .counter = 3 } };
+	size_t foreign;
+
+	row_at(3)->state = SMX_ROW_DONE;
+	row_at(1)->state = SMX_ROW_HANDED;
+	snprintf(row_at(1)->handed_id, sizeof(row_at(1)->handed_id), "-");
+	ask("mx1", keys, 2);
+	ck_assert_int_eq(answers[0], SMX_ANSWER_TAKEN); /* ended by word */
+	ck_assert_int_eq(answers[1], SMX_ANSWER_ENDED);
+	ck_assert_int_eq(store.port.ops->drop(store.port.ctx, NULL, &keys[1], 1,
+			     &foreign),
+	    SMX_OK);
+	ask("mx1", keys, 2);
+	ck_assert_int_eq(answers[1], SMX_ANSWER_NONE);
+}
+END_TEST
+
 START_TEST(yielded_row_counts_as_taken_for_who_does_not_know)
 {
 	struct smx_key key = { .counter = 9 };
@@ -498,6 +535,8 @@ add_others(Suite *s)
 	    word_of_the_former_primary_leaves_a_yielded_row_and_is_no_alarm);
 	tcase_add_test(tc, claim_with_others_is_not_dropped_before_they_know);
 	tcase_add_test(tc, ask_tells_what_is_here);
+	tcase_add_test(tc, ask_tells_who_is_first);
+	tcase_add_test(tc, ask_tells_what_was_delivered);
 	tcase_add_test(tc, yielded_row_counts_as_taken_for_who_does_not_know);
 	tcase_add_test(tc, row_is_yielded_to_who_is_named_and_to_nobody_else);
 	tcase_add_test(tc,

@@ -229,6 +229,55 @@ START_TEST(row_given_to_another_while_asking_is_not_claimed)
 }
 END_TEST
 
+START_TEST(finished_copies_go_in_one_step_and_leave_their_keys)
+{
+	struct engine_takeover why = { .cause = ENGINE_CAUSE_SILENT };
+	struct smx_key keys[3] = { { .counter = 1 }, { .counter = 2 },
+		{ .counter = 3 } };
+	struct gate_row rows[8];
+
+	for (uint64_t i = 1; i <= 3; i++)
+		row_store_add(&store, "mx1", i, SMX_ROW_SHADOW);
+	begin(&why);
+	ck_assert_int_eq(takeover_page(takeover, "mx1", &gate, rows, 8), 3);
+	ck_assert_int_eq(takeover_drop(takeover, "mx1", rows, 0), 0);
+	/* Its envelope came after the question. */
+	row_store_find(&store, &keys[1])->amended = 1;
+	ck_assert_int_eq(takeover_drop(takeover, "mx1", rows, 3), 2);
+	ck_assert_uint_eq(store.drops, 1);
+	ck_assert_ptr_null(row_store_find(&store, &keys[0]));
+	ck_assert_ptr_nonnull(row_store_find(&store, &keys[1]));
+	ck_assert_ptr_null(row_store_find(&store, &keys[2]));
+	ck_assert(row_store_tombed(&store, &keys[0]));
+	store.fail = SMX_EIO;
+	rows[1].whole = 0;
+	ck_assert_int_eq(takeover_drop(takeover, "mx1", rows, 3), SMX_EIO);
+}
+END_TEST
+
+START_TEST(copy_that_a_stranger_delivered_is_for_a_person)
+{
+	struct engine_takeover why = { .cause = ENGINE_CAUSE_SILENT };
+	struct smx_row *row = row_store_add(&store, "mx1", 1, SMX_ROW_SHADOW);
+	struct gate_row asked;
+
+	begin(&why);
+	ck_assert_int_eq(takeover_page(takeover, "mx1", &gate, &asked, 1), 1);
+	row->state = SMX_ROW_CLAIMED; /* an operator was faster */
+	ck_assert_int_eq(takeover_aside(takeover, "mx1", &asked, 50), SMX_OK);
+	ck_assert_int_eq(row->state, SMX_ROW_CLAIMED);
+	row->state = SMX_ROW_SHADOW;
+	ck_assert_int_eq(takeover_aside(takeover, "mx1", &asked, 50), SMX_OK);
+	ck_assert_int_eq(row->state, SMX_ROW_QUARANTINED);
+	ck_assert_ptr_nonnull(strstr(row->reason, "delivered by "));
+	/* Both ways are open to that person, and to the primary. */
+	ck_assert_int_eq(holder_move(row->state, HOLDER_FORGET), 0);
+	ck_assert_int_eq(holder_move(row->state, HOLDER_RELEASE),
+	    SMX_ROW_CLAIMED);
+	ck_assert_int_eq(holder_move(row->state, HOLDER_DISCARD), 0);
+}
+END_TEST
+
 /* ---- attempts ---- */
 
 START_TEST(attempt_is_counted_before_the_work)
@@ -1274,6 +1323,8 @@ add_rows(Suite *s)
 	tcase_add_test(tc, lost_keys_are_claimed_alone);
 	tcase_add_test(tc, claim_that_fails_is_told);
 	tcase_add_test(tc, row_given_to_another_while_asking_is_not_claimed);
+	tcase_add_test(tc, finished_copies_go_in_one_step_and_leave_their_keys);
+	tcase_add_test(tc, copy_that_a_stranger_delivered_is_for_a_person);
 	tcase_add_test(tc, attempt_is_counted_before_the_work);
 	tcase_add_test(tc, one_job_for_a_row_and_no_more_than_allowed);
 	tcase_add_test(tc, message_that_ends_the_daemon_is_set_aside);

@@ -524,7 +524,7 @@ START_TEST(a_return_goes_there_and_back)
 			assert_amended(&w.request.amendments[i], &list[i]);
 		wire_server_free(&w);
 	}
-	for (int i = SMX_ANSWER_UNKNOWN; i <= SMX_ANSWER_DENIED; i++) {
+	for (int i = SMX_ANSWER_UNKNOWN; i <= SMX_ANSWER_FIRST; i++) {
 		int ours = i == SMX_ANSWER_SHADOW || i == SMX_ANSWER_TAKEN ||
 			   i == SMX_ANSWER_FINISHED || i == SMX_ANSWER_OPEN ||
 			   i == SMX_ANSWER_NONE;
@@ -574,6 +574,41 @@ START_TEST(done_is_called_handed_to_an_older_host)
 		ck_assert_int_eq(heard_rows[0].state,
 		    clients[i].minor < 2 ? SMX_ROW_HANDED : SMX_ROW_DONE);
 		ck_assert_int_eq(heard_rows[1].state, SMX_ROW_CLAIMED);
+	}
+}
+END_TEST
+
+START_TEST(ask_is_answered_in_words_that_the_asker_knows)
+{
+	static const enum smx_answer now[] = { SMX_ANSWER_ENDED,
+		SMX_ANSWER_FIRST, SMX_ANSWER_RANKED, SMX_ANSWER_NONE,
+		SMX_ANSWER_TAKEN };
+	static const enum smx_answer before[] = { SMX_ANSWER_TAKEN,
+		SMX_ANSWER_RANKED, SMX_ANSWER_RANKED, SMX_ANSWER_NONE,
+		SMX_ANSWER_TAKEN };
+	struct smx_request request = { .kind = SMX_REQ_ASK,
+		.count = 5,
+		.node = "mx1" };
+	enum smx_answer answers[5], heard_answers[5];
+	struct smx_reply said_ = { .answers = answers };
+	struct smx_reply heard = { .answers = heard_answers };
+
+	for (unsigned minor = 1; minor <= 4; minor++) {
+		memcpy(answers, now, sizeof(now));
+		wire_reply_for(minor, &request, &said_);
+		assert_reply(&request, &said_, &heard);
+		for (size_t i = 0; i < 5; i++)
+			ck_assert_int_eq(heard_answers[i],
+			    minor < 3 ? before[i] : now[i]);
+	}
+	/* They answer nothing else. */
+	for (size_t i = 0; i < 2; i++) {
+		ck_assert_int_eq(wire_answer_letter(SMX_REQ_CLAIM, now[i]),
+		    'u');
+		ck_assert_int_eq(wire_answer_letter(SMX_REQ_RETURN, now[i]),
+		    'u');
+		ck_assert_int_eq(wire_answer_letter(SMX_REQ_QUERY, now[i]),
+		    'u');
 	}
 }
 END_TEST
@@ -700,27 +735,29 @@ END_TEST
 /* _i: the request; what each may be answered with. */
 START_TEST(answers_about_copies_go_there_and_back)
 {
-	struct smx_key keys[11] = { 0 };
-	enum smx_answer answers[11], heard_answers[11];
+	struct smx_key keys[12] = { 0 };
+	enum smx_answer answers[12], heard_answers[12];
 	struct smx_request request = { .kind = (enum smx_request_kind)_i,
 		.keys = keys,
-		.count = 11,
+		.count = 12,
 		.node = "mx1.example.org" };
 	struct smx_reply said_ = { .answers = answers };
 	struct smx_reply heard = { .answers = heard_answers };
 	struct wire_server w;
 
-	for (size_t i = 0; i < 11; i++)
+	for (size_t i = 0; i < 12; i++)
 		answers[i] = (enum smx_answer)i;
 	assert_request(&request, &w);
 	if (_i != SMX_REQ_QUERY)
 		ck_assert_str_eq(w.request.node, "mx1.example.org");
 	wire_server_free(&w);
 	assert_reply(&request, &said_, &heard);
-	for (size_t i = 0; i < 11; i++) {
-		int ours = _i == SMX_REQ_QUERY ? i <= SMX_ANSWER_LOST
-					       : i >= SMX_ANSWER_NONE && i < 10;
+	for (size_t i = 0; i < 12; i++) {
+		int ours =
+		    i >= SMX_ANSWER_NONE && (i < 10 || _i == SMX_REQ_ASK);
 
+		if (_i == SMX_REQ_QUERY)
+			ours = i <= SMX_ANSWER_LOST;
 		ck_assert_int_eq(heard_answers[i],
 		    ours ? (int)i : SMX_ANSWER_UNKNOWN);
 	}
@@ -1100,6 +1137,7 @@ main(void)
 	tcase_add_test(tc, amendments_go_there_and_back);
 	tcase_add_test(tc, a_return_goes_there_and_back);
 	tcase_add_test(tc, done_is_called_handed_to_an_older_host);
+	tcase_add_test(tc, ask_is_answered_in_words_that_the_asker_knows);
 	tcase_add_test(tc, an_amend_has_a_ceiling_on_both_sides);
 	tcase_add_test(tc, envelopes_over_the_sum_are_cut_off_when_announced);
 	tcase_add_test(tc, what_cannot_be_said_is_not_said);
