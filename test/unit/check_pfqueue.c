@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -666,7 +667,7 @@ END_TEST
 
 /* ---- a file that moves all the time ---- */
 
-static volatile int moving;
+static atomic_int moving;
 
 static void *
 mover(void *ctx)

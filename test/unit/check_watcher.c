@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -468,7 +469,7 @@ START_TEST(long_envelopes_come_through)
 END_TEST
 
 /* Somebody must call next while others wait in open. */
-static volatile int pumping;
+static atomic_int pumping;
 static pthread_t pump_thread;
 
 static void *
