@@ -156,7 +156,7 @@ print_status(const struct record *r)
 	static const struct count ever[] = { { "own.accepted", "accepted" },
 		{ "own.accepted_unprotected", "unprotected" },
 		{ "own.accepted_short", "short" }, { "own.refused", "refused" },
-		{ "own.finished", "finished" } };
+		{ "own.finished", "finished" }, { "own.resends", "resends" } };
 	static const struct count kept[] = { { "store.shadow", "shadow" },
 		{ "store.claimed", "claimed" }, { "store.handed", "handed" },
 		{ "store.quarantined", "quarantined" } };
@@ -168,7 +168,7 @@ print_status(const struct record *r)
 	print_counts(r, "own", own, sizeof(own) / sizeof(*own));
 	if (record_number(r, "own.local_waiting", 0) > 0)
 		print_local(r);
-	print_counts(r, "since start", ever, 5);
+	print_counts(r, "since start", ever, sizeof(ever) / sizeof(*ever));
 	print_counts(r, "kept", kept, 4);
 	/* No mail any more: what became of it is remembered. */
 	if (record_number(r, "store.done", 0) > 0)

@@ -113,7 +113,9 @@ enum smx_earned {
 	SMX_EARNED_UNASKED,     /* policy asks for no shadow */
 	SMX_EARNED_SHADOWED,    /* as many copies as asked */
 	SMX_EARNED_SHORT,       /* fewer than asked, one at least */
-	SMX_EARNED_UNPROTECTED  /* accepted with one copy only */
+	SMX_EARNED_UNPROTECTED, /* accepted with one copy only */
+	SMX_EARNED_RESENT       /* a message that the MTA has already, to be
+				 * discarded; only from smx_milter_run */
 };
 
 struct smx_verdict {

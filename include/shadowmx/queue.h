@@ -35,9 +35,11 @@ enum smx_queue_event_kind {
 				  * open ids should be verified again */
 	SMX_QUEUE_RETURNED,      /* id: its sender is told, by the message in
 				  * other, that it was not delivered */
-	SMX_QUEUE_FOUND          /* id: committed, and in the queue when the
+	SMX_QUEUE_FOUND,         /* id: committed, and in the queue when the
 				  * watch began or its reader changed; "": that
 				  * was all of them */
+	SMX_QUEUE_SENT           /* id: delivered to the recipient whose address
+				  * is in other, as 16 hex digits */
 };
 
 enum smx_presence {
@@ -54,7 +56,8 @@ struct smx_queue_event {
 	enum smx_queue_event_kind kind;
 	enum smx_presence presence; /* VERIFIED */
 	char id[64];
-	char other[64]; /* LINKED: the new id; RETURNED: the notice's */
+	char other[64]; /* LINKED: the new id; RETURNED: the notice's;
+			 * SENT: see there */
 	uint64_t token; /* VERIFIED, READ: what verify or read was given */
 	/* READ: */
 	int held;   /* it is on hold */
@@ -160,6 +163,7 @@ struct smx_queue_postfix_options {
 	const char *config_directory; /* /etc/postfix; "" or NULL: files are not
 				       * read (no read, no open) */
 	int64_t heartbeat_ms; /* how often the marker counts on; 0: 30 s */
+	int deliveries;       /* tell SMX_QUEUE_SENT, as the log says it */
 };
 
 /* Watch in this process; it must run as the owner of the queue. */

@@ -53,8 +53,8 @@ is_verb(const struct line *line, const char *verb)
 
 /* ---- the sum ---- */
 
-static uint64_t
-hash(uint64_t h, const char *text, size_t len)
+uint64_t
+amend_hash(uint64_t h, const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		h = (h ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
@@ -63,15 +63,16 @@ hash(uint64_t h, const char *text, size_t len)
 	return h ^ h >> 32;
 }
 
-static uint64_t
-address_hash(const char *address)
+uint64_t
+amend_address(const char *address)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 	struct addr a;
 
 	if (addr_read(&a, address) != SMX_OK)
-		return hash(h, address, strlen(address));
-	return hash(hash(h, a.local, a.local_len), a.domain, a.domain_len);
+		return amend_hash(h, address, strlen(address));
+	return amend_hash(amend_hash(h, a.local, a.local_len), a.domain,
+	    a.domain_len);
 }
 
 static int
@@ -86,12 +87,12 @@ by_size(const void *a, const void *b)
 static uint64_t
 sum_of(uint64_t sender, uint64_t *rcpts, size_t count)
 {
-	uint64_t sum = hash(sender, "MAIL", 4);
+	uint64_t sum = amend_hash(sender, "MAIL", 4);
 
 	qsort(rcpts, count, sizeof(*rcpts), by_size);
 	for (size_t i = 0; i < count; i++)
 		if (i == 0 || rcpts[i] != rcpts[i - 1])
-			sum = hash(sum, (const char *)&rcpts[i],
+			sum = amend_hash(sum, (const char *)&rcpts[i],
 			    sizeof(rcpts[i]));
 	return sum == 0 ? 1 : sum;
 }
@@ -109,7 +110,7 @@ line_hash(const struct line *line, char room[ENVELOPE_LINE_MAX + 1],
 	if (n < 0)
 		return SMX_EINVAL;
 	room[n] = '\0';
-	*out = address_hash(room);
+	*out = amend_address(room);
 	return SMX_OK;
 }
 
@@ -124,12 +125,11 @@ count_lines(const char *text, size_t len)
 }
 
 static int
-sum_lines(const char *text, size_t len, uint64_t *rcpts, uint64_t *sum)
+read_lines(const char *text, size_t len, uint64_t *sender, uint64_t *rcpts,
+    size_t *count)
 {
 	const char *at = text, *end = text + len;
 	char room[ENVELOPE_LINE_MAX + 1];
-	uint64_t sender = 0;
-	size_t count = 0;
 	struct line line;
 	int r = line_cut(&at, end, &line);
 
@@ -137,16 +137,15 @@ sum_lines(const char *text, size_t len, uint64_t *rcpts, uint64_t *sum)
 		r = line_cut(&at, end, &line);
 	if (r != SMX_OK || !is_verb(&line, "MAIL"))
 		return SMX_EINVAL;
-	r = line_hash(&line, room, &sender);
+	*count = 0;
+	r = line_hash(&line, room, sender);
 	while (r == SMX_OK && at != end) {
 		r = line_cut(&at, end, &line);
 		if (r == SMX_OK && !is_verb(&line, "RCPT"))
 			r = SMX_EINVAL;
 		if (r == SMX_OK)
-			r = line_hash(&line, room, &rcpts[count++]);
+			r = line_hash(&line, room, &rcpts[(*count)++]);
 	}
-	if (r == SMX_OK)
-		*sum = sum_of(sender, rcpts, count);
 	return r;
 }
 
@@ -154,15 +153,30 @@ uint64_t
 amend_sum(const char *text, size_t len)
 {
 	uint64_t *rcpts;
-	uint64_t sum = 0;
+	uint64_t sender, sum = 0;
+	size_t count;
 
 	rcpts = malloc((count_lines(text, len) + 1) * sizeof(*rcpts));
 	if (rcpts == NULL)
 		return 0;
-	if (sum_lines(text, len, rcpts, &sum) != SMX_OK)
-		sum = 0;
+	if (read_lines(text, len, &sender, rcpts, &count) == SMX_OK)
+		sum = sum_of(sender, rcpts, count);
 	free(rcpts);
 	return sum;
+}
+
+uint64_t *
+amend_addresses(const char *text, size_t len, size_t *count)
+{
+	uint64_t sender;
+	uint64_t *rcpts = malloc((count_lines(text, len) + 1) * sizeof(*rcpts));
+
+	if (rcpts != NULL &&
+	    read_lines(text, len, &sender, rcpts, count) != SMX_OK) {
+		free(rcpts);
+		rcpts = NULL;
+	}
+	return rcpts;
 }
 
 uint64_t
@@ -177,8 +191,8 @@ amend_sum_envelope(const struct smx_envelope *envelope)
 	if (rcpts == NULL)
 		return 0;
 	for (size_t i = 0; i < count; i++)
-		rcpts[i] = address_hash(smx_envelope_recipient(envelope, i));
-	sum = sum_of(address_hash(sender), rcpts, count);
+		rcpts[i] = amend_address(smx_envelope_recipient(envelope, i));
+	sum = sum_of(amend_address(sender), rcpts, count);
 	free(rcpts);
 	return sum;
 }

@@ -17,6 +17,12 @@
  * CLIENT line may be there or not. */
 uint64_t amend_sum(const char *text, size_t len);
 uint64_t amend_sum_envelope(const struct smx_envelope *envelope);
+/* Of one address, compared likewise, and those of the RCPT lines of a text
+ * (malloc'ed; NULL: no memory, or not such a text). */
+uint64_t amend_address(const char *address);
+uint64_t *amend_addresses(const char *text, size_t len, size_t *count);
+/* h goes on with these bytes. */
+uint64_t amend_hash(uint64_t h, const char *text, size_t len);
 
 /*
  * The envelope to keep: CLIENT line and MAIL parameters of old, addresses and

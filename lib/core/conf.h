@@ -43,6 +43,7 @@ struct conf {
 	int64_t milter_max_header;       /* 64K bytes for one field */
 	int64_t milter_max_message;      /* 1G bytes; larger: 552 5.3.4 */
 	int64_t milter_max_held;         /* 1000 ends of message at a time */
+	int64_t milter_resend_guard_ms;  /* 0: off */
 	const char *const *own_networks; /* milter.own_networks */
 	size_t own_network_count;
 

@@ -10,14 +10,21 @@
 /* Who holds an own message, in which order they are to take it over, and what
  * they have to be told when that changes after the answer. */
 
-void
-copies_count(const struct engine *engine, struct own *own)
+unsigned
+copies_sure(const struct engine *engine, const struct own *own)
 {
 	uint32_t has = own->has & ~own->doubted & ~engine->again.lost;
 	unsigned copies = 0;
 
 	for (; has != 0; has &= has - 1)
 		copies++;
+	return copies;
+}
+
+void
+copies_count(const struct engine *engine, struct own *own)
+{
+	unsigned copies = copies_sure(engine, own);
 
 	own->unprotected = copies == 0 && own->wanted != 0;
 	own->short_copies = copies != 0 && copies < own->wanted;

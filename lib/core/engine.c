@@ -71,6 +71,7 @@ engine_new(struct engine **out, const struct engine_options *options,
 	amends_init(&e->amends, seed);
 	passed_init(&e->passed, seed);
 	fences_init(&e->fences, seed);
+	resends_init(&e->resends, seed);
 	r = make_peers(e, now_ms);
 	if (r == SMX_OK)
 		lease_init(e, now_ms);
@@ -105,6 +106,7 @@ engine_free(struct engine **engine)
 	passed_free(&e->passed);
 	free(e->sequels.list);
 	fences_free(&e->fences);
+	resends_free(&e->resends);
 	found_free(&e->found);
 	again_free(&e->again);
 	free(e->peers);
@@ -198,6 +200,7 @@ void
 engine_forget(struct engine *engine, struct own *own)
 {
 	fence_drop(engine, own, 1);
+	resends_gone(engine, own);
 	copies_forget(engine, own);
 	engine->adopted -= own->adopted;
 	own_remove(&engine->own, own);

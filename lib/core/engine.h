@@ -347,6 +347,9 @@ struct engine_counts {
 	uint64_t amended; /* amendments confirmed by all holders */
 	uint64_t refused;
 	uint64_t finished;
+	uint64_t resends; /* messages of which something was sent again and
+			   * kept out, since the start */
+	uint64_t resent;  /* recipients of these */
 };
 void engine_counts(const struct engine *engine, int64_t now_ms,
     struct engine_counts *counts);

@@ -114,6 +114,9 @@ engine_queue_event(struct engine *engine, const struct smx_queue_event *event,
 	case SMX_QUEUE_RETURNED:
 		sequel_seen(engine, event, now_ms);
 		break;
+	case SMX_QUEUE_SENT:
+		resends_sent(engine, event);
+		break;
 	case SMX_QUEUE_FOUND:
 		passer_found(engine, event->id);
 		break;

@@ -17,6 +17,7 @@
 #include "core/passed.h"
 #include "core/peer.h"
 #include "core/reads.h"
+#include "core/resend.h"
 #include "core/trouble.h"
 
 /*
@@ -24,7 +25,8 @@
  * (who holds them), choice.c (whom to ask), hint.c and evidence.c (what the
  * queue shows and proves), reading.c (what it has still to deliver), amends.c
  * (what holders are told of that), passer.c (messages we never accepted),
- * sequel.c (notices to senders), again.c (those that lack copies), talk.c and
+ * sequel.c (notices to senders),
+ * resend*.c (what is sent again), again.c (those that lack copies), talk.c and
  * hearing.c (requests to and from peers), witness.c (what others say of a
  * silent one), sweep.c (LIST), fence*.c (what must not be delivered for now),
  * successor.c (when to take over), lease.c (when others may have taken over),
@@ -133,6 +135,7 @@ struct engine {
 	struct again again;
 	struct troubles troubles;
 	struct fences fences;
+	struct resends resends;
 
 	uint64_t accepted, accepted_unprotected, accepted_short;
 	uint64_t refused, finished, passed_by, copied;
@@ -160,6 +163,8 @@ void copies_gain(struct engine *engine, struct own *own, size_t peer,
     int64_t now_ms);
 void copies_lose(struct engine *engine, struct own *own, size_t peer,
     int64_t now_ms);
+/* Those that count. */
+unsigned copies_sure(const struct engine *engine, const struct own *own);
 /* Without a word to anybody. */
 void copies_forget(struct engine *engine, struct own *own);
 /* Unprotected, short, or neither. */

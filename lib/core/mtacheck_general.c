@@ -100,8 +100,10 @@ static const struct wrong wrongs[] = {
 static const struct wrong slow_discard = { "cleanup", "in_flow_delay",
 	SMX_WARNING, "in-flow-delay", "0",
 	"Postfix takes one token for each message and gets none back for one "
-	"that shadowmx has delivered itself: such mail falls to one message a "
-	"second in each session",
+	"that is discarded, as one that shadowmx has delivered itself or that "
+	"milter.resend_guard keeps out: such mail falls to one message a "
+	"second "
+	"in each session",
 	is_some_time };
 
 /* ---- macros ---- */
@@ -230,7 +232,7 @@ mtacheck_general(struct mta_check *c)
 {
 	for (size_t i = 0; i < sizeof(wrongs) / sizeof(*wrongs); i++)
 		judge_all(c, &wrongs[i]);
-	if (c->discards)
+	if (c->discards || c->conf->milter_resend_guard_ms > 0)
 		judge_all(c, &slow_discard);
 	if (c->shadows)
 		check_macros(c);

@@ -126,6 +126,56 @@ read_pickup(struct text *t, char old[PFID_TEXT])
 	return take_id(&id, old);
 }
 
+/* "name=value, " */
+static int
+skip_item(struct text *t, const char *name)
+{
+	struct text value;
+
+	return skip(t, name) && take(t, ',', &value) && value.len != 0 &&
+	       memchr(value.at, ' ', value.len) == NULL && skip(t, " ");
+}
+
+/*
+ * "to=<a@b>, relay=H[A]:P, delay=D, delays=A/B/C/D, dsn=2.X.Y, status=sent (".
+ * Of a recipient that was rewritten (orig_to=) one line does not tell what
+ * became of it.
+ */
+static int
+read_sent(struct text *t, struct text *rcpt)
+{
+	static const char end[] = ">, ";
+	const char *stop;
+
+	if (!skip(t, "to=<") || t->len == 0)
+		return 0;
+	stop = memmem(t->at, t->len, end, sizeof(end) - 1);
+	if (stop == NULL || stop == t->at)
+		return 0;
+	rcpt->at = t->at;
+	rcpt->len = (size_t)(stop - t->at);
+	t->len -= rcpt->len + sizeof(end) - 1;
+	t->at = stop + sizeof(end) - 1;
+	if (!skip_item(t, "relay="))
+		return 0;
+	(void)skip_item(t, "conn_use=");
+	return skip_item(t, "delay=") && skip_item(t, "delays=") &&
+	       t->len > 5 && memcmp(t->at, "dsn=2", 5) == 0 &&
+	       skip_item(t, "dsn=") && skip(t, "status=sent (");
+}
+
+static int
+is_agent(const struct text *process)
+{
+	static const char *const agents[] = { "smtp", "lmtp", "local",
+		"virtual", "pipe", "discard" };
+
+	for (size_t i = 0; i < sizeof(agents) / sizeof(*agents); i++)
+		if (is(process, agents[i]))
+			return 1;
+	return 0;
+}
+
 static int
 printable(const char *line, size_t len)
 {
@@ -139,7 +189,7 @@ enum pflog_kind
 pflog_read(const char *line, size_t len, struct pflog_line *out)
 {
 	struct text t = { line, len };
-	struct text host, process, id;
+	struct text host, process, id, rcpt;
 	char first[PFID_TEXT];
 
 	memset(out, 0, sizeof(*out));
@@ -159,6 +209,11 @@ pflog_read(const char *line, size_t len, struct pflog_line *out)
 		   take_id(&t, out->other) && strcmp(out->other, first) != 0) {
 		memcpy(out->id, first, sizeof(first));
 		out->kind = PFLOG_RETURNED;
+	} else if (is_agent(&process) && read_sent(&t, &rcpt)) {
+		memcpy(out->id, first, sizeof(first));
+		out->rcpt = rcpt.at;
+		out->rcpt_len = rcpt.len;
+		out->kind = PFLOG_SENT;
 	} else {
 		memset(out, 0, sizeof(*out));
 	}

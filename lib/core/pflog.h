@@ -8,21 +8,24 @@
 
 /*
  * One line of Postfix's log, as far as it tells that a message goes on under
- * another queue id, or in another message.  Anybody who may log can write such
- * a line, and a sender address can look like one: whatever is not exactly the
- * line that Postfix writes yields nothing.
+ * another queue id, or in another message, or was delivered to a recipient.
+ * Anybody who may log can write such a line, and a sender address can look like
+ * one: whatever is not exactly the line that Postfix writes yields nothing.
  */
 enum pflog_kind {
 	PFLOG_NOTHING = 0,
 	PFLOG_REQUEUED, /* postsuper: id was put into maildrop */
 	PFLOG_LINKED,   /* pickup: id became other */
-	PFLOG_RETURNED  /* bounce: id goes back to its sender in other */
+	PFLOG_RETURNED, /* bounce: id goes back to its sender in other */
+	PFLOG_SENT      /* a delivery agent: id was delivered to rcpt */
 };
 
 struct pflog_line {
 	enum pflog_kind kind;
 	char id[PFID_TEXT];
 	char other[PFID_TEXT];
+	const char *rcpt; /* inside the line */
+	size_t rcpt_len;
 };
 
 /* line without its line break. */

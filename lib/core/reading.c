@@ -211,6 +211,7 @@ reading_answer(struct engine *engine, const struct smx_queue_event *event,
 		if (!own->read_out)
 			continue;
 		own->read_out = 0;
+		resends_read(engine, own, event, counts(engine, own, event));
 		if (counts(engine, own, event))
 			compare(engine, own, event, now_ms);
 		else

@@ -88,6 +88,8 @@ engine_counts(const struct engine *engine, int64_t now_ms,
 	counts->amended = engine->amends.confirmed;
 	counts->refused = engine->refused;
 	counts->finished = engine->finished;
+	counts->resends = engine->resends.messages;
+	counts->resent = engine->resends.recipients;
 	counts->to_copy = engine->again.count;
 	counts->copied = engine->copied;
 	for (const struct own *o = engine->own.first; o != NULL; o = o->next) {

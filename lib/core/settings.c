@@ -107,6 +107,8 @@ const struct setting settings[] = {
 	    RANGE("1G", 4 * KIB, 4 * GIB) },
 	{ ROOT("milter.max_held", SETTING_NUMBER, milter_max_held),
 	    RANGE("1000", 1, 100000) },
+	{ ROOT("milter.resend_guard", SETTING_DURATION, milter_resend_guard_ms),
+	    .flags = SETTING_RESTART, RANGE("0", 0, 7 * MS_DAY) },
 	{ .section = SECTION_ROOT,
 	    .path = "milter.own_networks",
 	    .kind = SETTING_LIST,

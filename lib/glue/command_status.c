@@ -103,6 +103,8 @@ own(struct buf *b, const struct picture *p)
 	json_num(b, "amended", (long long)n->amended);
 	json_num(b, "refused", (long long)n->refused);
 	json_num(b, "finished", (long long)n->finished);
+	json_num(b, "resends", (long long)n->resends);
+	json_num(b, "resent", (long long)n->resent);
 	json_num(b, "local_waiting", (long long)p->local_waiting);
 	json_num(b, "local_oldest_ms", p->local_oldest_ms);
 	json_close(b);

@@ -16,6 +16,7 @@ struct conn {
 	struct smx_session *session; /* NULL: could not be made */
 	unsigned long steps;         /* what was negotiated */
 	int untold;                  /* error of a step without an answer */
+	int strikes; /* recipients may be struck out of a message */
 };
 
 void conns_start(struct smx_engine *engine);

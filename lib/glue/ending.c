@@ -11,6 +11,7 @@
 #include "core/placement.h"
 #include "glue/earn.h"
 #include "glue/node.h"
+#include "glue/resend.h"
 
 #define NAMES_SIZE 512
 
@@ -115,8 +116,17 @@ struct course {
 	int64_t began_ms;
 	int registered; /* earned means something */
 	struct earn_result earned;
+	struct resend resend;
 	enum reply reply;
 };
+
+/* Without those that were taken before. */
+static const struct smx_envelope *
+envelope_of(const struct course *course)
+{
+	return course->resend.rest != NULL ? course->resend.rest
+					   : course->ending->envelope;
+}
 
 static int
 prepare(struct course *course)
@@ -124,12 +134,17 @@ prepare(struct course *course)
 	const struct ending *ending = course->ending;
 	int rc = message_end(ending->message, &course->content);
 
-	if (rc != SMX_OK) {
+	if (rc != SMX_OK)
 		course->reply = ending->message->fault;
-		return rc;
-	}
-	rc = smx_envelope_encode(ending->envelope, &course->envelope,
+	return rc;
+}
+
+static int
+encode(struct course *course)
+{
+	int rc = smx_envelope_encode(envelope_of(course), &course->envelope,
 	    &course->envelope_len);
+
 	if (rc != SMX_OK)
 		course->reply = REPLY_TROUBLE;
 	return rc;
@@ -162,7 +177,7 @@ ask(struct course *course, int room)
 	node_epoch(ending->engine, &shadow->epoch);
 	shadow->envelope = course->envelope;
 	shadow->envelope_len = course->envelope_len;
-	shadow->recipients = smx_envelope_recipients(ending->envelope);
+	shadow->recipients = smx_envelope_recipients(envelope_of(course));
 	shadow->content = &course->content;
 	request.envelope_sum =
 	    amend_sum(course->envelope, course->envelope_len);
@@ -176,6 +191,22 @@ ask(struct course *course, int room)
 	else if (course->earned.earned == SMX_EARNED_NOTHING)
 		course->reply = room ? no_copy(&message->ack) : REPLY_BUSY;
 	return rc;
+}
+
+/* What is new of it is held; nothing is when all was taken before. */
+static int
+take_in(struct course *course, int room)
+{
+	int rc;
+
+	if (room)
+		resend_look(&course->resend, course->ending);
+	if (course->resend.gave_up)
+		course->reply = REPLY_GIVEN_UP;
+	if (course->resend.gave_up || resend_is_all(&course->resend))
+		return SMX_OK;
+	rc = encode(course);
+	return rc == SMX_OK ? ask(course, room) : rc;
 }
 
 /* The ceiling on ends of message in progress: over it nobody is asked, and the
@@ -192,7 +223,7 @@ hold(struct course *course)
 		course->reply = REPLY_STOPPING;
 		return SMX_OK;
 	}
-	rc = ask(course, room == SMX_OK);
+	rc = take_in(course, room == SMX_OK);
 	if (room == SMX_OK)
 		node_held_leave(ending->engine,
 		    clock_mono_ms() - course->began_ms);
@@ -211,26 +242,46 @@ pass_by(const struct ending *ending)
 }
 
 static void
+accept_new(const struct course *course, struct smx_verdict *verdict)
+{
+	const struct earn_result *earned = &course->earned;
+	struct ending ending = *course->ending;
+
+	ending.envelope = envelope_of(course);
+	verdict->accept = 1;
+	verdict->earned = earned->earned;
+	verdict->copies = (unsigned)earned->ranks.count;
+	verdict->wanted = earned->wanted;
+	log_accepted(&ending, earned, verdict);
+	resend_note(&ending, &earned->key);
+}
+
+static void
 settle(struct course *course, struct smx_verdict *verdict)
 {
 	const struct ending *ending = course->ending;
 	const struct earn_result *earned =
 	    course->registered ? &course->earned : NULL;
+	int resent =
+	    course->reply == REPLY_NONE && resend_is_all(&course->resend);
 
 	verdict->held_ms = clock_mono_ms() - course->began_ms;
 	if (earned != NULL)
 		verdict->key = earned->key;
-	if (course->reply != REPLY_NONE || earned == NULL) {
+	if (course->reply != REPLY_NONE || (earned == NULL && !resent)) {
 		reply_refuse(course->reply, verdict);
 		log_refused(ending->message, ending->envelope, course->reply,
 		    earned, verdict);
 		return;
 	}
-	verdict->accept = 1;
-	verdict->earned = earned->earned;
-	verdict->copies = (unsigned)earned->ranks.count;
-	verdict->wanted = earned->wanted;
-	log_accepted(ending, earned, verdict);
+	resend_accepted(&course->resend, ending);
+	if (resent) {
+		verdict->accept = 1;
+		verdict->earned = SMX_EARNED_RESENT;
+		verdict->key = course->resend.question.first;
+	} else {
+		accept_new(course, verdict);
+	}
 }
 
 void
@@ -270,6 +321,7 @@ ending_run(const struct ending *ending, struct smx_verdict *verdict)
 	settle(&course, verdict);
 	if (course.reply == REPLY_GIVEN_UP)
 		pass_by(ending);
+	resend_free(&course.resend);
 	free(course.envelope);
 	return verdict->code[0] == '5' ? SMX_OK : rc;
 }

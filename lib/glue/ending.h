@@ -7,6 +7,8 @@
 
 #include "glue/message.h"
 
+struct struck;
+
 /*
  * The end of a message: from what has arrived to a verdict and its log line.
  * As a refusal is always possible, an error on the way is one.
@@ -17,6 +19,7 @@ struct ending {
 	const struct smx_envelope *envelope;
 	smx_waiting_fn waiting;
 	void *waiting_ctx;
+	struct struck *struck; /* out; NULL: nothing can be struck out */
 };
 
 /* Fills in *verdict in every case.  What smx_session_end returns. */

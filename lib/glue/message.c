@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "io/spill.h"
 
@@ -154,6 +155,9 @@ message_header(struct message *message, const struct message_field *field)
 	int rc = message->fault == REPLY_NONE ? check_field(message, field)
 					      : SMX_ESTATE;
 
+	if (rc == SMX_OK && strcasecmp(field->name, "Message-ID") == 0)
+		message->message_ids +=
+		    field->value[strspn(field->value, " \t\r\n")] != '\0';
 	if (rc == SMX_OK)
 		rc = add(message, field->name, strlen(field->name));
 	if (rc == SMX_OK)

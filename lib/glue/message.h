@@ -31,6 +31,7 @@ struct message {
 	struct spill *content;
 	uint64_t size; /* bytes seen, also those not kept */
 	int64_t fields;
+	unsigned message_ids; /* Message-ID fields that hold something */
 	int in_body;
 	enum reply fault; /* the first */
 	uint8_t digest[SMX_DIGEST_BYTES];

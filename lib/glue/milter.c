@@ -164,6 +164,16 @@ ask_macros(SMFICTX *ctx, unsigned long offered)
 	return SMFIF_SETSYMLIST;
 }
 
+static unsigned long
+wanted_actions(void)
+{
+	struct smx_config *config = node_config(conns_engine());
+	int guard = config_conf(config)->milter_resend_guard_ms > 0;
+
+	smx_config_release(&config);
+	return guard ? SMFIF_DELRCPT : 0;
+}
+
 static sfsistat
 on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2,
     unsigned long f3, unsigned long *pf0, unsigned long *pf1,
@@ -176,12 +186,15 @@ on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2,
 	*pf1 = *pf2 = *pf3 = 0;
 	if (!conns_enter())
 		return SMFIS_CONTINUE;
+	*pf0 |= f0 & wanted_actions();
 	*pf1 = f1 & wanted_steps();
 	conn = smfi_getpriv(ctx);
 	if (conn == NULL)
 		conn = conns_add();
-	if (conn != NULL)
+	if (conn != NULL) {
 		conn->steps = *pf1;
+		conn->strikes = (*pf0 & SMFIF_DELRCPT) != 0;
+	}
 	last_steps = *pf1;
 	(void)smfi_setpriv(ctx, conn);
 	conns_leave();
@@ -212,6 +225,7 @@ on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *from)
 		    SMX_OK) {
 			session_whole(conn->session,
 			    (conn->steps & SMFIP_NR_RCPT) != 0);
+			session_guard(conn->session, conn->strikes);
 			status = quiet(conn, SMFIP_NR_CONN);
 		}
 	}
@@ -351,11 +365,28 @@ on_waiting(void *arg, int64_t waited_ms)
 	return smfi_progress(ctx) != MI_SUCCESS;
 }
 
+/* Those of a message that was sent again; an MTA that cannot be told takes them
+ * twice. */
+static sfsistat
+accept_without(SMFICTX *ctx, const struct conn *conn,
+    const struct smx_verdict *verdict)
+{
+	char *const *struck;
+	size_t count = session_struck(conn->session, &struck);
+
+	if (verdict->earned == SMX_EARNED_RESENT)
+		return SMFIS_DISCARD;
+	for (size_t i = 0; i < count; i++)
+		(void)smfi_delrcpt(ctx, struck[i]);
+	return SMFIS_ACCEPT;
+}
+
 static sfsistat
 on_eom(SMFICTX *ctx)
 {
 	struct conn *conn = enter(ctx);
 	struct smx_verdict verdict;
+	sfsistat status = SMFIS_ACCEPT;
 
 	if (conn == NULL)
 		return SMFIS_TEMPFAIL;
@@ -367,9 +398,11 @@ on_eom(SMFICTX *ctx)
 	conns_ending(1);
 	(void)smx_session_end(conn->session, on_waiting, ctx, &verdict);
 	conns_ending(0);
+	if (verdict.accept)
+		status = accept_without(ctx, conn, &verdict);
 	conns_leave();
 	if (verdict.accept)
-		return SMFIS_ACCEPT;
+		return status;
 	return refuse(ctx, verdict.code, verdict.enhanced, verdict.text);
 }
 

@@ -49,6 +49,8 @@ run_watcher(void *ctx, volatile sig_atomic_t *stop)
 		    config_conf(service->config)->mta_config_directory,
 		.heartbeat_ms =
 		    config_conf(service->config)->peers_heartbeat_ms,
+		.deliveries =
+		    config_conf(service->config)->milter_resend_guard_ms > 0,
 	};
 
 	/* Whatever was mounted where we were started may go. */

@@ -12,6 +12,7 @@
 #include "glue/asking.h"
 #include "glue/ending.h"
 #include "glue/node.h"
+#include "glue/resend.h"
 
 struct smx_session {
 	struct smx_engine *engine;
@@ -24,6 +25,8 @@ struct smx_session {
 	struct message *message;  /* NULL: none in progress */
 	int acknowledged;         /* the MTA may still be at work on key */
 	struct smx_key key;
+	int guard; /* what is struck out can be told */
+	struct struck struck;
 };
 
 /* What the client says of itself is for the trail: a value that cannot be kept
@@ -155,6 +158,7 @@ smx_session_free(struct smx_session **session)
 	pass_on(s);
 	pass_by(s);
 	message_free(&s->message);
+	struck_free(&s->struck);
 	smx_envelope_free(&s->envelope);
 	free(s);
 	*session = NULL;
@@ -187,6 +191,19 @@ void
 session_whole(struct smx_session *session, int whole)
 {
 	session->whole = whole;
+}
+
+void
+session_guard(struct smx_session *session, int able)
+{
+	session->guard = able;
+}
+
+size_t
+session_struck(const struct smx_session *session, char *const **recipients)
+{
+	*recipients = session->struck.rcpts;
+	return session->struck.count;
 }
 
 /* A reload may have changed how many recipients a message may have. */
@@ -268,6 +285,7 @@ smx_session_mail(struct smx_session *session, const char *sender,
 	int rc;
 
 	smx_session_abort(session);
+	struck_free(&session->struck);
 	rc = message_new(&session->message, node_config(session->engine));
 	if (rc != SMX_OK)
 		return rc;
@@ -391,14 +409,16 @@ smx_session_end(struct smx_session *session, smx_waiting_fn waiting, void *ctx,
     struct smx_verdict *verdict)
 {
 	struct ending ending = { session->engine, session->message,
-		session->envelope, waiting, ctx };
+		session->envelope, waiting, ctx,
+		session->guard ? &session->struck : NULL };
 	const struct asking asking = asking_of(session);
 	int rc;
 
 	pass_on(session);
 	asking_size(&asking);
 	rc = ending_run(&ending, verdict);
-	if (verdict->accept && verdict->earned != SMX_EARNED_UNASKED) {
+	if (verdict->accept && verdict->earned != SMX_EARNED_UNASKED &&
+	    verdict->earned != SMX_EARNED_RESENT) {
 		session->key = verdict->key;
 		session->acknowledged = 1;
 	}

@@ -17,6 +17,13 @@
 void session_whole(struct smx_session *session, int whole);
 /* Whether the client came through TLS; before smx_session_mail. */
 void session_secure(struct smx_session *session, int secure);
+/* Non-zero: the caller can strike recipients out of a message and discard it,
+ * as the resend guard wants it. */
+void session_guard(struct smx_session *session, int able);
+/* After smx_session_end has accepted: recipients to be struck out, as they were
+ * given; lent until the next message. */
+size_t session_struck(const struct smx_session *session,
+    char *const **recipients);
 /* As smx_session_header, for an MTA that took the leading space away. */
 int session_header(struct smx_session *session,
     const struct message_field *field) SMX_MUST_USE;

@@ -141,6 +141,7 @@ struct pfqueue {
 	int log_quiet; /* reading what is old: no events */
 	int64_t log_ms, health_ms;
 	int64_t heartbeat_ms, count_ms; /* when the marker counts on */
+	int deliveries;                 /* are told */
 
 	struct pfmarker marker;
 

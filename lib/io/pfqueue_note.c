@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -11,6 +12,8 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "core/addr.h"
+#include "core/amend.h"
 #include "core/pflog.h"
 
 #define GREW_MS 1000
@@ -380,6 +383,19 @@ linked(struct pfqueue *q, const struct pflog_line *line)
 		pfqueue_emit(q, SMX_QUEUE_LINKED, line->id, line->other);
 }
 
+static void
+sent(struct pfqueue *q, const struct pflog_line *line)
+{
+	char address[ADDR_MAX + 1], sum[17];
+
+	if (!q->deliveries || q->log_quiet || line->rcpt_len > ADDR_MAX)
+		return;
+	memcpy(address, line->rcpt, line->rcpt_len);
+	address[line->rcpt_len] = '\0';
+	snprintf(sum, sizeof(sum), "%016" PRIx64, amend_address(address));
+	pfqueue_emit(q, SMX_QUEUE_SENT, line->id, sum);
+}
+
 void
 pfqueue_note_log(void *ctx, const char *line, size_t len)
 {
@@ -396,6 +412,9 @@ pfqueue_note_log(void *ctx, const char *line, size_t len)
 	case PFLOG_RETURNED:
 		if (!q->log_quiet)
 			pfqueue_emit(q, SMX_QUEUE_RETURNED, out.id, out.other);
+		break;
+	case PFLOG_SENT:
+		sent(q, &out);
 		break;
 	case PFLOG_NOTHING:
 		break;
