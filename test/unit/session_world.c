@@ -14,6 +14,7 @@
 #include "core/engine.h"
 #include "core/hold.h"
 #include "core/policy.h"
+#include "core/resend.h"
 #include "glue/node.h"
 #include "io/digest.h"
 
@@ -221,6 +222,43 @@ engine_session_end(struct engine *engine, const struct smx_key *key,
 {
 	(void)engine, (void)key, (void)now_ms;
 	note("past");
+}
+
+/* ---- the resend guard ---- */
+
+void
+engine_resend_note(struct engine *engine, const struct smx_key *key,
+    const struct resend_message *message, int64_t window_ms, int64_t now_ms)
+{
+	(void)engine, (void)key, (void)window_ms, (void)now_ms;
+	world.resend_noted = message->count;
+	note("note");
+}
+
+void
+engine_resend_ask(struct engine *engine, struct resend_question *q,
+    int64_t now_ms)
+{
+	(void)engine, (void)now_ms;
+	q->count = q->waiting = 0;
+	if (world.resend_asks != 0) {
+		world.resend_asks--;
+		q->waiting = 1;
+		return;
+	}
+	for (size_t i = 0; i < q->message->count; i++) {
+		q->taken[i] = world.resent >> i & 1;
+		q->count += q->taken[i];
+	}
+	q->first.counter = 77;
+	memcpy(q->first_id, "4jXKfirst", sizeof("4jXKfirst"));
+}
+
+void
+engine_resend_kept_out(struct engine *engine, const struct resend_question *q)
+{
+	(void)engine;
+	note("kept-out:%zu", q->count);
 }
 
 /* ---- configuration and policy ---- */

@@ -63,6 +63,9 @@ struct world {
 	int trouble_told;                 /* to engine_trouble, -1 nothing */
 	int noted;                        /* written down as unprotected */
 	int by_size;                      /* some policy matches by size */
+	unsigned resent;      /* bit n: recipient n was taken before */
+	unsigned resend_asks; /* the queue answers after so many */
+	size_t resend_noted;  /* recipients of the last attempt noted */
 };
 
 extern struct world world;
