@@ -4,8 +4,8 @@
 # Help texts and manual pages say the same: every option and phrase of --help is
 # in the page, and every one of the page is in --help.  libshadowmx(3) has every
 # function as the headers declare it, every result, and an example that works.
-# shadowmxd(8) has every event that the log can have, and no other.  The pages
-# are clean mdoc.
+# shadowmxd(8) has every event that the log can have, and no other.  The tests that
+# doc/FAILURES names exist.  The pages are clean mdoc.
 #
 #	SHADOWMXD, SHADOWMXCTL	the programs, else below $builddir
 #	LIBSHADOWMX		the library, else below $builddir
@@ -197,6 +197,21 @@ for o in $(cut -d' ' -f2 "$W/c.options"); do
 	    ! grep -E "unrecognized|invalid option"; }' - "$C" \
 	    "$o x --help"
 done
+
+# Lines of doc/FAILURES that begin with a file: it is there, and has these words,
+# in front of which a scenario's script may stand.
+missing_tests() {
+	sed -n 's/^     \(test\/.*\|examples\/.*\)$/\1/p' "$S/doc/FAILURES" |
+	    while read -r file words; do
+		[ -e "$S/$file" ] || echo "$file"
+		for word in $words; do
+			grep -Eq "(^|[^a-z0-9])([a-z]*_)?$word([^a-z0-9_]|\$)" \
+			    "$S/$file" || echo "$file: $word"
+		done
+	done | tee "$W/missing"
+	[ -s "$W/missing" ]
+}
+claim "doc/FAILURES names tests that are there" none missing_tests
 
 for page in "$S"/doc/*.[1-8]; do
 	name=${page##*/}
