@@ -293,7 +293,8 @@ amend_deleted() {
 
 # The primary lives, its copy does not: the holder's is used.
 amend_corrupt() {
-	two_hosts
+	# Its file stays where it is until it is to be tried again.
+	two_hosts "minimal_backoff_time = 300s" "maximal_backoff_time = 300s"
 	taken t s@x.invalid r1@y.invalid
 	need "it deferred" wait_for 10 queue_has a deferred
 	corrupt_file=$(find "$LAB/a/spool/deferred" -type f | head -n 1)

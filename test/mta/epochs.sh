@@ -201,7 +201,8 @@ epochs_power_cut() {
 	host_kill a
 	sed -i 's/^boot .*/boot another-boot/' "$LAB/a/spool/$MARKER"
 	marker_as_on_disk "$LAB/a/spool"
-	power_file=$(find "$LAB/a/spool/deferred" -type f | head -n 1)
+	power_file=$(find "$LAB/a/spool/deferred" "$LAB/a/spool/active" -type f |
+	    head -n 1)
 	rm -f "$power_file"
 	need "the host again" host_start a
 	need "the one that is not there doubtful" wait_for 40 \

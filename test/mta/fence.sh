@@ -219,7 +219,9 @@ fence_holder_is_lost() {
 fence_persons_hold_stays() {
 	deferred_at_a 3
 	host_kill a
-	fence_id=$(basename "$(find "$LAB/a/spool/deferred" -type f | head -n 1)")
+	# One that was being tried again is in "active".
+	fence_id=$(basename "$(find "$LAB/a/spool/deferred" \
+	    "$LAB/a/spool/active" -type f | head -n 1)")
 	# It cannot write its log while Postfix is stopped.
 	postsuper -c "$LAB/a/etc" -h "$fence_id"
 	need "a hold" wait_for 10 files_are a hold 1

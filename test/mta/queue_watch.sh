@@ -252,7 +252,7 @@ corrupt_life() {
 	id=$(send corrupt)
 	told committed "$id"
 	pf_wait 10 grep -q "$id: to=.*status=deferred" "$a/mail.log"
-	file=$(find "$a/spool/deferred" -name "$id")
+	file=$(find "$a/spool/deferred" "$a/spool/active" -name "$id")
 	printf 'garbage' | dd of="$file" bs=1 seek=0 conv=notrunc 2>/dev/null
 	postqueue -c "$a/etc" -i "$id"
 	check "a damaged message is told" told corrupt "$id"
