@@ -82,8 +82,9 @@ END_TEST
 
 START_TEST(two_are_asked_together_and_told_of_each_other)
 {
-	world.peer[0].after_ms = 60;
-	world.peer[1].after_ms = 30;
+	world.max_delay_ms = 8000;
+	world.peer[0].after_ms = 1500;
+	world.peer[1].after_ms = 100;
 	message("two");
 	earned_is(SMX_EARNED_SHADOWED, 2, 2);
 	ck_assert_str_eq(world.journal, "begin shadow:0 shadow:1 sent:1:ok "
@@ -122,6 +123,7 @@ END_TEST
 
 START_TEST(the_third_is_asked_when_one_of_two_is_frozen)
 {
+	world.max_delay_ms = 4000;
 	world.peer[0].after_ms = NEVER;
 	message("two");
 	earned_is(SMX_EARNED_SHADOWED, 2, 2);
@@ -136,6 +138,7 @@ END_TEST
 
 START_TEST(a_late_answer_is_a_copy_all_the_same)
 {
+	world.max_delay_ms = 4000;
 	world.candidates = 2;
 	world.peer[0].after_ms = world.max_delay_ms * 3 / 4;
 	world.peer[1].after_ms = NEVER;
@@ -294,8 +297,8 @@ END_TEST
 /* It keeps what it was told the first time, if it has kept that. */
 START_TEST(one_that_was_told_two_sets_has_to_hear_the_right_one)
 {
-	world.max_delay_ms = 600;
-	world.patience_ms = 1000;
+	world.max_delay_ms = 3000;
+	world.patience_ms = 5000;
 	world.candidates = world.back = 2;
 	world.peer[0].result = SMX_EUNSURE;
 	world.peer[0].heals = 1;

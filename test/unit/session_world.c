@@ -486,7 +486,7 @@ world_reset(void)
 	the_link.ops = &link_ops;
 	world.candidates = 2;
 	world.trouble_told = -1;
-	world.max_delay_ms = 400;
+	world.max_delay_ms = 2000;
 	conf->milter_memory_limit = 4096;
 	conf->milter_spill = "/tmp";
 	conf->store_path = "/tmp";
@@ -500,7 +500,7 @@ world_reset(void)
 	conf->defaults.policy = "defaults";
 	conf->defaults.when = SMX_WHEN_SHADOWED;
 	conf->defaults.copies = conf->defaults.min_copies = 1;
-	conf->defaults.max_delay_ms = 400;
+	conf->defaults.max_delay_ms = 2000;
 	conf->defaults.when_unprotected = SMX_UNPROTECTED_TEMPFAIL;
 	smx_log_set(keep_line, NULL, SMX_LOG_DEBUG);
 }
