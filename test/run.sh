@@ -181,20 +181,20 @@ part_unit() {
 		case $t in *.o | *.log | *.trs) continue ;; esac
 		waits "unit/${t##*/}" 600 env srcdir="$here" "$t"
 	done
-	busy "fuzz, 3 s each" 300 sh -c \
+	busy "fuzz, 3 s each" 900 sh -c \
 	    "cd '$logs' && builddir='$san' '$here/test/fuzz.sh' 3"
 }
 
 part_tool() {
-	busy tool/layers 120 env srcdir="$here" test/tool/layers.sh
-	busy tool/exports 120 sh -c \
+	busy tool/layers 900 env srcdir="$here" test/tool/layers.sh
+	busy tool/exports 900 sh -c \
 	    "cd '$plain' && srcdir='$here' '$here/test/tool/exports.sh'"
-	[ ! -e .git ] || busy tool/dist 120 env srcdir="$here" test/tool/dist.sh
-	busy tool/manual 120 env srcdir="$here" builddir="$plain" \
+	[ ! -e .git ] || busy tool/dist 900 env srcdir="$here" test/tool/dist.sh
+	busy tool/manual 900 env srcdir="$here" builddir="$plain" \
 	    test/tool/manual.sh
-	busy tool/install 300 env srcdir="$here" builddir="$plain" \
+	busy tool/install 900 env srcdir="$here" builddir="$plain" \
 	    test/tool/install.sh
-	busy "examples/policy" 120 "$plain/examples/policy" \
+	busy "examples/policy" 900 "$plain/examples/policy" \
 	    examples/shadowmx.conf 192.0.2.7 someone@example.com
 	waits tool/daemon 600 env srcdir="$here" builddir="$san" \
 	    test/tool/daemon.sh
@@ -203,21 +203,21 @@ part_tool() {
 }
 
 part_model() {
-	busy "model, small" 1200 test/model/run.sh small
+	busy "model, small" 1800 test/model/run.sh small
 }
 
 part_pair() {
-	busy "pair, 1500 seeds" 1200 env PAIR="$plain/test/pair/pair" \
+	busy "pair, 1500 seeds" 1800 env PAIR="$plain/test/pair/pair" \
 	    test/pair/run.sh 1500
-	busy "pair, 200 seeds with sanitizers" 1200 \
+	busy "pair, 200 seeds with sanitizers" 1800 \
 	    env PAIR="$san/test/pair/pair" test/pair/run.sh 200 5001
-	busy "pair, mutants" 1200 test/pair/mutants.sh
+	busy "pair, mutants" 1800 test/pair/mutants.sh
 }
 
 part_crash() {
-	busy "crash, store" 1200 env STORE_CRASH="$plain/test/crash" \
+	busy "crash, store" 1800 env STORE_CRASH="$plain/test/crash" \
 	    test/crash/store.sh
-	busy "damage, 100 flips, 100 cuts" 600 env builddir="$plain" \
+	busy "damage, 100 flips, 100 cuts" 1800 env builddir="$plain" \
 	    test/damage.sh 100 100
 	waits "power cuts, 10 + 2" 900 env builddir="$plain" \
 	    test/powercut.sh 10 2

@@ -72,7 +72,8 @@ opened() {
 settled() {
 	no_rows b && status_is a own.open 0 && status_is a fence.fenced 0
 }
-settle() { pf_wait "${1:-4}" settled; }
+# What is not over then is looked for in the end.
+settle() { PF_PATIENCE=2 pf_wait "${1:-6}" settled; }
 ordered() { ctl b "$@" >/dev/null 2>&1; }
 
 key_at_b() {
