@@ -263,8 +263,10 @@ requeued_and_damaged() {
 	tried "$new" deferred
 	check "a requeued message cannot be read" cannot_read "$id"
 	check "its successor can" reads "$new" 0
-	file=$(find "$a/spool/deferred" -name "$new")
-	truncate -s -40 "$file"
+	# On hold it stays where it is.
+	super -h "$new"
+	in_folder "$new" hold
+	truncate -s -40 "$a/spool/hold/$new"
 	check "a cut off file cannot be read" cannot_read "$new"
 	check "a cut off file cannot be opened" not_opened "$new" io
 	id=$(printf 'Subject: x\r\n\r\nx\r\n' | post '<s@x.invalid>' \
