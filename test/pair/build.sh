@@ -20,7 +20,7 @@ for name in addr again agains amend amends backoff choice claim copies engine \
 	fence_return fence_tell fences gate handed handed_queue hearing heirs \
 	hint hold holder holder_amend holder_ask holder_return idmap ip lease \
 	lineage notice outcome over own passed passer peer pfid reading reads \
-	report seek sequel served successor sweep takeover talk trouble witness \
+	report resend resend_ask seek sequel served successor sweep takeover talk trouble witness \
 	xtext; do
 	names="$names lib/core/$name.c"
 done

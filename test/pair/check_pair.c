@@ -10,8 +10,9 @@
 
 /*
  * check_pair FIRST LAST: run these seeds and report.  PAIR_TRACE=1 tells the
- * course of events of each, PAIR_FENCE=0 runs them without fencing.  Exit 0:
- * every seed held; 1: one did not.
+ * course of events of each, PAIR_FENCE=0 runs them without fencing,
+ * PAIR_GUARD=1 with a guard against resends.  Exit 0: every seed held; 1: one
+ * did not.
  */
 static void
 add(struct figures *sum, const struct figures *f)
@@ -46,6 +47,9 @@ report(const struct figures *f)
 	    (unsigned long long)f->passed, (unsigned long long)f->copied);
 	printf("late copies that were dropped %llu, put aside %llu\n",
 	    (unsigned long long)f->late, (unsigned long long)f->aside);
+	printf("resends kept out %llu, messages delivered for two attempts "
+	       "%llu\n",
+	    (unsigned long long)f->resent, (unsigned long long)f->again);
 	printf("fenced %llu, erased %llu, given back %llu, released as second "
 	       "copies %llu\n",
 	    (unsigned long long)f->fenced, (unsigned long long)f->erased,
@@ -56,6 +60,7 @@ static int
 one(uint64_t seed, int trace, struct figures *sum)
 {
 	const char *fence = getenv("PAIR_FENCE");
+	const char *guard = getenv("PAIR_GUARD");
 	struct world *w = calloc(1, sizeof(*w));
 	int r;
 
@@ -63,6 +68,7 @@ one(uint64_t seed, int trace, struct figures *sum)
 		abort();
 	w->trace = trace;
 	w->fencing = fence == NULL || *fence != '0';
+	w->guard = guard != NULL && *guard == '1';
 	r = world_run(w, seed);
 	if (r != 0)
 		printf("seed %llu: %s\n", (unsigned long long)seed, w->wrong);

@@ -267,6 +267,7 @@ verdict(struct world *w, int attempt)
 	engine_verdict(h->engine, &a->key, v, &ranks, w->now);
 	say(w, "%s: verdict %d for attempt %d", host_name(h->index), (int)v,
 	    attempt);
+	resender_note(w, attempt);
 	e = later(w, rnd_in(w, 0, 3000), session_end, h->index, attempt, 0);
 	e->life = h->life;
 	if (v == ENGINE_REFUSED)
@@ -366,12 +367,12 @@ hold_run(struct world *w, struct host *h, struct attempt *a)
 	client_step(w, (int)(a - w->attempt));
 }
 
-static void
-hold_start(struct world *w, struct event *e)
+void
+client_hold(struct world *w, int attempt)
 {
-	struct attempt *a = &w->attempt[e->a];
+	struct attempt *a = &w->attempt[attempt];
 	struct host *h = &w->host[a->host];
-	char *text = disk_text(e->a, 0);
+	char *text = disk_text(attempt, 0);
 	struct engine_message m = { .queue_id = a->id,
 		.size = 1000,
 		.recipients = 1,
@@ -384,8 +385,45 @@ hold_start(struct world *w, struct event *e)
 		refuse(w, a);
 		return;
 	}
-	judge_key(w, &a->key, e->a);
+	judge_key(w, &a->key, attempt);
 	hold_run(w, h, a);
+}
+
+static void
+hold_start(struct world *w, struct event *e)
+{
+	if (w->guard)
+		resender_begin(w, e->a);
+	else
+		client_hold(w, e->a);
+}
+
+/* A 250 for what stands for it; the client may be gone again. */
+void
+client_resent(struct world *w, int attempt, int first)
+{
+	struct attempt *a = &w->attempt[attempt];
+	struct message *m = &w->message[a->message];
+	struct file *f = own_file(w, a);
+
+	a->over = a->answered = 1;
+	if (f == NULL)
+		return;
+	mta_remove(w, &w->host[a->host], f);
+	if (first < 0) {
+		fail(w, "m%d was taken for a message that never was",
+		    a->message);
+		return;
+	}
+	w->sum.resent++;
+	say(w, "%s: attempt %d stands for attempt %d", host_name(a->host),
+	    first, attempt);
+	if (chance(w, 40)) {
+		again(w, a);
+		return;
+	}
+	m->acked = 1;
+	m->ack_attempt = first;
 }
 
 /* ---- what passes us by ---- */

@@ -359,6 +359,18 @@ name_copies(struct world *w, const struct smx_key *key)
 	}
 }
 
+/* Its client sent it again, and both came through. */
+static void
+count_again(struct world *w, int m)
+{
+	int delivered = 0;
+
+	for (size_t i = 0; i < w->attempts; i++)
+		delivered +=
+		    w->attempt[i].message == m && w->attempt[i].delivered != 0;
+	w->sum.again += delivered > 1;
+}
+
 static void
 judge_rest(struct world *w)
 {
@@ -385,8 +397,10 @@ judge_rest(struct world *w)
 void
 judge(struct world *w)
 {
-	for (int m = 0; m < w->messages; m++)
+	for (int m = 0; m < w->messages; m++) {
 		judge_message(w, m);
+		count_again(w, m);
+	}
 	for (size_t i = 0; i < w->attempts; i++) {
 		judge_takers(w, (int)i);
 		judge_attempt(w, (int)i);

@@ -146,6 +146,7 @@ deliver(struct world *w, struct event *e)
 	say(w, "%s delivers m%d (attempt %d, %s)", host_name(h->index),
 	    a->message, f->attempt, f->id);
 	f->delivering = 1;
+	resender_sent(w, h, f);
 	later(w, rnd_in(w, 0, 30), remove_sent, -1, e->a, e->b);
 }
 

@@ -18,13 +18,15 @@ mkdir "$PAIR_OBJECTS"
 
 for mutant in ANSWER_BEFORE_COMMIT DISCARD_EARLY DISCARD_ON_ABSENT_HINT \
 	KEY_IS_QUEUE_ID UNKNOWN_IS_FINISHED RANK_IGNORED SEEN_IGNORED \
-	NOT_COPIED_AGAIN SESSIONS_LEFT_OUT BACK_UNSEEN; do
+	NOT_COPIED_AGAIN SESSIONS_LEFT_OUT BACK_UNSEEN RESEND_UNPROVEN; do
+	guard=0
+	[ "$mutant" != RESEND_UNPROVEN ] || guard=1
 	if ! PAIR_OUT="$work/pair" "$here/build.sh" "-DMUTANT_$mutant"; then
 		echo "$mutant: does not compile"
 		failed=$((failed + 1))
 		continue
 	fi
-	if "$work/pair" 1 "$seeds" >"$work/out" 2>&1; then
+	if PAIR_GUARD=$guard "$work/pair" 1 "$seeds" >"$work/out" 2>&1; then
 		echo "$mutant: NOT caught in $seeds seeds"
 		failed=$((failed + 1))
 	else

@@ -60,6 +60,13 @@ void
 mta_hint(struct world *w, struct host *h, enum smx_queue_event_kind kind,
     const char *id)
 {
+	mta_tell(w, h, kind, id, "");
+}
+
+void
+mta_tell(struct world *w, struct host *h, enum smx_queue_event_kind kind,
+    const char *id, const char *other)
+{
 	struct smx_queue_event q;
 
 	/* A requeue is a hint too, but a watch that misses one says RESET. */
@@ -68,6 +75,7 @@ mta_hint(struct world *w, struct host *h, enum smx_queue_event_kind kind,
 	memset(&q, 0, sizeof(q));
 	q.kind = kind;
 	memcpy(q.id, id, strlen(id) + 1);
+	memcpy(q.other, other, strlen(other) + 1);
 	/* It is told before the answer to any look that follows it. */
 	if (kind == SMX_QUEUE_REQUEUED)
 		send_event(w, h, &q, 0, 0);

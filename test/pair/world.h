@@ -209,7 +209,8 @@ struct figures {
 	uint64_t messages, acked, unprotected, delivered, duplicates, faults,
 	    lost_hosts, claimed, kept, excused, given_up, several, amended,
 	    yielded, taken, passed, copied, fenced, erased, given_back, second,
-	    late, aside;
+	    late, aside,
+	    resent, again;
 };
 
 struct world {
@@ -220,6 +221,7 @@ struct world {
 	int trace;
 	int quiet; /* faults are over */
 	int fencing;
+	int guard; /* against resends */
 	struct event *heap;
 	size_t events, event_size;
 	uint64_t seq;
@@ -292,6 +294,8 @@ void mta_verify(struct world *w, struct host *h, const char *id, uint64_t token,
     int asker);
 void mta_hint(struct world *w, struct host *h, enum smx_queue_event_kind kind,
     const char *id);
+void mta_tell(struct world *w, struct host *h, enum smx_queue_event_kind kind,
+    const char *id, const char *other);
 void mta_requeue(struct world *w, struct host *h);
 void mta_corrupt(struct world *w, struct host *h);
 void mta_taken(struct world *w, struct event *e);
@@ -338,8 +342,16 @@ void client_start(struct world *w);
 void client_sent(struct world *w, int attempt, int peer, int result);
 void client_step(struct world *w, int attempt);
 void client_broken(struct world *w, int host, int mta);
+/* It is no resend: hold it; or it is one of the first attempt. */
+void client_hold(struct world *w, int attempt);
+void client_resent(struct world *w, int attempt, int first);
 /* Copies what was passed by. */
 void client_copy(struct world *w, struct host *h);
+
+/* resender.c */
+void resender_begin(struct world *w, int attempt);
+void resender_note(struct world *w, int attempt);
+void resender_sent(struct world *w, struct host *h, const struct file *f);
 
 /* fault.c */
 enum fault_kind {

@@ -323,6 +323,17 @@ START_TEST(slow_discards_matter_only_to_who_discards)
 }
 END_TEST
 
+START_TEST(resend_guard_discards)
+{
+	struct world *w = world_new();
+
+	w->conf.milter_resend_guard_ms = 1000;
+	world_run(w, "", "", "");
+	ck_assert_str_eq(w->found, "in-flow-delay ");
+	world_free(w);
+}
+END_TEST
+
 START_TEST(without_shadows_milters_do_not_matter)
 {
 	struct world *w = world_new();
@@ -656,6 +667,7 @@ main(void)
 	tcase_add_loop_test(tc, one_mistake_is_one_finding, 0,
 	    sizeof(wrongs) / sizeof(*wrongs));
 	tcase_add_test(tc, slow_discards_matter_only_to_who_discards);
+	tcase_add_test(tc, resend_guard_discards);
 	tcase_add_test(tc, without_shadows_milters_do_not_matter);
 	tcase_add_test(tc, refusing_policy_makes_accept_an_error);
 	tcase_add_test(tc, recipients_as_many_as_the_mta_takes_anywhere);

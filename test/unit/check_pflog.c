@@ -55,6 +55,11 @@ END_TEST
 #define NEW "4jXN4m6MKgz1bY4l"
 #define OLD "4jXKs073lDz1bkTK"
 
+#define S          "to=<r@y>, "
+#define DELAYS     "delays=0/0/0/0.1, "
+#define OK         "dsn=2.0.0, status=sent (250 2.0.0 Ok)"
+#define SENT(text) D "postfix/smtp[7]: " OLD ": " text
+
 static const struct {
 	const char *line;
 	enum pflog_kind kind;
@@ -76,6 +81,41 @@ static const struct {
 	{ D "postfix/bounce[99]: " OLD
 	    ": sender non-delivery notification: " NEW,
 	    PFLOG_RETURNED },
+
+	{ SENT(S "relay=mx[192.0.2.1]:25, delay=0.1, delays=0/0/0/0.1, " OK),
+	    PFLOG_SENT },
+	{ SENT(S "relay=mx[192.0.2.1]:25, conn_use=7, delay=0.1, " DELAYS OK),
+	    PFLOG_SENT },
+	{ D "postfix/relay/smtp[7]: " OLD ": " S "relay=x, delay=1, " DELAYS OK,
+	    PFLOG_SENT },
+	{ D "postfix/local[7]: " OLD ": " S "relay=local, delay=1, " DELAYS
+	    "dsn=2.0.0, status=sent (delivered to mailbox)",
+	    PFLOG_SENT },
+
+	/* Rewritten, or not delivered. */
+	{ SENT(S "orig_to=<b@c>, relay=x, delay=1, " DELAYS OK),
+	    PFLOG_NOTHING },
+	{ SENT(S "relay=x, delay=1, " DELAYS
+		 "dsn=4.0.0, status=deferred (status=sent (250 ok))"),
+	    PFLOG_NOTHING },
+	{ SENT(S "relay=x, delay=1, " DELAYS "dsn=5.0.0, status=bounced (no)"),
+	    PFLOG_NOTHING },
+	{ SENT(S "relay=x, delay=1, " DELAYS "dsn=4.0.0, status=sent (250)"),
+	    PFLOG_NOTHING },
+	{ SENT(S "relay=x, delay=1, " DELAYS "dsn=2.0.0, status=sent"),
+	    PFLOG_NOTHING },
+	{ SENT("to=<>, relay=x, delay=1, " DELAYS OK), PFLOG_NOTHING },
+	{ SENT("to=<r@y>"), PFLOG_NOTHING },
+	/* Said by somebody who does not deliver. */
+	{ D "postfix/smtpd[7]: " OLD ": " S "relay=x, delay=1, " DELAYS OK,
+	    PFLOG_NOTHING },
+	{ D "postfix/error[7]: " OLD ": " S "relay=x, delay=1, " DELAYS OK,
+	    PFLOG_NOTHING },
+	/* What a next hop says counts for nothing. */
+	{ SENT(S "relay=x, delay=1, " DELAYS
+		 "dsn=4.0.0, status=deferred (said: 4 to=<r@y>, relay=x, "
+		 "delay=1, " DELAYS OK),
+	    PFLOG_NOTHING },
 
 	/* A new submission of somebody with a strange address. */
 	{ D "postfix/pickup[1]: " NEW ": uid=0 from=<a> orig_id=" OLD ">",
@@ -146,6 +186,20 @@ START_TEST(link_leads_from_the_old_id_to_the_new)
 	/* What the sender put in front of it counts for nothing. */
 	pflog_read(lines[4].line, strlen(lines[4].line), &out);
 	ck_assert_str_eq(out.id, OLD);
+}
+END_TEST
+
+START_TEST(delivery_names_its_recipient)
+{
+	static const char line[] =
+	    SENT("to=<\"a, b\"@y>, relay=x, delay=1, " DELAYS OK);
+	struct pflog_line out;
+
+	pflog_read(line, sizeof(line) - 1, &out);
+	ck_assert_int_eq(out.kind, PFLOG_SENT);
+	ck_assert_str_eq(out.id, OLD);
+	ck_assert_uint_eq(out.rcpt_len, strlen("\"a, b\"@y"));
+	ck_assert_int_eq(memcmp(out.rcpt, "\"a, b\"@y", out.rcpt_len), 0);
 }
 END_TEST
 
@@ -372,6 +426,7 @@ main(void)
 	tcase_add_loop_test(tc, only_the_line_of_a_requeue_links_ids, 0,
 	    sizeof(lines) / sizeof(*lines));
 	tcase_add_test(tc, link_leads_from_the_old_id_to_the_new);
+	tcase_add_test(tc, delivery_names_its_recipient);
 	tcase_add_test(tc, cut_line_yields_nothing);
 	tcase_add_test(tc, every_beginning_of_a_line_yields_nothing);
 	tcase_add_test(tc, moving_file_is_never_absent);

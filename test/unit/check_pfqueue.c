@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "core/amend.h"
 #include "core/lineage.h"
 #include "io/logtail.h"
 #include "io/master.h"
@@ -33,6 +34,7 @@ static struct tree t;
 static struct smx_queue q;
 static char why[256];
 static int64_t heartbeat_ms;
+static int deliveries;
 
 static int
 open_with(const char *log, const char *boot)
@@ -45,6 +47,7 @@ open_with(const char *log, const char *boot)
 	int result;
 
 	o.postfix.heartbeat_ms = heartbeat_ms;
+	o.postfix.deliveries = deliveries;
 	result = pfqueue_open(&inner, &o, why, sizeof(why));
 	if (result == SMX_OK) {
 		q.ctx = inner;
@@ -364,6 +367,37 @@ START_TEST(requeue_before_the_watch_is_linked_by_the_log)
 	ck_assert_int_eq(tree_verify(&q, LONG, other), SMX_PRESENCE_LINKED);
 	ck_assert_str_eq(other, LONG2);
 	ck_assert_int_eq(verify(SHORT), SMX_PRESENCE_UNKNOWN);
+}
+END_TEST
+
+#define SENT                                                                   \
+	": to=<r@y>, relay=x, delay=1, delays=0/0/0/1, dsn=2.0.0, "            \
+	"status=sent (ok)"
+
+START_TEST(delivery_is_told_to_who_asked_for_it)
+{
+	struct smx_queue_event e = { 0 };
+	char address[17];
+	size_t n;
+
+	snprintf(address, sizeof(address), "%016llx",
+	    (unsigned long long)amend_address("<r@Y>"));
+	tree_log(&t, "smtp[7]: " LONG SENT);
+	tree_log(&t, "postsuper[6]: " SHORT ": requeued");
+	while (e.kind != SMX_QUEUE_REQUEUED) {
+		ck_assert_int_eq(q.ops->next(q.ctx, &e, 1, &n,
+				     clock_mono_ms() + WAIT),
+		    SMX_OK);
+		ck_assert_int_ne(e.kind, SMX_QUEUE_SENT);
+	}
+	deliveries = 1;
+	reopen(t.log);
+	/* What was there before the watch is not told. */
+	tree_log(&t, "smtp[7]: " LONG2 SENT);
+	ck_assert(tree_event(&q, SMX_QUEUE_SENT, NULL, &e, WAIT));
+	deliveries = 0;
+	ck_assert_str_eq(e.id, LONG2);
+	ck_assert_str_eq(e.other, address);
 }
 END_TEST
 
@@ -1269,6 +1303,7 @@ add_requeue(TCase *plain, TCase *logged)
 	tcase_add_test(plain, forgotten_requeue_is_never_absent);
 	tcase_add_test(logged, requeued_message_is_linked_by_the_log);
 	tcase_add_test(logged, requeue_before_the_watch_is_linked_by_the_log);
+	tcase_add_test(logged, delivery_is_told_to_who_asked_for_it);
 	tcase_add_test(logged, two_links_for_one_message_are_unknown);
 	tcase_add_test(logged, link_of_a_message_that_is_there_changes_nothing);
 	tcase_add_test(logged,
