@@ -12,7 +12,7 @@
 
 /* The queue's answer takes as long as a look at one file; what takes longer is
  * ordinary mail. */
-#define WAIT_MS   2000
+#define WAIT_MS   5000
 #define PAUSE_MS  5
 #define SECOND_MS 20
 #define LATER_MS  1000
