@@ -170,17 +170,30 @@ again_new_life(struct engine *engine, size_t peer, int64_t now_ms)
 		o->denied &= ~bit;
 		if (o->state == OWN_HOLDING)
 			o->doubted |= o->has & bit;
+		if (o->state == OWN_HOLDING || o->copy_out)
+			o->crossed |= bit;
 	}
 	again_hurry(&engine->again, now_ms);
 	engine->work++;
 }
 
 void
-again_confirmed(struct engine *engine, struct own *own, size_t peer)
+again_confirmed(struct engine *engine, struct own *own, size_t peer,
+    int64_t now_ms)
 {
+	uint32_t bit = UINT32_C(1) << peer;
+
 	/* By which of its lives?  The next LIST tells. */
-	if (engine->peers[peer].renewed)
-		own->doubted |= UINT32_C(1) << peer;
+	if ((own->crossed & bit) != 0 && !engine->peers[peer].renewed) {
+		engine->peers[peer].renewed = 1;
+		sweep_want(engine, peer, now_ms);
+	}
+	own->crossed &= ~bit;
+	if (!engine->peers[peer].renewed)
+		return;
+	own->doubted |= bit;
+	if (own->state != OWN_HOLDING)
+		copies_count(engine, own);
 }
 
 /* Its LIST was read to the end.  Non-zero: once more, for what was confirmed

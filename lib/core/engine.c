@@ -308,7 +308,7 @@ engine_sent(struct engine *engine, const struct smx_key *key, size_t peer,
 	}
 	if (result == SMX_OK || result == SMX_EEXIST) {
 		copies_gain(engine, own, peer, now_ms);
-		again_confirmed(engine, own, peer);
+		again_confirmed(engine, own, peer, now_ms);
 	} else if (result == SMX_EUNSURE || result == SMX_ETIMEOUT) {
 		own->may |= UINT32_C(1) << peer;
 		own->absent &= ~(UINT32_C(1) << peer);

@@ -223,7 +223,8 @@ void again_want(struct engine *engine, struct own *own, int64_t now_ms);
 /* The peer's state, or whether it is to be emptied, has changed. */
 void again_peer(struct engine *engine, size_t peer, int64_t now_ms);
 void again_new_life(struct engine *engine, size_t peer, int64_t now_ms);
-void again_confirmed(struct engine *engine, struct own *own, size_t peer);
+void again_confirmed(struct engine *engine, struct own *own, size_t peer,
+    int64_t now_ms);
 int again_listed(struct engine *engine, size_t peer);
 
 /* sequel.c */

@@ -57,6 +57,8 @@ struct own {
 	uint32_t unseen;    /* peers whose running LIST has not shown it yet */
 	uint32_t doubted;   /* peers that hold it, or did in a former life: the
 			     * LIST that tells is still to be read */
+	uint32_t crossed;   /* peers that began another life while it was being
+			     * copied: who is answering? */
 	uint32_t denied;    /* peers that will never hold it under this key */
 	uint32_t absent;    /* of may: a LIST since then did not show it */
 	uint32_t at;        /* place in the heap, 0 none */

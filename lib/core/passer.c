@@ -16,6 +16,9 @@
  */
 #define LOOK_MS   ((int64_t)5 * 60 * 1000)
 #define FOUND_MAX 100000 /* ids */
+/* So long after our start the MTA may commit what our former life has answered
+ * for. */
+#define COMMITS_MS ((int64_t)60 * 1000)
 
 /* The session is still at the message of this id, or has just answered for it:
  * that one is followed already. */
@@ -115,15 +118,6 @@ take(struct engine *engine, struct passed_id *one, const char *id,
 }
 
 void
-passer_committed(struct engine *engine, const char *id, int64_t now_ms)
-{
-	struct passed_id *one = passed_find(&engine->passed, id);
-
-	if (one != NULL)
-		take(engine, one, one->id, now_ms);
-}
-
-void
 passer_seen(struct engine *engine, const struct smx_queue_event *event,
     int64_t now_ms)
 {
@@ -176,18 +170,9 @@ all_listed(const struct engine *engine, int64_t now_ms)
 	return engine->has_queue;
 }
 
-void
-passer_found(struct engine *engine, const char *id)
+static void
+remember(struct found *f, const char *id)
 {
-	struct found *f = &engine->found;
-
-	if (f->over)
-		return;
-	if (id[0] == '\0') {
-		f->over = 1;
-		engine->work++;
-		return;
-	}
 	if (f->count == f->size && f->count < FOUND_MAX) {
 		size_t size = f->size == 0 ? 256 : f->size * 2;
 		void *p = realloc(f->id, size * sizeof(*f->id));
@@ -200,6 +185,31 @@ passer_found(struct engine *engine, const char *id)
 	if (f->count == f->size || strlen(id) > SMX_QUEUE_ID_MAX)
 		return;
 	memcpy(f->id[f->count++], id, strlen(id) + 1);
+}
+
+void
+passer_found(struct engine *engine, const char *id)
+{
+	struct found *f = &engine->found;
+
+	if (f->over)
+		return;
+	if (id[0] == '\0') {
+		f->over = 1;
+		engine->work++;
+		return;
+	}
+	remember(f, id);
+}
+
+static int
+look_for(struct engine *engine, const char *id, int64_t due_ms, int64_t now_ms)
+{
+	if (passed_add(&engine->passed, id, engine->token, due_ms, now_ms) !=
+	    SMX_OK)
+		return 0;
+	passed_find(&engine->passed, id)->found = 1;
+	return 1;
 }
 
 /* As many at a time as there is room for among those that are looked for. */
@@ -215,12 +225,45 @@ passer_look(struct engine *engine, int64_t now_ms)
 
 		if (own_first_id(&engine->own, id) == NULL &&
 		    passed_find(&engine->passed, id) == NULL &&
-		    passed_add(&engine->passed, id, engine->token, now_ms,
-			now_ms) == SMX_OK)
-			passed_find(&engine->passed, id)->found = 1;
+		    !look_for(engine, id, now_ms, now_ms))
+			break;
 	}
 	if (f->count == 0)
 		found_free(f);
+}
+
+/*
+ * What our former life answered for, and the MTA commits now, comes after the
+ * queue was looked through.  So does what this host resubmits: that is known
+ * before it is looked for.
+ */
+static void
+came_late(struct engine *engine, const char *id, int64_t now_ms)
+{
+	struct found *f = &engine->found;
+
+	if (now_ms - engine->born_ms >= COMMITS_MS || id[0] == '\0' ||
+	    strlen(id) > SMX_QUEUE_ID_MAX)
+		return;
+	if (!f->over || f->count != 0 || !all_listed(engine, now_ms) ||
+	    engine->passed.count >= PASSED_MAX / 2)
+		remember(f, id);
+	else
+		(void)look_for(engine, id, now_ms + engine->options.amend_ms,
+		    now_ms);
+	engine->work++;
+}
+
+void
+passer_committed(struct engine *engine, const char *id, int64_t now_ms)
+{
+	struct passed_id *one = passed_find(&engine->passed, id);
+
+	/* One that is found is looked for first: somebody may list it. */
+	if (one != NULL && !one->found)
+		take(engine, one, one->id, now_ms);
+	else if (one == NULL)
+		came_late(engine, id, now_ms);
 }
 
 void

@@ -559,6 +559,53 @@ START_TEST(copy_of_a_former_life_counts_once_it_is_listed)
 }
 END_TEST
 
+/* Said before the holder began anew, and heard after all of its LIST. */
+START_TEST(answer_of_a_life_that_is_over_counts_once_it_is_listed)
+{
+	struct smx_key key = bench_begin("A"), other;
+	struct hold hold;
+
+	hold_of(&hold, 1, 1);
+	life[0]++;
+	greet(0);
+	ck_assert(lists(0, 0));
+	engine_sent(engine, &key, 0, SMX_OK, now);
+	ck_assert(engine_hold_look(engine, &key, &hold));
+	ck_assert_int_eq(hold.state, HOLD_ASKING);
+	ck_assert_uint_eq(hold.copies, 0);
+	/* It is asked what it has, at once; what came after that counts. */
+	row(0, &key, "A");
+	ck_assert(lists(0, _i == 0));
+	ck_assert_int_eq(engine_hold_look(engine, &key, &hold), 1);
+	ck_assert_uint_eq(hold.copies, _i == 0);
+	other = bench_begin("B");
+	hold_of(&hold, 1, 1);
+	engine_sent(engine, &other, 0, SMX_OK, now);
+	ck_assert(!engine_hold_look(engine, &other, &hold));
+	ck_assert_uint_eq(hold.copies, 1);
+}
+END_TEST
+
+START_TEST(copy_of_a_life_that_is_over_is_made_once_more)
+{
+	struct engine_ranks ranks = { .count = 1, .wanted = 1 };
+	struct smx_key key = committed("A", 1, first, 0);
+	struct engine_copy what;
+
+	now += 2000;
+	ck_assert(to_copy(&what));
+	life[0]++;
+	greet(0);
+	ck_assert(lists(0, 0));
+	engine_sent(engine, &key, 0, SMX_OK, now);
+	engine_copy_result(engine, &key, SMX_OK, &ranks, now);
+	ck_assert_uint_eq(bench_counts().unprotected, 1);
+	ck_assert(lists(0, 0));
+	ck_assert_uint_eq(bench_counts().unprotected, 1);
+	ck_assert(to_copy(&what));
+}
+END_TEST
+
 START_TEST(in_doubt_at_the_deadline_is_no_copy)
 {
 	struct smx_key key = bench_begin("A");
@@ -687,6 +734,60 @@ START_TEST(late_list_of_a_found_message_makes_one_of_two)
 }
 END_TEST
 
+/* What the former life of this daemon answered, and the MTA commits only now.
+ */
+START_TEST(commit_of_a_former_lifes_answer_is_found)
+{
+	static const char id[] = "4jXKs0Qw0001z1b";
+	struct engine_copy what;
+	uint64_t token;
+
+	bench_fresh(2, 1000, 1000);
+	if (_i == 0)
+		bench_hint(SMX_QUEUE_COMMITTED, id); /* before all is read */
+	found("");
+	for (size_t i = 0; i < 3; i++) {
+		greet(i);
+		ck_assert(lists(i, 0));
+	}
+	if (_i == 1)
+		bench_hint(SMX_QUEUE_COMMITTED, id);
+	now += 4000; /* it may be one that this host resubmits */
+	token = bench_look();
+	ck_assert_uint_ne(token, 0);
+	bench_seen(id, SMX_PRESENCE_THERE, token, "");
+	ck_assert_uint_eq(bench_counts().unprotected, 1);
+	ck_assert_uint_eq(bench_counts().passed, 0);
+	ck_assert(to_copy(&what));
+	ck_assert_str_eq(what.id, id);
+}
+END_TEST
+
+/* Mail of which no policy says anything is not looked for all the time. */
+START_TEST(commit_that_no_former_life_answered_is_not_found)
+{
+	bench_fresh(2, 1000, 1000);
+	found("");
+	for (size_t i = 0; i < 3; i++) {
+		greet(i);
+		ck_assert(lists(i, 0));
+	}
+	/* This host's own doing, which is known soon. */
+	bench_hint(SMX_QUEUE_COMMITTED, "4jXKs0Qw0001z1b");
+	now += 100;
+	engine_resubmitted(engine, "4jXKs0Qw0001z1b", now);
+	ck_assert_uint_eq(bench_counts().open, 1);
+	now += 4000;
+	bench_shown("4jXKs0Qw0001z1b", SMX_PRESENCE_THERE);
+	ck_assert_uint_eq(bench_counts().open, 1);
+	now += 60000;
+	bench_hint(SMX_QUEUE_COMMITTED, "4jXKs0Qw0002z1b");
+	now += 4000;
+	bench_shown("4jXKs0Qw0002z1b", SMX_PRESENCE_THERE);
+	ck_assert_uint_eq(bench_counts().open, 1);
+}
+END_TEST
+
 START_TEST(what_was_found_is_not_looked_for_twice)
 {
 	bench_fresh(2, 1000, 1000);
@@ -758,6 +859,9 @@ add_sessions(TCase *tc)
 {
 	tcase_add_test(tc, copy_that_was_lost_before_the_answer_does_not_count);
 	tcase_add_test(tc, copy_of_a_former_life_counts_once_it_is_listed);
+	tcase_add_loop_test(tc,
+	    answer_of_a_life_that_is_over_counts_once_it_is_listed, 0, 2);
+	tcase_add_test(tc, copy_of_a_life_that_is_over_is_made_once_more);
 	tcase_add_test(tc, in_doubt_at_the_deadline_is_no_copy);
 	tcase_add_test(tc,
 	    what_was_forgotten_between_answer_and_commit_is_copied);
@@ -769,6 +873,8 @@ add_restart(TCase *tc)
 	tcase_add_loop_test(tc, restart_learns_how_many_were_wanted, 0, 2);
 	tcase_add_test(tc, what_nobody_lists_is_unprotected_and_copied);
 	tcase_add_test(tc, late_list_of_a_found_message_makes_one_of_two);
+	tcase_add_loop_test(tc, commit_of_a_former_lifes_answer_is_found, 0, 2);
+	tcase_add_test(tc, commit_that_no_former_life_answered_is_not_found);
 	tcase_add_test(tc, what_was_found_is_not_looked_for_twice);
 	tcase_add_test(tc, what_was_resubmitted_is_protected_again);
 }

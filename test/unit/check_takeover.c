@@ -585,6 +585,30 @@ START_TEST(late_discard_cancels_quietly)
 }
 END_TEST
 
+/* Whoever holds it for this host hears the end; the attempt changes nothing. */
+START_TEST(late_discard_is_told_whatever_the_attempt_comes_to)
+{
+	struct takeover_job job;
+	struct smx_submit_result r = { .queue_id = "N1" };
+	struct smx_request q = { .kind = SMX_REQ_DISCARD, .count = 1 };
+	struct smx_reply reply = { 0 };
+	char states[] = "hh";
+
+	r.rcpt_states = states;
+	claimed(1);
+	snprintf(store.row[0].holders, sizeof(store.row[0].holders), "n mx2");
+	ck_assert_int_eq(next(100, &job), SMX_OK);
+	q.keys = &store.row[0].key;
+	ck_assert_int_eq(holder_drop(&store.port, "mx1", &q, &reply), SMX_OK);
+	takeover_result(takeover, &job, _i == 0 ? SMX_OK : SMX_ETEMP,
+	    _i == 0 ? &r : NULL, 100);
+	ck_assert_uint_eq(store.rows, 1);
+	ck_assert_int_eq(store.row[0].state, SMX_ROW_HANDED);
+	ck_assert_str_eq(store.row[0].handed_id, "-");
+	ck_assert_str_eq(store.rcpt[0], "oo");
+}
+END_TEST
+
 /* ---- to the end ---- */
 
 START_TEST(row_stays_until_the_end_is_proved)
@@ -1336,6 +1360,8 @@ add_rows(Suite *s)
 	tcase_add_test(tc, refusal_of_the_last_open_one_is_not_forgotten);
 	tcase_add_test(tc, refusal_beside_an_unknown_id_quarantines_at_once);
 	tcase_add_test(tc, late_discard_cancels_quietly);
+	tcase_add_loop_test(tc,
+	    late_discard_is_told_whatever_the_attempt_comes_to, 0, 2);
 	tcase_add_test(tc, row_stays_until_the_end_is_proved);
 	tcase_add_test(tc, gone_is_a_hint_and_old_looks_are_no_proof);
 	tcase_add_test(tc, restart_goes_on_following);
