@@ -50,6 +50,10 @@ report(const struct figures *f)
 	printf("resends kept out %llu, messages delivered for two attempts "
 	       "%llu\n",
 	    (unsigned long long)f->resent, (unsigned long long)f->again);
+	printf("deliveries %llu, of a message more than once %llu (without a "
+	       "fault, or too often %llu), lost %llu\n",
+	    (unsigned long long)f->deliveries, (unsigned long long)f->repeated,
+	    (unsigned long long)f->over, (unsigned long long)f->lost);
 	printf("fenced %llu, erased %llu, given back %llu, released as second "
 	       "copies %llu\n",
 	    (unsigned long long)f->fenced, (unsigned long long)f->erased,

@@ -245,9 +245,11 @@ judge_message(struct world *w, int m)
 		w->sum.kept++;
 	else if (all_wiped(w, a))
 		w->sum.excused++;
-	else
+	else {
+		w->sum.lost++;
 		fail(w, "m%d was acknowledged (attempt %d) and is lost", m,
 		    msg->ack_attempt);
+	}
 }
 
 /* ---- I2 ---- */
@@ -319,8 +321,11 @@ judge_attempt(struct world *w, int i)
 	const struct attempt *a = &w->attempt[i];
 	int bound = 1 + (w->hosts - 1) + (int)w->sum.faults + a->unsure;
 
+	w->sum.deliveries += (uint64_t)a->delivered;
 	if (a->delivered <= 1)
 		return;
+	w->sum.repeated++;
+	w->sum.over += a->delivered > bound || !met_a_fault(w, a);
 	w->sum.duplicates += (uint64_t)a->delivered - 1;
 	if (!met_a_fault(w, a))
 		fail(w, "attempt %d was delivered %d times without a fault", i,

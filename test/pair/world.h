@@ -209,8 +209,7 @@ struct figures {
 	uint64_t messages, acked, unprotected, delivered, duplicates, faults,
 	    lost_hosts, claimed, kept, excused, given_up, several, amended,
 	    yielded, taken, passed, copied, fenced, erased, given_back, second,
-	    late, aside,
-	    resent, again;
+	    late, aside, resent, again, deliveries, lost, repeated, over;
 };
 
 struct world {
