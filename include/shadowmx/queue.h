@@ -33,8 +33,9 @@ enum smx_queue_event_kind {
 	SMX_QUEUE_READ,          /* id: the answer to read; see text */
 	SMX_QUEUE_RESET,         /* the watch began anew: hints were lost, all
 				  * open ids should be verified again */
-	SMX_QUEUE_RETURNED,      /* id: its sender is told, by the message in
-				  * other, that it was not delivered */
+	SMX_QUEUE_RETURNED,      /* id: its sender, or the postmaster, is
+				  * told by the message in other that it was
+				  * not delivered */
 	SMX_QUEUE_FOUND,         /* id: committed, and in the queue when the
 				  * watch began or its reader changed; "": that
 				  * was all of them */

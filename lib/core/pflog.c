@@ -205,7 +205,8 @@ pflog_read(const char *line, size_t len, struct pflog_line *out)
 		memcpy(out->other, first, sizeof(first));
 		out->kind = PFLOG_LINKED;
 	} else if (is(&process, "bounce") &&
-		   skip(&t, "sender non-delivery notification: ") &&
+		   (skip(&t, "sender non-delivery notification: ") ||
+		       skip(&t, "postmaster non-delivery notification: ")) &&
 		   take_id(&t, out->other) && strcmp(out->other, first) != 0) {
 		memcpy(out->id, first, sizeof(first));
 		out->kind = PFLOG_RETURNED;

@@ -16,7 +16,8 @@ enum pflog_kind {
 	PFLOG_NOTHING = 0,
 	PFLOG_REQUEUED, /* postsuper: id was put into maildrop */
 	PFLOG_LINKED,   /* pickup: id became other */
-	PFLOG_RETURNED, /* bounce: id goes back to its sender in other */
+	PFLOG_RETURNED, /* bounce: id goes back to its sender, or to the
+			 * postmaster, in other */
 	PFLOG_SENT      /* a delivery agent: id was delivered to rcpt */
 };
 

@@ -12,7 +12,8 @@
  * message of its own, under an id of its own, which passes no milter unless
  * Postfix is told so (internal_mail_filter_classes).  Should this host be lost
  * then, its holders must still be able to tell the sender; so the end of the
- * one waits until the other has ended or is copied.
+ * one waits until the other has ended or is copied.  A notice that cannot be
+ * delivered may go on in its turn, to the postmaster.
  */
 
 static void
@@ -32,16 +33,39 @@ remember(struct engine *engine, struct own *own, const char *id)
 	own->returned = 1;
 }
 
+/* The notice of one that waits for it is given up, too.  Found by its message:
+ * it may be no own one. */
+static int
+goes_on(struct engine *engine, const struct smx_queue_event *event)
+{
+	const struct sequels *s = &engine->sequels;
+	int ours = 0;
+
+	for (size_t i = 0; s->list != NULL && i < SEQUELS_MAX; i++) {
+		struct own *own;
+
+		if (strcmp(s->list[i].id, event->id) != 0)
+			continue;
+		own = own_find(&engine->own, &s->list[i].of);
+		if (own == NULL)
+			continue;
+		ours = 1;
+		remember(engine, own, event->other);
+	}
+	return ours;
+}
+
 void
 sequel_seen(struct engine *engine, const struct smx_queue_event *event,
     int64_t now_ms)
 {
 	struct own *own = own_first_id(&engine->own, event->id);
-	int ours = 0;
+	int ours;
 
 	if (event->other[0] == '\0' ||
 	    strnlen(event->other, sizeof(event->other)) > SMX_QUEUE_ID_MAX)
 		return;
+	ours = goes_on(engine, event);
 	for (; own != NULL; own = own_next_id(own)) {
 		struct log_line l;
 

@@ -148,6 +148,8 @@ flow_local_mail_requeued() {
 	need "the shadows" rows_are b 3
 }
 
+log_of_mail() { grep -q "$2" "$LAB/$1/mail.log"; }
+
 # The next hop refuses one recipient for good: the bounce is mail of its own.
 flow_bounce() {
 	two_hosts
@@ -181,6 +183,102 @@ flow_bounce_past_the_milter() {
 	need "the notice delivered by the holder" \
 	    wait_for 30 eval 'grep -l "\"mail\": \"<>\"" "$SINK"/*.json'
 	need "nothing left at the holder" wait_for 20 no_rows b
+}
+
+# The notice is refused as well: nobody is left to be told, and nothing may stay.
+flow_bounce_refused_too() {
+	two_hosts
+	sink_control "reply=550:."
+	send 1 plain
+	need "the notice refused" wait_for 20 log_of_mail a 'from=<>'
+	need "an empty queue" wait_for 20 queue_is_empty a
+	need "nothing left at the holder" wait_for 20 no_rows b
+	need "nothing open at the primary" wait_for 20 status_is a own.open 0
+	need "nothing unprotected" status_is a own.unprotected 0
+	sink_control
+	need "nothing delivered" is "$(sink_count)" 0
+}
+
+# The same where the postmaster is told of it: a third message, with its shadow.
+flow_bounce_twice() {
+	two_hosts
+	pf_cf "$LAB/a" "notify_classes = 2bounce" \
+	    "2bounce_notice_recipient = boss@next.test.invalid" \
+	    "internal_mail_filter_classes = bounce, notify"
+	sink_control "reply=550:^<(?!boss)" "reply=450:^<boss"
+	need "mail to be sent" post_is_taken a gone sender@client.test.invalid \
+	    "r@next.test.invalid"
+	need "the postmaster's copy put off" \
+	    wait_for 30 log_of_mail a 'to=<boss.*status=deferred'
+	need "both ended" wait_for 30 eval \
+	    'is "$(grep -c event=finished "$LAB/a/shadowmxd.log")" 2'
+	need "that one kept, the others gone" wait_for 30 rows_are b 1
+	need "nothing unprotected" wait_for 20 status_is a own.unprotected 0
+	host_lose a
+	sink_control
+	need "the holder to deliver it" wait_for 40 eval \
+	    'grep -l boss@next "$SINK"/*.json'
+	need "it once" is "$(sink_count)" 1
+	need "nothing left at the holder" wait_for 20 no_rows b
+}
+
+# The same past the milter: each is copied from its file.
+flow_bounce_twice_past_the_milter() {
+	two_hosts
+	pf_cf "$LAB/a" "notify_classes = 2bounce" \
+	    "2bounce_notice_recipient = boss@next.test.invalid" \
+	    "internal_mail_filter_classes ="
+	sink_control "reply=550:^<(?!boss)" "reply=450:^<boss"
+	need "mail to be sent" post_is_taken a gone sender@client.test.invalid \
+	    "r@next.test.invalid"
+	need "the postmaster's copy put off" \
+	    wait_for 30 log_of_mail a 'to=<boss.*status=deferred'
+	need "it copied" wait_for 30 log_says a event=copied
+	need "the message ended" wait_for 30 log_says a event=finished
+	need "the others gone" wait_for 30 rows_are b 1
+	need "nothing unprotected" wait_for 20 status_is a own.unprotected 0
+	host_lose a
+	sink_control
+	need "the holder to deliver it" wait_for 40 eval \
+	    'grep -l boss@next "$SINK"/*.json'
+	need "nothing left at the holder" wait_for 20 no_rows b
+}
+
+# The notice waits: what it tells of is finished, the notice has its own shadow.
+flow_bounce_put_off() {
+	two_hosts
+	sink_control "reply=550:^<(?!sender)" "reply=450:^<sender"
+	need "mail to be sent" post_is_taken a gone sender@client.test.invalid \
+	    "r@next.test.invalid"
+	need "the notice put off" \
+	    wait_for 20 log_of_mail a 'to=<sender.*status=deferred'
+	need "the message ended" wait_for 20 log_says a event=finished
+	need "the notice kept alone" wait_for 20 rows_are b 1
+	host_lose a
+	sink_control
+	need "the holder to deliver it" \
+	    wait_for 40 eval 'grep -l "\"mail\": \"<>\"" "$SINK"/*.json'
+	need "it once" is "$(sink_count)" 1
+	need "nothing left at the holder" wait_for 20 no_rows b
+}
+
+# Nobody takes a copy of the notice: it is not made, and the message stays.
+flow_bounce_without_a_holder() {
+	two_hosts
+	sink_control "reply=450:."
+	need "mail to be sent" post_is_taken a gone sender@client.test.invalid \
+	    "r@next.test.invalid"
+	daemon_kill b
+	sink_control "reply=550:^<(?!sender)"
+	need "an attempt at it" wait_for 30 log_of_mail a 'milter-reject'
+	need "the message still there" not queue_is_empty a
+	need "a holder" daemon_start b
+	need "the sender told" \
+	    wait_for 40 eval 'grep -l "\"mail\": \"<>\"" "$SINK"/*.json'
+	need "it once" is "$(sink_count)" 1
+	need "an empty queue" wait_for 20 queue_is_empty a
+	need "nothing left at the holder" wait_for 20 no_rows b
+	need "nothing open at the primary" wait_for 20 status_is a own.open 0
 }
 
 # What the holder's MTA gives back to the sender stays with the holder.  Its

@@ -122,6 +122,12 @@ limited_hosts() {
 	SHADOWMXD=$LAB/limited
 }
 
+# Both daemons by "prlimit WORDS"; not every shell has a limit of processes.
+by_prlimit() {
+	limited_hosts -c 0
+	sed -i "s,^exec ,exec prlimit $* ," "$LAB/limited"
+}
+
 size_of() {
 	sed -n 's/^VmSize:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$(worker_pid "$1")/status"
 }
@@ -223,7 +229,7 @@ limits_each_thread() {
 		echo $! >"$LAB/a/shadowmxd.pid"
 		need "thread $limits_n refused" wait_for 20 was_refused a
 		need "a reason, for thread $limits_n" wait_for 20 log_says a \
-		    'event=\(no-thread\|cannot-open\|worker-start\|milter-failed\|threads-short\)'
+		    'event=\(no-thread\|cannot-open\|worker-start\|milter-failed\|milter-unread\|peer-refused\|control-busy\|threads-short\)'
 		threads a
 		wait_for 2 has_ended a 2>/dev/null && {
 			say "   thread $limits_n: it ends"
@@ -248,12 +254,6 @@ account_of_nobody() {
 	return 1
 }
 
-limit_threads() {
-	for limits_host in a b; do
-		prlimit --pid "$(worker_pid $limits_host)" --nproc="$1" || return 1
-	done
-}
-
 limits_threads() {
 	account_of_nobody || {
 		say "SKIP: no account to be had"
@@ -261,11 +261,23 @@ limits_threads() {
 	}
 	two_hosts
 	stalled_before=$(descriptors_of a)
-	need "few threads" limit_threads $(($(tasks_of a) + $(tasks_of b) + 4))
+	limits_tasks=$(tasks_of a)
+	by_prlimit --nproc=$(($(tasks_of a) + $(tasks_of b) + 6))
+	for limits_host in a b; do
+		daemon_stop $limits_host
+		need "a limited one" daemon_start $limits_host
+	done
+	# Each that waits for the holder needs one.
+	daemon_freeze b
+	mail_send a --count 40 --kinds plain --sessions 40 &
+	limits_mail=$!
+	sleep 2
+	need "few of them" not all_tasks a $((limits_tasks + 20))
+	daemon_thaw b
+	wait $limits_mail || say "   some were refused"
 	starved 40
 	need "it in the log" eval \
 	    'grep -hE "event=threads-short|no thread" "$LAB"/?/shadowmxd.log'
-	need "no limit" limit_threads unlimited
 	recovers
 	need "descriptors as before" \
 	    wait_for 60 fewer_descriptors a $((stalled_before + 30))

@@ -634,6 +634,40 @@ START_TEST(returned_message_is_kept_until_its_notice_is_copied)
 }
 END_TEST
 
+/* The notice cannot be delivered, and the postmaster is told of that. */
+START_TEST(returned_message_is_kept_until_the_last_notice_is_copied)
+{
+	struct engine_ranks ranks = { .count = 1, .peer = { 1 }, .told = 1 };
+	struct smx_queue_event e = { .kind = SMX_QUEUE_RETURNED,
+		.id = "N",
+		.other = "P" };
+	struct smx_key key, notice;
+	char id[64];
+
+	key = given_up();
+	if (_i == 1)
+		shown_soon("N", SMX_PRESENCE_THERE); /* an own one by now */
+	engine_queue_event(engine, &e, now);
+	shown_soon("N", SMX_PRESENCE_ABSENT);
+	shown_soon("A", SMX_PRESENCE_ABSENT);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_OPEN);
+	shown_soon("P", SMX_PRESENCE_THERE);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_OPEN);
+	/* The first notice has not ended either, before this one is safe. */
+	if (_i == 1)
+		ck_assert_int_eq(to_copy(&notice, id), SMX_OK);
+	ck_assert_int_eq(to_copy(&notice, id), SMX_OK);
+	ck_assert_str_eq(id, "P");
+	engine_sent(engine, &notice, 1, SMX_OK, now);
+	engine_copy_result(engine, &notice, SMX_OK, &ranks, now);
+	if (_i == 1)
+		shown_soon("N", SMX_PRESENCE_ABSENT);
+	shown_soon("A", SMX_PRESENCE_ABSENT);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_FINISHED);
+	ck_assert_int_eq(bench_query(&notice), SMX_ANSWER_OPEN);
+}
+END_TEST
+
 /* It was delivered, or came through our milter, or nobody wants it copied, or
  * somebody wrote into the log what is not true. */
 START_TEST(returned_message_ends_when_its_notice_needs_no_copy)
@@ -742,6 +776,8 @@ add_returned(Suite *s)
 
 	tcase_add_checked_fixture(tc, open_greeted, bench_close);
 	tcase_add_test(tc, returned_message_is_kept_until_its_notice_is_copied);
+	tcase_add_loop_test(tc,
+	    returned_message_is_kept_until_the_last_notice_is_copied, 0, 2);
 	tcase_add_loop_test(tc,
 	    returned_message_ends_when_its_notice_needs_no_copy, 0, 4);
 	tcase_add_test(tc,

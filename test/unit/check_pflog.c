@@ -81,6 +81,9 @@ static const struct {
 	{ D "postfix/bounce[99]: " OLD
 	    ": sender non-delivery notification: " NEW,
 	    PFLOG_RETURNED },
+	{ D "postfix/bounce[99]: " OLD
+	    ": postmaster non-delivery notification: " NEW,
+	    PFLOG_RETURNED },
 
 	{ SENT(S "relay=mx[192.0.2.1]:25, delay=0.1, delays=0/0/0/0.1, " OK),
 	    PFLOG_SENT },
