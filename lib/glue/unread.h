@@ -26,7 +26,8 @@
 
 struct unread_one {
 	ino_t inode;
-	int bytes;
+	int bytes;     /* to be read */
+	uint64_t mark; /* of the first of them */
 	int64_t since_ms;
 	int cut;
 	int seen; /* in this look */
