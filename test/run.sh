@@ -5,8 +5,8 @@
 #
 #	test/run.sh [PART...]
 #
-# Parts, all when none is named: build unit tool model pair crash milter mta chaos
-# quickstart bench dist.  Each test prints its own line when it has ended; the last
+# Parts, all but race when none is named: build unit tool model pair race crash
+# milter mta chaos quickstart bench dist.  Each test prints its own line when it has ended; the last
 # line of all is "N passed, M failed".
 #
 # Most of what is run here waits most of its time, so several run side by side, by
@@ -214,11 +214,18 @@ part_pair() {
 	busy "pair, mutants" 1800 test/pair/mutants.sh
 }
 
+part_race() {
+	busy races 1800 env builddir="$here/build-tsan" test/tsan.sh pair:10 \
+	    unit:check_node,check_copy,check_link,check_peers,check_store,check_watcher,check_helper,check_control
+}
+
 part_crash() {
 	busy "crash, store" 1800 env STORE_CRASH="$plain/test/crash" \
 	    test/crash/store.sh
 	busy "damage, 100 flips, 100 cuts" 1800 env builddir="$plain" \
 	    test/damage.sh 100 100
+	busy "calls that fail, 12 of each" 1800 env builddir="$san" \
+	    test/alloc.sh 12
 	waits "power cuts, 10 + 2" 900 env builddir="$plain" \
 	    test/powercut.sh 10 2
 }

@@ -45,23 +45,45 @@ fail(char *why, size_t why_size, int error, const char *what,
 	return error;
 }
 
+/* Less than size, or it is no marker; -1 with errno. */
+static ssize_t
+text_read(int fd, char *text, size_t size)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	do {
+		n = read(fd, text + len, size - len);
+		if (n > 0)
+			len += (size_t)n;
+	} while ((n > 0 && len < size) || (n < 0 && errno == EINTR));
+	return n < 0 ? -1 : (ssize_t)len;
+}
+
 /* SMX_ENOTFOUND: there is none; SMX_ECORRUPT: there is one, not usable;
- * SMX_ECONFLICT: it is sound, and was written as another file. */
+ * SMX_ECONFLICT: it is sound, and was written as another file; SMX_EIO: cannot
+ * know, which is no reason to take the queue for a new one. */
 static int
 record_read(int dir_fd, struct pfmarker_record *r)
 {
 	char text[PFMARKER_TEXT + 1];
 	struct stat st;
-	ssize_t n = -1;
+	ssize_t n = 0;
 	int fd = openat(dir_fd, NAME,
 	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	if (fd < 0)
-		return errno == ENOENT ? SMX_ENOTFOUND : SMX_ECORRUPT;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		n = read(fd, text, PFMARKER_TEXT);
+		return errno == ENOENT                    ? SMX_ENOTFOUND
+		       : errno == ELOOP || errno == ENXIO ? SMX_ECORRUPT
+							  : SMX_EIO;
+	if (fstat(fd, &st) != 0)
+		n = -1;
+	else if (S_ISREG(st.st_mode))
+		n = text_read(fd, text, PFMARKER_TEXT);
 	close(fd);
-	if (n <= 0 || n == PFMARKER_TEXT)
+	if (n < 0)
+		return SMX_EIO;
+	if (n == 0 || n == PFMARKER_TEXT)
 		return SMX_ECORRUPT;
 	text[n] = '\0';
 	if (pfmarker_parse(text, (size_t)n, r) != SMX_OK)
@@ -270,6 +292,8 @@ count_up(struct pfmarker *m, const char *folder, const char *boot)
 	struct pfmarker_record r;
 	int found = record_read(m->dir_fd, &r);
 
+	if (found == SMX_EIO)
+		return SMX_EIO;
 	if (found == SMX_ECORRUPT && set_aside(m->dir_fd, folder) != SMX_OK)
 		return SMX_EIO;
 	if (found == SMX_ECONFLICT)
@@ -295,8 +319,8 @@ pfmarker_open(struct pfmarker *m, const char *folder, int queue_fd,
 	if (result == SMX_OK) {
 		result = count_up(m, folder, boot);
 		if (result != SMX_OK)
-			fail(why, why_size, result, "cannot write " NAME,
-			    folder);
+			fail(why, why_size, result,
+			    "cannot read or write " NAME, folder);
 	}
 	if (result != SMX_OK && m->dir_fd >= 0) {
 		close(m->dir_fd);

@@ -25,6 +25,13 @@ host_wall(struct world *w, const struct host *h)
 	return INT64_C(1700000000000) + w->now + h->wall;
 }
 
+/* What there was no memory for is started again. */
+static void
+once_more(struct world *w, struct event *e)
+{
+	host_start(w, &w->host[e->a]);
+}
+
 void
 host_start(struct world *w, struct host *h)
 {
@@ -59,8 +66,11 @@ host_start(struct world *w, struct host *h)
 	mta_watch(w, h);
 	o.epoch = h->mta.state.epoch;
 	if (engine_new(&h->engine, &o, w->now) != SMX_OK ||
-	    takeover_new(&h->takeover, &t) != SMX_OK)
-		abort();
+	    takeover_new(&h->takeover, &t) != SMX_OK) {
+		engine_free(&h->engine);
+		later(w, 1000, once_more, -1, h->index, 0);
+		return;
+	}
 	h->up = 1;
 	h->life++;
 	fencer_start(w, h);
