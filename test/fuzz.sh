@@ -7,7 +7,8 @@
 #
 # -c: with clang's fuzzer, which sees the branches taken, built here for it.
 # Input that a reader did not survive is left in the present folder; the
-# program runs it again with "fuzz -r TARGET FILE".  Ends with "N passed, M
+# program runs it again with "fuzz -r TARGET FILE".  FUZZ_KEEP=FOLDER leaves
+# there what came to something new, for test/fuzz/corpus.  Ends with "N passed, M
 # failed".
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -17,7 +18,10 @@ clang=
 [ "${1:-}" != -c ] || { clang=${CLANG:-clang}; shift; }
 seconds=${1:?fuzz.sh [-c] SECONDS [TARGET...]}
 shift
-targets="wire-server wire-client amend envelope pfcat table config smtpreply pflog"
+targets="wire-server wire-client amend envelope pfcat table config smtpreply pflog
+    marker books header data store"
+# Input that came to something new once, and what was found with it.
+export FUZZ_CORPUS=$here/fuzz/corpus
 [ $# = 0 ] || targets=$*
 passed=0 failed=0
 
@@ -32,7 +36,7 @@ build() {
 	  -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 	EOF
 	for f in "$root"/lib/base/*.c "$root"/lib/core/*.c "$root"/lib/io/*.c \
-	    "$here"/fuzz/{target,wire,text,files,libfuzzer}.c; do
+	    "$here"/fuzz/{target,wire,text,files,records,shelf,libfuzzer}.c; do
 		o=$(echo "${f#"$root"/}" | tr / _)
 		objects+=("$out/${o%.c}.o")
 		printf '%s: %s\n\t%s $(CFLAGS) -c -o $@ $<\n' \

@@ -6,8 +6,8 @@
 #	test/run.sh [PART...]
 #
 # Parts, all but race when none is named: build unit tool model pair race crash
-# milter mta chaos quickstart bench dist.  Each test prints its own line when it has ended; the last
-# line of all is "N passed, M failed".
+# milter mta chaos quickstart bench dist.  Each test prints its own line when it has
+# ended; the last line of all is "N passed, M failed".
 #
 # Most of what is run here waits most of its time, so several run side by side, by
 # what they do:

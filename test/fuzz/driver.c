@@ -20,6 +20,9 @@
  *	fuzz SECONDS [TARGET [SEED]]	change good input, and look at what
  *comes fuzz -r TARGET FILE		run one input again
  *
+ * FUZZ_CORPUS names a folder of input to begin with, in a file for each target;
+ * FUZZ_KEEP one where some of what came to something new is left.
+ *
  * A child of its own does the work.  When it dies, the input that it was at is
  * left in the present folder.
  */
@@ -79,9 +82,14 @@ work(const struct fuzz_target *target, double seconds, uint64_t seed)
 {
 	struct corpus corpus;
 	struct itimerval limit = { { 0, 0 }, { EACH_S, 0 } };
+	const char *saved = getenv("FUZZ_CORPUS"), *keep = getenv("FUZZ_KEEP");
 	double until = now() + seconds;
+	size_t given;
 
 	corpus_open(&corpus, target, seed);
+	if (saved != NULL)
+		corpus_load(&corpus, saved, target->name);
+	given = corpus.count;
 	do {
 		shared->len = corpus_next(&corpus, shared->data, FUZZ_LEN_MAX);
 		if (shared->runs++ % 256 == 0)
@@ -90,7 +98,10 @@ work(const struct fuzz_target *target, double seconds, uint64_t seed)
 		if (fresh)
 			corpus_keep(&corpus, shared->data, shared->len);
 		shared->kept = corpus.count;
-	} while (shared->runs % 64 != 0 || now() < until);
+	} while (
+	    corpus.unchanged > 0 || shared->runs % 64 != 0 || now() < until);
+	if (keep != NULL)
+		corpus_save(&corpus, given, keep, target->name);
 	corpus_close(&corpus);
 }
 
@@ -164,21 +175,30 @@ file_open(const char *folder, const char *name, size_t n)
 	return fopen(path, "w");
 }
 
-/* For clang's fuzzer, which takes both. */
+/* For clang's fuzzer, which takes both: good input and what was saved, and the
+ * words. */
 static int
 write_seeds(const char *name, const char *folder)
 {
 	const struct fuzz_target *target = fuzz_target_find(name);
+	const char *saved = getenv("FUZZ_CORPUS");
+	struct corpus corpus;
 	FILE *f;
 
 	if (target == NULL)
 		return 64;
-	for (size_t i = 0; target->seeds[i] != NULL; i++) {
+	corpus_open(&corpus, target, 1);
+	if (saved != NULL)
+		corpus_load(&corpus, saved, name);
+	for (size_t i = 0; i < corpus.count; i++) {
 		f = file_open(folder, "/seed", i + 1);
-		if (f == NULL || fputs(target->seeds[i], f) < 0 ||
-		    fclose(f) != 0)
+		if (f == NULL)
+			return EXIT_FAILURE;
+		fwrite(corpus.kept[i].data, 1, corpus.kept[i].len, f);
+		if (fclose(f) != 0)
 			return EXIT_FAILURE;
 	}
+	corpus_close(&corpus);
 	f = file_open(folder, ".dict", 0);
 	if (f == NULL)
 		return EXIT_FAILURE;

@@ -28,6 +28,11 @@ void corpus_open(struct corpus *c, const struct fuzz_target *target,
     uint64_t seed);
 void corpus_close(struct corpus *c);
 void corpus_keep(struct corpus *c, const char *data, size_t len);
+/* What was saved for the target of this name; how many. */
+size_t corpus_load(struct corpus *c, const char *folder, const char *name);
+/* Some of those from the from-th on, behind what is there. */
+void corpus_save(const struct corpus *c, size_t from, const char *folder,
+    const char *name);
 /* The next input; its length. */
 size_t corpus_next(struct corpus *c, char *out, size_t size);
 
