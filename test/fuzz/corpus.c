@@ -44,17 +44,20 @@ corpus_save(const struct corpus *c, size_t from, const char *folder,
     const char *name)
 {
 	char path[1024];
-	size_t step = (c->count - from) / SAVED_MAX + 1;
+	size_t step, at = 0, small = 0;
 	FILE *f;
 
-	if (from == c->count)
+	for (size_t i = from; i < c->count; i++)
+		small += c->kept[i].len <= SAVED_LEN_MAX;
+	if (small == 0)
 		return;
+	step = (small - 1) / SAVED_MAX + 1;
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	f = fopen(path, "a");
 	if (f == NULL)
 		return;
-	for (size_t i = from; i < c->count; i += step) {
-		if (c->kept[i].len > SAVED_LEN_MAX)
+	for (size_t i = from; i < c->count; i++) {
+		if (c->kept[i].len > SAVED_LEN_MAX || at++ % step != 0)
 			continue;
 		fprintf(f, "%zu\n", c->kept[i].len);
 		fwrite(c->kept[i].data, 1, c->kept[i].len, f);
