@@ -294,6 +294,9 @@ disk_fault() { # HOST
 		return
 	}
 	debt=$1
+	# Some mail shall be open: nothing is delivered for a moment.
+	sink_control "reply=450:."
+	sleep "1.$((RANDOM % 10))"
 	what="$state $parts, $when"
 	say "      $what"
 	tally_fault "$state $parts"
@@ -440,9 +443,9 @@ f["unexpected"] = f["damaged"] + f["other_mail"]
 print(f[sys.argv[2]])' "$LAB/figures" "$1"
 }
 
-# The next lap has a ledger of its own.
+# The next lap has a ledger of its own, and no queue of this one comes back.
 forget_lap() {
-	rm -rf "$LAB"/sent.* "$LAB/faults"
+	rm -rf "$LAB"/sent.* "$LAB"/was.* "$LAB/faults"
 	find "$SINK" -name '[0-9]*' -delete
 	allow again none
 }
