@@ -18,6 +18,7 @@ import re
 import sys
 import time
 
+sys.dont_write_bytecode = True  # no files beside this one
 import bound
 
 # Parameters that must reach the next hop as the client gave them.
