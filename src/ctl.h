@@ -18,6 +18,9 @@ struct ctl {
 	long long for_ms;       /* OPTION_FOR */
 	const char *domains;    /* OPTION_DOMAINS */
 	const char *recipients; /* OPTION_RECIPIENTS: a file */
+	/* OPTION_MEANT, NULL or 0 when not given: */
+	const char *since, *until, *recipient, *sender, *message_id;
+	long long limit;
 };
 
 /* Options that belong to some phrases only. */
@@ -31,6 +34,8 @@ struct ctl {
 #define OPTION_DOMAINS    0x80u
 #define OPTION_RECIPIENTS 0x100u
 #define OPTION_FOR        0x200u
+#define OPTION_DRY        0x400u
+#define OPTION_MEANT      0x800u /* what a replay is of */
 
 /* A phrase: fixed words, then arguments.  run gets the arguments and returns an
  * exit status. */
@@ -87,6 +92,8 @@ int ctl_drain(const struct ctl *, const struct phrase *, char **, int);
 int ctl_fence(const struct ctl *, const struct phrase *, char **, int);
 /* ctl_leave.c */
 int ctl_leave(const struct ctl *, const struct phrase *, char **, int);
+/* ctl_replay.c */
+int ctl_replay(const struct ctl *, const struct phrase *, char **, int);
 /* ctl_ask.c: for waits; not the wall clock */
 long long ctl_now_ms(void);
 /* commands without an answer but their result */

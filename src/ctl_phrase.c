@@ -36,6 +36,10 @@ const struct phrase phrases[] = {
 	    "try quarantined or waiting messages again now", ctl_queue_order },
 	{ { "queue", "forget" }, "[ID]...", 0, PHRASE_MANY, ORDERS,
 	    "drop messages for good, delivered or not", ctl_queue_order },
+	{ { "replay", NULL }, "", 0, 0,
+	    OPTION_MEANT | OPTION_DRY | OPTION_CHANGED | OPTION_ALL |
+		OPTION_PRIMARY | OPTION_YES,
+	    "deliver again what the safety net has", ctl_replay },
 	{ { "takeover", NULL }, "HOST", 1, 1, 0,
 	    "answer for this peer's open messages from now on", ctl_order },
 	{ { "reload", NULL }, "", 0, 0, 0, "read the configuration again",

@@ -146,6 +146,28 @@ print_local(const struct record *r)
 }
 
 static void
+print_net(const struct record *r)
+{
+	char used[TEXT_SPAN], age[TEXT_SPAN];
+	long long missed = record_number(r, "net.missed", 0);
+
+	if (!record_true(r, "net.on"))
+		return;
+	printf("%-12s  %s  messages %lld  slices %lld", "safety net",
+	    text_size(used, record_number(r, "net.bytes", 0)),
+	    record_number(r, "net.messages", 0),
+	    record_number(r, "net.slices", 0));
+	if (record_number(r, "net.oldest_age_ms", 0) > 0)
+		printf("  oldest %s",
+		    text_age(age, record_number(r, "net.oldest_age_ms", 0)));
+	if (record_number(r, "net.waiting", 0) > 0)
+		printf("  waiting %lld", record_number(r, "net.waiting", 0));
+	if (missed > 0)
+		printf("  missed %lld", missed);
+	putchar('\n');
+}
+
+static void
 print_status(const struct record *r)
 {
 	static const struct count own[] = { { "own.open", "open" },
@@ -174,6 +196,7 @@ print_status(const struct record *r)
 	if (record_number(r, "store.done", 0) > 0)
 		print_counts(r, "ended here", ended, 1);
 	print_store(r);
+	print_net(r);
 	if (record_count(r, "peers") > 0) {
 		putchar('\n');
 		(void)list_peers(r, "peers");

@@ -14,6 +14,17 @@
 /* A wait without a time. */
 #define WAIT_DEFAULT_MS (3600 * 1000)
 
+/* Options without a letter. */
+enum {
+	LONG_DRY = 256,
+	LONG_SINCE,
+	LONG_UNTIL,
+	LONG_RECIPIENT,
+	LONG_SENDER,
+	LONG_MESSAGE_ID,
+	LONG_LIMIT
+};
+
 static const char options_text[] =
     "\n"
     "  -c, --config FILE   read this configuration\n"
@@ -22,18 +33,28 @@ static const char options_text[] =
     "  -s, --socket FILE   ask the daemon behind this socket\n"
     "  -V, --version       print the version and stop\n"
     "\n"
-    "  -a, --all           queue orders: all that the filters let through\n"
+    "  -a, --all           queue orders: all that the filters let through;\n"
+    "                      replay: also what another member would replay\n"
     "  -b, --brief         status: one line, as monitoring systems read it\n"
     "  -d, --domains LIST  config check: would this host take their mail?\n"
     "  -f, --for TIME      leave: away for so long, 0: not after all\n"
     "  -n, --changed       config show: only what differs from the defaults\n"
-    "  -p, --primary HOST  queue: only what is kept for this host\n"
+    "  -n, --dry-run       replay: only show what would be delivered again\n"
+    "  -p, --primary HOST  queue, replay: only what is kept for this host\n"
     "  -r, --recipients-from FILE\n"
     "                      config check: the same of names in a file\n"
     "  -S, --state STATE   queue: only what is in this state\n"
     "  -w, --wait[=TIME]   drain, fence: wait until it is done, at most so "
     "long\n"
     "  -y, --yes           do it, even though it can cost a copy\n"
+    "      --since TIME, --until TIME\n"
+    "                      replay: only what was delivered then; how long ago, "
+    "or\n"
+    "                      as \"2026-11-22T12:30\"\n"
+    "      --recipient ADDRESS, --sender ADDRESS\n"
+    "                      replay: only to or from it, or \"@domain\"\n"
+    "      --message-id ID replay: only this one\n"
+    "      --limit N       replay: no more than so many\n"
     "\n"
     "Words may be cut short as long as they are unique.\n";
 
@@ -41,15 +62,22 @@ static const struct option longs[] = {
 	{ "all", no_argument, NULL, 'a' },
 	{ "brief", no_argument, NULL, 'b' },
 	{ "changed", no_argument, NULL, 'n' },
+	{ "dry-run", no_argument, NULL, LONG_DRY },
 	{ "config", required_argument, NULL, 'c' },
 	{ "domains", required_argument, NULL, 'd' },
 	{ "for", required_argument, NULL, 'f' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "json", no_argument, NULL, 'j' },
+	{ "limit", required_argument, NULL, LONG_LIMIT },
+	{ "message-id", required_argument, NULL, LONG_MESSAGE_ID },
 	{ "primary", required_argument, NULL, 'p' },
+	{ "recipient", required_argument, NULL, LONG_RECIPIENT },
 	{ "recipients-from", required_argument, NULL, 'r' },
+	{ "sender", required_argument, NULL, LONG_SENDER },
+	{ "since", required_argument, NULL, LONG_SINCE },
 	{ "socket", required_argument, NULL, 's' },
 	{ "state", required_argument, NULL, 'S' },
+	{ "until", required_argument, NULL, LONG_UNTIL },
 	{ "version", no_argument, NULL, 'V' },
 	{ "wait", optional_argument, NULL, 'w' },
 	{ "yes", no_argument, NULL, 'y' },
@@ -72,6 +100,13 @@ static const struct {
 	{ 'S', OPTION_STATE, "--state" },
 	{ 'w', OPTION_WAIT, "--wait" },
 	{ 'y', OPTION_YES, "--yes" },
+	{ LONG_DRY, OPTION_DRY, "--dry-run" },
+	{ LONG_SINCE, OPTION_MEANT, "--since" },
+	{ LONG_UNTIL, OPTION_MEANT, "--until" },
+	{ LONG_RECIPIENT, OPTION_MEANT, "--recipient" },
+	{ LONG_SENDER, OPTION_MEANT, "--sender" },
+	{ LONG_MESSAGE_ID, OPTION_MEANT, "--message-id" },
+	{ LONG_LIMIT, OPTION_MEANT, "--limit" },
 };
 #define SPECIALS (sizeof(special) / sizeof(*special))
 
@@ -150,6 +185,35 @@ take_span(const char *option, const char *value, long long days, long long *ms)
 	return 0;
 }
 
+static void
+take_meant(struct ctl *ctl, int letter, const char *value)
+{
+	const struct {
+		int letter;
+		const char **to;
+	} texts[] = { { LONG_SINCE, &ctl->since }, { LONG_UNTIL, &ctl->until },
+		{ LONG_RECIPIENT, &ctl->recipient },
+		{ LONG_SENDER, &ctl->sender },
+		{ LONG_MESSAGE_ID, &ctl->message_id } };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		if (texts[i].letter == letter)
+			*texts[i].to = value;
+}
+
+static int
+take_limit(struct ctl *ctl, const char *value)
+{
+	char *end;
+
+	ctl->limit = strtoll(value, &end, 10);
+	if (*end == '\0' && ctl->limit > 0 && ctl->limit <= 1000000)
+		return 1;
+	fputs("shadowmxctl: --limit: a number is needed, from 1 to 1000000\n",
+	    stderr);
+	return 0;
+}
+
 /* An option of some phrases; zero when its value is wrong. */
 static int
 take_special(struct ctl *ctl, int letter, const char *value)
@@ -161,6 +225,9 @@ take_special(struct ctl *ctl, int letter, const char *value)
 		fputs("shadowmxctl: the value of an option is empty\n", stderr);
 		return 0;
 	}
+	take_meant(ctl, letter, value);
+	if (letter == LONG_LIMIT)
+		return take_limit(ctl, value);
 	if (letter == 'd')
 		ctl->domains = value;
 	if (letter == 'r')

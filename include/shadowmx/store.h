@@ -114,7 +114,31 @@ struct smx_store_stats {
 	uint64_t committed; /* shadows stored since open */
 	uint64_t damaged;   /* rows, and tables, known to be */
 	int suspect;        /* a sync failed before the start: being verified */
+	/* The safety net, see smx_store_options. */
+	int net_on;
+	uint64_t net_slices, net_messages, net_bytes;
+	int64_t net_oldest_ms; /* of the oldest slice, 0 none */
+	uint64_t net_waiting;  /* ended, and not yet in a slice */
+	uint64_t net_missed;   /* for want of room or time, since open */
 };
+
+/* A delivered message that the safety net still has. */
+struct smx_kept {
+	struct smx_row row;             /* as it was when it ended */
+	char creator[SMX_NAME_MAX + 1]; /* whose key it is: another one than
+					 * row.primary when that one had taken
+					 * it over */
+	int64_t ended_ms;     /* wall clock, when its end was heard of here */
+	const char *envelope; /* as its client gave it, unless row.amended; */
+	size_t envelope_len;  /* text form */
+	struct smx_content content; /* of no worth before check */
+	/* SMX_OK: all of it is what was written; SMX_ECORRUPT.  May be called
+	 * inside of the callback only. */
+	int (*check)(struct smx_kept *kept);
+};
+
+/* Non-zero stops, with that value.  All is lent; the store may be called. */
+typedef int (*smx_kept_fn)(void *ctx, struct smx_kept *kept);
 
 struct smx_shadow_head {
 	struct smx_key key;
@@ -233,6 +257,19 @@ struct smx_store_ops {
 	/* Non-zero once a sync has failed. */
 	int (*failed)(void *ctx);
 	void (*close)(void *ctx);
+
+	/*
+	 * As drop, for what has been delivered: a safety net may keep it.  It
+	 * is gone all the same: never scanned, found or claimed again, and
+	 * counted by net_* alone.  May be NULL: drop.
+	 */
+	int (*finish)(void *ctx, const char *primary,
+	    const struct smx_key *keys, size_t count, size_t *foreign);
+	/* What the net has of messages that ended in this time, roughly in the
+	 * order of their end; one may come twice.  What ended before the call
+	 * is there, if it was kept.  May be NULL; SMX_ESTATE: no net. */
+	int (*kept)(void *ctx, int64_t since_ms, int64_t until_ms,
+	    smx_kept_fn each, void *each_ctx);
 };
 
 struct smx_store {
@@ -246,6 +283,11 @@ struct smx_store_options {
 	uint64_t peer_quota_bytes; /* each peer, 0: none */
 	uint64_t body_file_bytes;  /* larger content in its own file */
 	int64_t tombstone_ms;      /* how long finished keys are remembered */
+	/* The safety net: delivered messages (finish) are kept for so long, 0:
+	 * there is none; at most so many bytes; dropped a slice at a time. */
+	int64_t net_keep_ms;
+	int64_t net_slice_ms;
+	uint64_t net_bytes;
 };
 
 /* SMX_EBUSY when another process has it open; why (may be NULL) gets a

@@ -31,6 +31,8 @@ struct smx_submission {
 	int held;     /* into the MTA's hold queue, never delivered by itself */
 	int released; /* a person has let it go: held only where there is a way
 		       * for that */
+	int quiet;    /* nobody may be sent a notice because of it: SMX_EREFUSED
+		       * where the MTA knows no NOTIFY */
 	int64_t deadline_mono_ms; /* for the whole conversation */
 };
 

@@ -64,6 +64,10 @@ struct conf {
 	int64_t store_body_file;     /* 256K: larger content in its own file */
 	int64_t store_tombstones_ms; /* 2d */
 
+	int64_t net_keep_ms; /* safety_net.keep, 0: none */
+	int64_t net_size;
+	int64_t net_slice_ms;
+
 	const char *peers_listen;
 	const char *peers_key;
 	int64_t peers_heartbeat_ms;

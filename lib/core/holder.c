@@ -164,6 +164,17 @@ may_go(struct smx_store *store, const char *primary,
 	return SMX_OK;
 }
 
+/* What was never acknowledged was not delivered either. */
+static int
+drop(struct smx_store *store, const char *primary, enum smx_request_kind kind,
+    const struct smx_key *keys, size_t count, size_t *foreign)
+{
+	if (kind == SMX_REQ_DISCARD && store->ops->finish != NULL)
+		return store->ops->finish(store->ctx, primary, keys, count,
+		    foreign);
+	return store->ops->drop(store->ctx, primary, keys, count, foreign);
+}
+
 int
 holder_drop(struct smx_store *store, const char *primary,
     const struct smx_request *request, struct smx_reply *reply)
@@ -183,7 +194,7 @@ holder_drop(struct smx_store *store, const char *primary,
 	r = may_go(store, primary, request, keys, &count);
 	crash_point("holder.drop");
 	if (r == SMX_OK && count != 0)
-		r = store->ops->drop(store->ctx, primary, keys, count,
+		r = drop(store, primary, request->kind, keys, count,
 		    &reply->foreign);
 	crash_point("holder.dropped");
 	free(keys);

@@ -165,6 +165,13 @@ const struct setting settings[] = {
 	{ ROOT("store.tombstones", SETTING_DURATION, store_tombstones_ms),
 	    .flags = SETTING_RESTART, RANGE("2d", MS_MINUTE, 90 * MS_DAY) },
 
+	{ ROOT("safety_net.keep", SETTING_DURATION, net_keep_ms),
+	    .flags = SETTING_RESTART, RANGE("0", 0, 90 * MS_DAY) },
+	{ ROOT("safety_net.size", SETTING_SIZE, net_size),
+	    .flags = SETTING_RESTART, RANGE("10G", 1 * MIB, PIB) },
+	{ ROOT("safety_net.slice", SETTING_DURATION, net_slice_ms),
+	    .flags = SETTING_RESTART, RANGE("1h", MS_SECOND, 7 * MS_DAY) },
+
 	{ ROOT("peers.listen", SETTING_TEXT, peers_listen),
 	    .check = check_endpoint,
 	    .flags = SETTING_RESTART | SETTING_EMPTY_OK,

@@ -114,6 +114,7 @@ static const struct {
 	{ "fence", NULL, command_fence },
 	{ "undrain", NULL, command_drain },
 	{ "leave", NULL, command_leave },
+	{ "replay", NULL, command_replay },
 };
 
 /* Cut text into words in place; SMX_ELIMIT when there are too many. */

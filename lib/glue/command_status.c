@@ -139,6 +139,23 @@ store(struct buf *b, const struct smx_store_stats *s, uint64_t orphans)
 }
 
 static void
+net(struct buf *b, const struct smx_store_stats *s)
+{
+	int64_t age =
+	    s->net_oldest_ms == 0 ? 0 : clock_wall_ms() - s->net_oldest_ms;
+
+	json_object(b, "net");
+	json_bool(b, "on", s->net_on);
+	json_num(b, "slices", (long long)s->net_slices);
+	json_num(b, "messages", (long long)s->net_messages);
+	json_num(b, "bytes", (long long)s->net_bytes);
+	json_num(b, "oldest_age_ms", age < 0 ? 0 : age);
+	json_num(b, "waiting", (long long)s->net_waiting);
+	json_num(b, "missed", (long long)s->net_missed);
+	json_close(b);
+}
+
+static void
 histogram(struct buf *b, const uint64_t *counts)
 {
 	json_list(b, "delays");
@@ -283,6 +300,7 @@ command_status(struct command *c)
 	own(&b, &p);
 	fence(&b, &p.fence);
 	store(&b, &p.store, p.orphans);
+	net(&b, &p.store);
 	p.look = peers(node, &b);
 	histogram(&b, p.held);
 	attention(&b, &p);

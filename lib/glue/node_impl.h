@@ -71,7 +71,8 @@ struct smx_engine {
 	uint64_t local_waiting;           /* under lock: for pickup */
 	int64_t local_oldest_ms;          /* under lock: age */
 	uint64_t orphans; /* under lock: shadows of hosts that are no members */
-	atomic_int draining; /* no new shadows are taken in */
+	atomic_int draining;  /* no new shadows are taken in */
+	atomic_int replaying; /* out of the safety net, one at a time */
 
 	atomic_int dirty;    /* what to broadcast, bits */
 	pthread_cond_t jobs; /* the submitters', under lock */

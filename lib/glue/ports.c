@@ -48,6 +48,9 @@ open_store(struct ports *ports, const struct conf *conf)
 		.peer_quota_bytes = peer_quota(conf),
 		.body_file_bytes = (uint64_t)conf->store_body_file,
 		.tombstone_ms = conf->store_tombstones_ms,
+		.net_keep_ms = conf->net_keep_ms,
+		.net_slice_ms = conf->net_slice_ms,
+		.net_bytes = (uint64_t)conf->net_size,
 	};
 	char why[WHY] = "";
 	int rc;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -217,6 +218,18 @@ fs_allocate(int fd, uint64_t size)
 	if (error == 0)
 		return SMX_OK;
 	return error == ENOSPC || error == EDQUOT ? SMX_EFULL : SMX_EIO;
+}
+
+int
+fs_room(int fd, uint64_t *free_bytes, uint64_t *total)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(fd, &fs) != 0)
+		return fs_error("statvfs", NULL);
+	*free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	*total = (uint64_t)fs.f_blocks * fs.f_frsize;
+	return SMX_OK;
 }
 
 int

@@ -37,6 +37,8 @@ int fs_sync(int fd) SMX_MUST_USE;
 void fs_uncache(int fd);
 /* Give a file its blocks now, so that removing it makes room. */
 int fs_allocate(int fd, uint64_t size) SMX_MUST_USE;
+/* Bytes that the file system has for us, and in all. */
+int fs_room(int fd, uint64_t *free_bytes, uint64_t *total) SMX_MUST_USE;
 /* A name that is not there is SMX_OK. */
 int fs_unlink(int folder, const char *name) SMX_MUST_USE;
 

@@ -51,6 +51,7 @@ change(struct group *group, struct row_found *found,
 {
 	const char *text = amendment->envelope;
 	size_t len, text_len = amendment->envelope_len;
+	struct rows_original original = { NULL, 0 };
 	char *envelope = NULL;
 	int result = rows_envelope(group->rows, found, &envelope, &len);
 
@@ -60,6 +61,11 @@ change(struct group *group, struct row_found *found,
 	}
 	if (result == SMX_OK)
 		result = group_effect(group, 1, found, "");
+	/* The net wants to know who was served, too. */
+	if (result == SMX_OK && text != NULL && group->gate != NULL &&
+	    !found->row.amended)
+		result = net_original_make(envelope, len, &original.data,
+		    &original.len);
 	if (text == NULL) {
 		text = envelope;
 		text_len = len;
@@ -68,11 +74,12 @@ change(struct group *group, struct row_found *found,
 		(void)rules_amend(&found->row, found->origin, amendment);
 		found->envelope_len = text_len;
 		result = rows_amend(group->rows, found, text, text_len,
-		    amendment->envelope != NULL);
+		    amendment->envelope != NULL ? &original : NULL);
 	}
 	if (result == SMX_OK)
 		result = group_effect(group, 0, found, "");
 	free(envelope);
+	free(original.data);
 	return result;
 }
 

@@ -23,6 +23,37 @@
 /* A work that takes part in the transaction; any result code is final. */
 #define OPEN 1
 
+/* What was delivered goes into the safety net, if that takes it in now. */
+static int
+end_row(struct group *group, const struct work *work,
+    const struct row_found *found)
+{
+	uint64_t bytes = found->kept + found->envelope_len;
+	struct net_gate *gate = group->gate;
+	struct net_tally *tally = &group->tally;
+	int result;
+
+	if (gate != NULL && work->delivered && !found->damaged &&
+	    found->row.state != SMX_ROW_DONE) {
+		if (!group->no_net && !atomic_load(&gate->closed) &&
+		    netplan_admits(&gate->plan,
+			atomic_load(&gate->rows) + tally->rows,
+			atomic_load(&gate->bytes) + tally->bytes, bytes)) {
+			tally->rows++;
+			tally->bytes += bytes;
+			result = netrows_keep(group->netrows, found,
+			    clock_wall_ms());
+			return result == SMX_OK
+				   ? group_effect(group, 1, found, "")
+				   : result;
+		}
+		tally->missed++;
+	}
+	result = rows_delete(group->rows, found);
+	return result == SMX_OK ? group_effect(group, 1, found, found->file)
+				: result;
+}
+
 static int
 drop_one(struct group *group, struct work *work, const struct smx_key *key)
 {
@@ -36,9 +67,7 @@ drop_one(struct group *group, struct work *work, const struct smx_key *key)
 			return SMX_OK;
 		}
 		owner = rules_creator(&found.row, found.origin);
-		result = rows_delete(group->rows, &found);
-		if (result == SMX_OK)
-			result = group_effect(group, 1, &found, found.file);
+		result = end_row(group, work, &found);
 	} else if (result == SMX_ENOTFOUND) {
 		result = SMX_OK;
 	}
@@ -56,6 +85,32 @@ apply_drop(struct group *group, struct work *work)
 	work->foreign = 0;
 	for (size_t i = 0; result == SMX_OK && i < work->count; i++)
 		result = drop_one(group, work, &work->keys[i]);
+	return result;
+}
+
+/* The net has them; or it has lost them, or could not read them. */
+static int
+apply_let_go(struct group *group, struct work *work)
+{
+	const struct usage_row none = { .state = SMX_ROW_SHADOW,
+		.peer = group->nobody };
+	int result = SMX_OK;
+
+	for (size_t i = 0; result == SMX_OK && i < work->count; i++) {
+		char file[BODY_NAME_MAX] = "";
+		uint64_t bytes = 0;
+
+		result =
+		    netrows_let_go(group->netrows, work->seqs[i], file, &bytes);
+		if (result == SMX_ENOTFOUND) {
+			result = SMX_OK;
+			continue;
+		}
+		if (result == SMX_OK)
+			result = effects_add(&group->effects, 1, &none, file);
+		group->tally.gone_rows++;
+		group->tally.gone_bytes += bytes;
+	}
 	return result;
 }
 
@@ -115,6 +170,8 @@ apply(struct group *group, struct work *work)
 		return apply_mark(group, work);
 	case WORK_AMEND:
 		return amend_apply(group, work);
+	case WORK_LET_GO:
+		return apply_let_go(group, work);
 	case WORK_META:
 		return rows_meta_set(group->rows, work->name, work->value);
 	}
@@ -193,6 +250,8 @@ settle(struct group *group, struct work *list)
 		group->committed++;
 	}
 	effects_count(&group->effects, group->usage);
+	if (group->gate != NULL)
+		net_tally_count(&group->tally, group->gate);
 }
 
 void
@@ -240,6 +299,7 @@ attempt(struct group *group, struct work *list)
 
 	group->effects.count = 0;
 	group->grown = 0;
+	memset(&group->tally, 0, sizeof(group->tally));
 	if (has_open_file(list))
 		result = bodies_sync(group->bodies);
 	if (result == SMX_OK)
@@ -289,11 +349,16 @@ attempt_full(struct group *group, struct work *list)
 	}
 	if (!open)
 		return SMX_OK;
+	/* What was delivered stands in the way of nothing. */
+	group->no_net = 1;
+	if (group->gate != NULL)
+		atomic_store(&group->gate->closed, 1);
 	if (make_room(group) == SMX_EFULL && reserve_spend(group->bodies))
 		(void)!make_room(group);
 	result = attempt(group, list);
 	if (result == SMX_EFULL && reserve_spend(group->bodies))
 		result = attempt(group, list);
+	group->no_net = 0;
 	return result;
 }
 

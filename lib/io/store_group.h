@@ -12,6 +12,7 @@
 #include "io/store_dir.h"
 #include "io/store_effects.h"
 #include "io/store_graves.h"
+#include "io/store_net.h"
 #include "io/store_rows.h"
 #include "io/store_tombs.h"
 #include "io/store_usage.h"
@@ -44,6 +45,11 @@ struct group {
 	int folder;             /* the store's, for the mark of a suspect one */
 	uint64_t grown;         /* by amendments, in the transaction */
 	struct effects effects; /* of the transaction, once it is durable */
+	struct netrows *netrows;
+	struct net_gate *gate;  /* of the safety net; NULL: there is none */
+	struct net_tally tally; /* of the transaction, likewise */
+	int no_net;             /* the disk is full: nothing goes there */
+	size_t nobody;          /* the account of what counts for no peer */
 	_Atomic uint64_t commits, committed;
 	atomic_int distrusted; /* being marked */
 	atomic_int

@@ -41,7 +41,8 @@ static const char *const statements[STATEMENTS] = {
 	[FILE_EMPTY] = "UPDATE shadow SET file = NULL WHERE key = ?1",
 	[ENVELOPE] = "SELECT envelope, seal FROM shadow "
 		     "JOIN content ON id = content WHERE key = ?1",
-	[ENVELOPE_SET] = "UPDATE content SET envelope = ?2 WHERE id = ?1",
+	[ENVELOPE_SET] = "UPDATE content SET envelope = ?2, "
+			 "original = coalesce(original, ?3) WHERE id = ?1",
 	[AMEND] = "UPDATE shadow SET primary_name = ?2, epoch_id = ?3, "
 		  "epoch_counter = ?4, recipients = ?5, envelope_len = ?6, "
 		  "holders = ?7, version = ?8, held = ?9, amended = ?10, "
@@ -348,26 +349,31 @@ rows_envelope(struct rows *rows, const struct row_found *found, char **envelope,
 
 static int
 envelope_set(struct rows *rows, int64_t content, const char *envelope,
-    size_t len)
+    size_t len, const struct rows_original *original)
 {
 	struct db_stmt *stmt = rows->stmt[ENVELOPE_SET];
 
 	db_bind_int(stmt, 1, content);
 	db_bind_blob(stmt, 2, envelope, len);
+	if (original->len != 0)
+		db_bind_blob(stmt, 3, original->data, original->len);
+	else
+		db_bind_null(stmt, 3);
 	return db_run(stmt);
 }
 
 int
 rows_amend(struct rows *rows, const struct row_found *found,
-    const char *envelope, size_t len, int changed)
+    const char *envelope, size_t len, const struct rows_original *original)
 {
 	struct db_stmt *stmt = rows->stmt[AMEND];
 	const struct smx_row *row = &found->row;
 	uint8_t key[ROW_KEY_BYTES], seal[SMX_DIGEST_BYTES];
 	int result = rules_seal(row, found->origin, envelope, len, seal);
 
-	if (result == SMX_OK && changed)
-		result = envelope_set(rows, found->content, envelope, len);
+	if (result == SMX_OK && original != NULL)
+		result =
+		    envelope_set(rows, found->content, envelope, len, original);
 	if (result != SMX_OK)
 		return result;
 	row_key(&row->key, key);
@@ -384,7 +390,7 @@ rows_amend(struct rows *rows, const struct row_found *found,
 	db_bind_int(stmt, 11, row->yielded);
 	db_bind_text(stmt, 12, found->origin);
 	db_bind_blob(stmt, 13, seal, sizeof(seal));
-	db_bind_int(stmt, 14, changed);
+	db_bind_int(stmt, 14, original != NULL);
 	return db_run(stmt);
 }
 

@@ -66,9 +66,15 @@ int rows_empty(struct rows *rows, const struct row_found *found) SMX_MUST_USE;
  * together. */
 int rows_envelope(struct rows *rows, const struct row_found *found,
     char **envelope, size_t *len) SMX_MUST_USE;
-/* After rules_amend; changed: the envelope is another one. */
+/* What is kept of the envelope that another one replaces; length 0: nothing. */
+struct rows_original {
+	uint8_t *data;
+	size_t len;
+};
+/* After rules_amend; original NULL: the envelope is the same. */
 int rows_amend(struct rows *rows, const struct row_found *found,
-    const char *envelope, size_t len, int changed) SMX_MUST_USE;
+    const char *envelope, size_t len,
+    const struct rows_original *original) SMX_MUST_USE;
 int rows_meta_set(struct rows *rows, const char *name,
     const char *value) SMX_MUST_USE;
 

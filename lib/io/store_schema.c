@@ -5,13 +5,31 @@
 #include "base/crash.h"
 #include "io/store_rules.h"
 
-#define FORMAT_VERSION 3
+#define FORMAT_VERSION 4
 
 /*
  * Rows are small and lie in key order, which is nearly the order of arrival;
  * bytes lie apart, so that looking at rows reads no mail.  Most rows never
  * leave state shadow: the last two indexes do not hold those and cost nothing.
  */
+#define NET                                                                    \
+	"CREATE TABLE net("                                                    \
+	" seq INTEGER PRIMARY KEY, key BLOB NOT NULL,"                         \
+	" primary_name TEXT NOT NULL,"                                         \
+	" queue_id TEXT NOT NULL, epoch_id BLOB NOT NULL,"                     \
+	" epoch_counter INTEGER NOT NULL, state TEXT NOT NULL,"                \
+	" size INTEGER NOT NULL, digest BLOB NOT NULL,"                        \
+	" recipients INTEGER NOT NULL, stored_ms INTEGER NOT NULL,"            \
+	" state_ms INTEGER NOT NULL, next_try_ms INTEGER NOT NULL,"            \
+	" attempts INTEGER NOT NULL, handed_id TEXT NOT NULL,"                 \
+	" reason TEXT NOT NULL, envelope_len INTEGER NOT NULL,"                \
+	" content INTEGER NOT NULL, file TEXT, seal BLOB NOT NULL,"            \
+	" holders TEXT NOT NULL, version INTEGER NOT NULL,"                    \
+	" held INTEGER NOT NULL, amended INTEGER NOT NULL,"                    \
+	" yielded INTEGER NOT NULL, origin TEXT NOT NULL,"                     \
+	" ended_ms INTEGER NOT NULL);"                                         \
+	"CREATE INDEX net_file ON net(file) WHERE file IS NOT NULL;"
+
 static const char schema[] =
     "CREATE TABLE shadow("
     " key BLOB PRIMARY KEY, primary_name TEXT NOT NULL,"
@@ -34,15 +52,15 @@ static const char schema[] =
     "CREATE INDEX shadow_taken ON shadow(key, state, next_try_ms)"
     " WHERE state <> 'shadow';"
     "CREATE TABLE content("
-    " id INTEGER PRIMARY KEY, envelope BLOB NOT NULL, body BLOB);"
+    " id INTEGER PRIMARY KEY, envelope BLOB NOT NULL, body BLOB,"
+    " original BLOB);"
     "CREATE TABLE finished("
     " primary_name TEXT NOT NULL, incarnation BLOB NOT NULL,"
     " lo BLOB NOT NULL, hi BLOB NOT NULL, changed_ms INTEGER NOT NULL,"
     " PRIMARY KEY(primary_name, incarnation, lo)) WITHOUT ROWID;"
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL)"
-    " WITHOUT ROWID;"
-    "PRAGMA application_id=1397577777;"
-    "PRAGMA user_version=3;";
+    " WITHOUT ROWID;" NET "PRAGMA application_id=1397577777;"
+    "PRAGMA user_version=4;";
 
 /* What each version had not yet; the rows themselves are not touched. */
 static const char *const later[FORMAT_VERSION] = {
@@ -58,6 +76,9 @@ static const char *const later[FORMAT_VERSION] = {
 	      "PRAGMA user_version=2;",
 	/* The state "done", which an older program would take for damage. */
 	[2] = "PRAGMA user_version=3;",
+	/* The safety net, and the envelope that an amendment replaced. */
+	[3] = "ALTER TABLE content ADD COLUMN original BLOB;" NET
+	      "PRAGMA user_version=4;",
 };
 
 static int

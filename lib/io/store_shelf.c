@@ -17,10 +17,13 @@ void
 shelf_close(struct shelf *shelf)
 {
 	audit_stop(&shelf->audit);
+	mover_stop(&shelf->mover);
 	writer_stop(&shelf->writer);
 	/* The writer's connection goes last: the last one tidies the log. */
 	view_close(&shelf->view);
+	net_close(&shelf->net);
 	rows_close(&shelf->group.rows);
+	netrows_close(&shelf->group.netrows);
 	graves_close(&shelf->group.graves);
 	/* After a failed sync nothing more may be moved into the file. */
 	if (shelf->group.db != NULL && shelf_down(shelf))
@@ -48,7 +51,7 @@ shelf_down(const struct shelf *shelf)
 static int
 body_named(void *ctx, const char *name, int *named)
 {
-	struct rows *rows = ctx;
+	struct group *group = ctx;
 	struct row_found found;
 	struct smx_key key;
 	int result;
@@ -57,10 +60,12 @@ body_named(void *ctx, const char *name, int *named)
 	if (strlen(name) < SMX_KEY_TEXT ||
 	    smx_key_parse(name, SMX_KEY_TEXT - 1, &key) != SMX_OK)
 		return SMX_OK;
-	result = rows_find(rows, &key, &found);
+	result = rows_find(group->rows, &key, &found);
 	if (result == SMX_OK)
 		*named = strcmp(found.file, name) == 0;
-	return result == SMX_ENOTFOUND ? SMX_OK : result;
+	if (result == SMX_ENOTFOUND || (result == SMX_OK && !*named))
+		result = netrows_names(group->netrows, name, named);
+	return result;
 }
 
 /*
@@ -114,8 +119,14 @@ recover(struct shelf *shelf, const struct witness_log *seen)
 	if (result == SMX_OK)
 		result = graves_load(group->db, group->tombs);
 	if (result == SMX_OK)
-		result = bodies_sweep(group->bodies, body_named, group->rows,
-		    &removed);
+		result = group->gate == NULL
+			     ? netrows_clear(group->netrows)
+			     : netrows_count(group->netrows, group->gate);
+	if (result == SMX_EFULL)
+		result = SMX_OK;
+	if (result == SMX_OK)
+		result =
+		    bodies_sweep(group->bodies, body_named, group, &removed);
 	if (result == SMX_OK && removed != 0)
 		log_event(SMX_LOG_NOTICE, "bodies_swept", "count=%zu", removed);
 	reserve_make(group->bodies);
@@ -149,7 +160,44 @@ open_database(struct shelf *shelf)
 		result = rows_open(&group->rows, group->db);
 	if (result == SMX_OK)
 		result = graves_open(&group->graves, group->db);
+	if (result == SMX_OK)
+		result = netrows_open(&group->netrows, group->db);
 	return result == SMX_OK ? recover(shelf, &seen) : result;
+}
+
+/* What has ended is delivered: that it can be kept is no condition for anything
+ * else.  Without a net what is left of one goes. */
+static int
+start_net(struct shelf *shelf)
+{
+	const struct mover_options options = { .path = shelf->dir.database,
+		.bodies = *shelf->group.bodies,
+		.queue = shelf->group.queue,
+		.gate = &shelf->gate,
+		.net = shelf->net };
+
+	if (shelf->net == NULL)
+		return SMX_OK;
+	return mover_start(&shelf->mover, &options);
+}
+
+static void
+open_net(struct shelf *shelf, const struct smx_store_options *options)
+{
+	int result;
+
+	if (options->net_keep_ms <= 0) {
+		net_remove(shelf->dir.folder);
+		return;
+	}
+	netplan_make(&shelf->gate.plan, options->net_keep_ms,
+	    options->net_slice_ms, options->net_bytes);
+	result = net_open(&shelf->net, shelf->dir.folder, &shelf->gate.plan);
+	if (result == SMX_OK)
+		shelf->group.gate = &shelf->gate;
+	else
+		log_event(SMX_LOG_ERR, "net_failed", "result=%s",
+		    smx_errname(result));
 }
 
 static int
@@ -163,7 +211,9 @@ start_threads(struct shelf *shelf, int64_t tombstone_ms)
 		.suspect = shelf->suspect };
 	int result = writer_start(&shelf->writer, group, tombstone_ms);
 
-	return result == SMX_OK ? audit_start(&shelf->audit, &audit) : result;
+	if (result == SMX_OK)
+		result = audit_start(&shelf->audit, &audit);
+	return result == SMX_OK ? start_net(shelf) : result;
 }
 
 static int
@@ -190,6 +240,10 @@ shelf_start(struct shelf *shelf, const struct smx_store_options *options)
 		result = workq_new(&group->queue);
 	if (result == SMX_OK)
 		result = damage_new(&group->damage);
+	if (result == SMX_OK)
+		result = usage_peer(group->usage, "", &group->nobody);
+	if (result == SMX_OK)
+		open_net(shelf, options);
 	if (result == SMX_OK)
 		result = open_database(shelf);
 	if (result == SMX_OK)

@@ -6,6 +6,8 @@
 
 #include <shadowmx/store.h>
 
+#include "io/net.h"
+#include "io/net_mover.h"
 #include "io/store_audit.h"
 #include "io/store_dir.h"
 #include "io/store_view.h"
@@ -18,6 +20,9 @@ struct shelf {
 	struct writer *writer;
 	struct view *view;
 	struct audit *audit;
+	struct net_gate gate; /* of the safety net, if there is one: */
+	struct net *net;      /* NULL: none */
+	struct mover *mover;
 	int suspect; /* at the start */
 	uint64_t body_file_bytes;
 };

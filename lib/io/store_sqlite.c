@@ -122,9 +122,10 @@ ask(struct shelf *shelf, struct work *work, size_t *foreign)
 }
 
 static int
-op_drop(void *ctx, const char *primary, const struct smx_key *keys,
-    size_t count, size_t *foreign)
+drop(void *ctx, const char *primary, const struct smx_key *keys, size_t count,
+    size_t *foreign, int delivered)
 {
+	struct work *work;
 	struct shelf *shelf = ctx;
 	size_t left;
 	int result;
@@ -136,12 +137,47 @@ op_drop(void *ctx, const char *primary, const struct smx_key *keys,
 		return SMX_EINVAL;
 	if (count > STORE_DROP_KEYS_MAX)
 		return SMX_ELIMIT;
-	result = ask(shelf, work_drop(primary, keys, count), &left);
+	work = work_drop(primary, keys, count);
+	if (work != NULL)
+		work->delivered = delivered;
+	result = ask(shelf, work, &left);
 	for (size_t i = 0; result == SMX_OK && left == 0 && i < count; i++)
 		damage_mended(shelf->group.damage, &keys[i]);
 	if (result == SMX_OK && foreign != NULL)
 		*foreign = left;
 	return result;
+}
+
+static int
+op_drop(void *ctx, const char *primary, const struct smx_key *keys,
+    size_t count, size_t *foreign)
+{
+	return drop(ctx, primary, keys, count, foreign, 0);
+}
+
+static int
+op_finish(void *ctx, const char *primary, const struct smx_key *keys,
+    size_t count, size_t *foreign)
+{
+	return drop(ctx, primary, keys, count, foreign, 1);
+}
+
+/* Who asks for what has been delivered does not want to wait for ever. */
+#define FLUSH_MS 10000
+
+static int
+op_kept(void *ctx, int64_t since_ms, int64_t until_ms, smx_kept_fn each,
+    void *each_ctx)
+{
+	struct shelf *shelf = ctx;
+
+	if (shelf_down(shelf))
+		return SMX_EIO;
+	if (shelf->net == NULL)
+		return SMX_ESTATE;
+	/* What it has not in time is behind, and is shown so. */
+	(void)!mover_flush(shelf->mover, FLUSH_MS);
+	return net_each(shelf->net, since_ms, until_ms, each, each_ctx);
 }
 
 static int
@@ -315,6 +351,12 @@ op_stats(void *ctx, struct smx_store_stats *stats)
 		return SMX_EIO;
 	usage_stats(shelf->group.usage, &now);
 	damage_stats(shelf->group.damage, &now);
+	if (shelf->net != NULL) {
+		now.net_on = 1;
+		net_stats(shelf->net, &now);
+		now.net_waiting = atomic_load(&shelf->gate.rows);
+		now.net_missed = atomic_load(&shelf->gate.missed);
+	}
 	result = view_oldest(shelf->view, &now.oldest_ms);
 	if (result == SMX_OK)
 		*stats = now;
@@ -354,6 +396,8 @@ static const struct smx_store_ops sqlite_ops = {
 	.stats = op_stats,
 	.failed = op_failed,
 	.close = op_close,
+	.finish = op_finish,
+	.kept = op_kept,
 };
 
 int

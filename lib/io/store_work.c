@@ -46,6 +46,7 @@ work_free(struct work *work)
 	draft_free(&work->draft);
 	free(work->owner);
 	free(work->keys);
+	free(work->seqs);
 	free(work->amendments);
 	free(work->texts);
 	free(work->handed_id);
@@ -214,6 +215,23 @@ work_meta(const char *name, const char *value)
 		work_free(work);
 		return NULL;
 	}
+	return work;
+}
+
+struct work *
+work_let_go(const int64_t *seqs, size_t count)
+{
+	struct work *work = work_new(WORK_LET_GO);
+
+	if (work == NULL)
+		return NULL;
+	work->seqs = calloc(count + 1, sizeof(*seqs));
+	if (work->seqs == NULL) {
+		work_free(work);
+		return NULL;
+	}
+	memcpy(work->seqs, seqs, count * sizeof(*seqs));
+	work->count = count;
 	return work;
 }
 

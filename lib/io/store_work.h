@@ -25,7 +25,14 @@
  */
 #define WORK_WAITING_MAX 4096
 
-enum work_kind { WORK_COMMIT = 1, WORK_DROP, WORK_MARK, WORK_META, WORK_AMEND };
+enum work_kind {
+	WORK_COMMIT = 1,
+	WORK_DROP,
+	WORK_MARK,
+	WORK_META,
+	WORK_AMEND,
+	WORK_LET_GO
+};
 
 struct work {
 	enum work_kind kind;
@@ -38,6 +45,9 @@ struct work {
 	struct smx_key *keys;
 	size_t count;
 	size_t foreign;
+	int delivered; /* WORK_DROP: the safety net may have it */
+	/* WORK_LET_GO: count of these, which the net has, or never will */
+	int64_t *seqs;
 	/* WORK_AMEND: count of these; their texts are own copies */
 	struct smx_row_amendment *amendments;
 	char *texts;
@@ -63,6 +73,7 @@ struct work *work_mark(const struct smx_key *key,
 struct work *work_amend(const char *owner,
     const struct smx_row_amendment *amendments, size_t count);
 struct work *work_meta(const char *name, const char *value);
+struct work *work_let_go(const int64_t *seqs, size_t count);
 
 struct workq;
 

@@ -92,6 +92,9 @@ talk_check(struct talk *t)
 	unsigned missing = needs & ~t->offer.bits;
 	char text[128];
 
+	if (t->job->quiet && (t->offer.bits & SMTP_OFFERS_DSN) == 0)
+		return talk_tell(t, SMX_EREFUSED, "EHLO",
+		    "no notices are to be sent, and the server offers no DSN");
 	if (missing == 0)
 		return SMX_OK;
 	(void)snprintf(text, sizeof(text), "%s and the server offers no %s",

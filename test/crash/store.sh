@@ -5,10 +5,10 @@
 # every sync and each STRIDE-th write (default 8) fail, once or with all that
 # follow; after each, what was promised must be there, and a store whose sync failed
 # must be marked as suspect.
-# Then the same checks must find two planted faults.
+# Then the same checks must find three planted faults.
 #
-# STORE_CRASH names the folder of the three programs: store_crash, and built
-# with one fault each, store_crash_tell and store_crash_nofsync.
+# STORE_CRASH names the folder of the four programs: store_crash, and built with
+# one fault each, store_crash_tell, store_crash_nofsync and store_crash_unsynced.
 set -u
 max=${1:-1000}
 stride=${2:-8}
@@ -106,6 +106,28 @@ order()
 	tail -1 "$work/verdict"
 }
 
+# order_net PROGRAM: a slice of the safety net is synced after it was written to,
+# before rows are let go
+order_net()
+{
+	fresh
+	strace -f -y -s 64 -o "$work/trace" \
+	    -e trace=write,writev,fsync,fdatasync \
+	    "$programs/$1" alone "$work/box/store" >"$work/said" 2>&1
+	awk '
+	/ write\(.*\/net\/[0-9]*\.seg>/ { written++; dirty = 1 }
+	/ fsync\(.*\/net\/[0-9]*\.seg>/ { dirty = 0 }
+	/ writev\(1</ && /"END/ { ended = 1; bad = dirty }
+	END { print written + 0, "writes to slices,", bad ? "not" : "all", "synced"
+	      exit bad || !ended || written < 2 }' "$work/trace" >"$work/verdict"
+	if [ $? -eq 0 ]; then
+		ok
+	else
+		bad "order_net: $(head -1 "$work/verdict")"
+	fi
+	tail -1 "$work/verdict"
+}
+
 # A store that failed is marked for the next start; one that could not be opened
 # need not be, and one that failed at its end has told nobody anything.
 marked()
@@ -194,7 +216,7 @@ caught()
 
 stops store_crash
 echo "stopped at $((at - 1)) steps"
-for version in 1 2; do
+for version in 1 2 3; do
 	upgrades "$version"
 	echo "upgrade from version $version stopped at $((at - 1)) steps"
 done
@@ -202,6 +224,9 @@ caught "told before COMMIT" stops store_crash_tell
 if command -v strace >/dev/null; then
 	order store_crash
 	caught "no sync" order store_crash_nofsync
+	order_net store_crash
+	caught "rows let go before the slice is synced" order_net \
+	    store_crash_unsynced
 	inject fsync,fdatasync EIO dead 1
 	inject pwrite64 EIO dead "$stride"
 	for on in "" +; do

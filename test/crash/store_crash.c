@@ -21,6 +21,8 @@
  *
  *	TRY n size seed		OK n size seed		AGAIN n size seed
  *	DROP n			DROPPED n
+ *	FINISH n size seed	FINISHED n size seed
+ *	MISSED 0		what was finished need not be in the net
  *	MARK n state		MARKED n state
  *	SET value		WAS_SET value
  *	AMEND n version		AMENDED n version
@@ -79,7 +81,10 @@ open_store(const char *folder)
 {
 	struct smx_store_options options = { .path = folder,
 		.body_file_bytes = BODY_FILE,
-		.tombstone_ms = (int64_t)86400 * 1000 };
+		.tombstone_ms = (int64_t)86400 * 1000,
+		.net_keep_ms = (int64_t)86400 * 1000,
+		.net_slice_ms = 3600000,
+		.net_bytes = (uint64_t)1 << 30 };
 	char why[256] = "";
 	int result = smx_store_open_sqlite(&store, &options, why, sizeof(why));
 
@@ -152,6 +157,45 @@ drop(const char *primary, const unsigned *n, size_t count)
 			promise(failed, "DROPPED", n[i], "");
 	if (result != SMX_OK)
 		say("FAIL drop %s\n", smx_errname(result));
+}
+
+/* Delivered: the store has it no more, the net does. */
+static void
+finish(unsigned n, size_t size, unsigned seed)
+{
+	int failed = store.ops->failed(store.ctx);
+	struct smx_key key = key_of(n);
+	char rest[64];
+	size_t foreign;
+	int result;
+
+	snprintf(rest, sizeof(rest), " %zu %u", size, seed);
+	say("FINISH %u%s\n", n, rest);
+	result = store.ops->finish(store.ctx, "mx1", &key, 1, &foreign);
+	if (result == SMX_OK)
+		promise(failed, "FINISHED", n, rest);
+	else
+		say("FAIL finish %s\n", smx_errname(result));
+}
+
+/* What has ended by now is moved. */
+static int
+nothing(void *ctx, struct smx_kept *kept)
+{
+	(void)ctx;
+	(void)kept;
+	return 0;
+}
+
+static void
+move(void)
+{
+	struct smx_store_stats stats;
+
+	(void)!store.ops->kept(store.ctx, 0, INT64_MAX, nothing, NULL);
+	if (store.ops->stats(store.ctx, &stats) != SMX_OK ||
+	    stats.net_missed != 0)
+		say("MISSED 0\n");
 }
 
 static void
@@ -311,12 +355,19 @@ run(const char *folder, int alone)
 		mark(n, SMX_ROW_CLAIMED, SMX_ROW_HANDED);
 		mark(n, SMX_ROW_HANDED, SMX_ROW_DONE);
 	}
+	for (unsigned n = 11; n < 15; n++)
+		put(n, n % 2 == 0 ? 6000 : 60, n);
+	for (unsigned n = 11; n < 14; n++)
+		finish(n, n % 2 == 0 ? 6000 : 60, n);
+	move();
+	finish(14, 6000, 14);
 	give_up(40);
 	set(2);
 	if (!alone)
 		together();
 	drop("mx1", (const unsigned[]){ 1, 4, 51 }, 3);
 	put(7, 7000, 7);
+	move();
 	if (store.ops->failed(store.ctx))
 		say("FAILED\n");
 	smx_store_close(&store);

@@ -7,11 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "io/db_sqlite.h"
 
 struct expect {
 	int tried, kept;   /* stored: attempted, promised */
+	int net;           /* finished, promised: the net has it */
+	unsigned had;      /* so often */
 	int drop, dropped; /* the same for the end */
 	int marked;        /* the last state promised */
 	unsigned marks;    /* a bit for it, and for each attempted since */
@@ -23,6 +26,7 @@ struct expect {
 };
 
 static struct expect expect[KEYS_MAX];
+static int net_missed;
 static unsigned value_tried, value_kept;
 static int passed, failed;
 
@@ -56,8 +60,11 @@ learn(const char *line)
 		e->size = size;
 		e->seed = seed;
 	}
-	e->drop |= strcmp(word, "DROP") == 0;
-	e->dropped |= strcmp(word, "DROPPED") == 0;
+	e->drop |= strcmp(word, "DROP") == 0 || strcmp(word, "FINISH") == 0;
+	e->dropped |=
+	    strcmp(word, "DROPPED") == 0 || strcmp(word, "FINISHED") == 0;
+	e->net |= strcmp(word, "FINISHED") == 0;
+	net_missed |= strcmp(word, "MISSED") == 0;
 	if (strcmp(word, "MARK") == 0)
 		e->marks |= 1u << (size & 31);
 	if (strcmp(word, "MARKED") == 0) {
@@ -191,6 +198,51 @@ check_key(unsigned n)
 		check_amended(n, &row);
 }
 
+/* ---- the safety net ---- */
+
+/* Nothing is there but what was finished, whole. */
+static int
+note_kept(void *ctx, struct smx_kept *kept)
+{
+	unsigned n = (unsigned)kept->row.key.counter;
+	char *bytes, *back;
+
+	(void)ctx;
+	claim(n < KEYS_MAX && expect[n].drop && expect[n].tried,
+	    "the net has what was finished", n);
+	if (n >= KEYS_MAX)
+		return 0;
+	claim(kept->check(kept) == SMX_OK, "the net has sound records", n);
+	bytes = bytes_of(kept->row.size, n);
+	back = malloc(kept->row.size + 1);
+	claim(kept->content.read(kept->content.ctx, 0, back, kept->row.size) ==
+		      SMX_OK &&
+		  memcmp(bytes, back, kept->row.size) == 0,
+	    "the net has the bytes", n);
+	free(bytes);
+	free(back);
+	expect[n].had++;
+	return 0;
+}
+
+static void
+check_net(void)
+{
+	struct smx_store_stats stats;
+
+	for (unsigned n = 0; n < KEYS_MAX; n++)
+		expect[n].had = 0;
+	claim(store.ops->kept(store.ctx, 0, INT64_MAX, note_kept, NULL) ==
+		  SMX_OK,
+	    "the net can be read", 0);
+	for (unsigned n = 0; n < KEYS_MAX; n++)
+		claim(!expect[n].net || net_missed || expect[n].had != 0,
+		    "what was finished is in the net", n);
+	claim(store.ops->stats(store.ctx, &stats) == SMX_OK &&
+		  stats.net_waiting == 0,
+	    "nothing waits for the net for ever", 0);
+}
+
 struct state {
 	char text[KEYS_MAX * 96];
 	size_t len, rows, files;
@@ -240,6 +292,9 @@ take_state(const char *folder, struct state *state)
 	(void)!store.ops->meta_get(store.ctx, "epoch", value, sizeof(value));
 	state->len += (size_t)snprintf(state->text + state->len,
 	    sizeof(state->text) - state->len, "value %s\n", value);
+	/* Files go after their rows, when everybody has been told. */
+	for (int i = 0; i < 200 && body_files(folder) != state->files; i++)
+		usleep(10000);
 	claim(body_files(folder) == state->files,
 	    "as many files as rows that name one",
 	    (unsigned)body_files(folder));
@@ -267,6 +322,7 @@ verify(const char *folder, const char *promises)
 		}
 		for (unsigned n = 0; n < KEYS_MAX; n++)
 			check_key(n);
+		check_net();
 		take_state(folder, round == 0 ? &first : &second);
 		smx_store_close(&store);
 	}
@@ -282,7 +338,8 @@ int
 old(const char *folder, const char *sql)
 {
 	static const char empty[] = "DROP TABLE shadow; DROP TABLE content;"
-				    "DROP TABLE finished; DROP TABLE meta;";
+				    "DROP TABLE finished; DROP TABLE meta;"
+				    "DROP TABLE net;";
 	static char text[65536];
 	FILE *file = fopen(sql, "r");
 	char path[4096];

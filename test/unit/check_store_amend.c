@@ -720,7 +720,7 @@ first_version(void)
 	char *text = data_text("store-1.sql");
 
 	sql("DROP TABLE shadow; DROP TABLE content; DROP TABLE finished;"
-	    "DROP TABLE meta;");
+	    "DROP TABLE meta; DROP TABLE net;");
 	sql(text);
 	free(text);
 }
