@@ -14,13 +14,15 @@
 #include "base/key.h"
 
 /*
- * store [THREADS [BYTES [SECONDS [FOLDER [OPEN]]]]]
+ * store [THREADS [BYTES [SECONDS [FOLDER [OPEN [NET]]]]]]
  *
  * Every thread stores shadows of BYTES one after the other and drops each one
  * as soon as it is durable, eight to a drop, as a holder does.  FOLDER should
  * lie on the disk that is meant; without it, or with "-", a new one below
  * TMPDIR is used.  OPEN shadows of 1 KiB are there before the measurement
- * begins, and stay. Beside it: how often a second the disk syncs one block of 4
+ * begins, and stay. With NET 1 what is dropped goes into a safety net, as
+ * delivered; how much of it got there is told, and the ratio of two runs is
+ * what a net costs. Beside it: how often a second the disk syncs one block of 4
  * KiB.
  */
 struct job {
@@ -97,7 +99,7 @@ run(void *arg)
 			    (b.tv_nsec - a.tv_nsec) / 1000;
 		batch[held++] = key;
 		if (held == BATCH) {
-			job->error = job->store->ops->drop(job->store->ctx,
+			job->error = job->store->ops->finish(job->store->ctx,
 			    "mx1.example.org", batch, held, &foreign);
 			held = 0;
 		}
@@ -231,17 +233,27 @@ report(struct job *jobs, unsigned threads, struct smx_store *store,
 	    n == 0 ? 0.0 : (double)all[n / 2] / 1000,
 	    n == 0 ? 0.0 : (double)all[n - n / 100 - 1] / 1000,
 	    syncs_a_second(folder));
+	if (stats.net_on)
+		printf("safety net: %llu messages in %llu slices, %llu wait, "
+		       "%llu missed\n",
+		    (unsigned long long)stats.net_messages,
+		    (unsigned long long)stats.net_slices,
+		    (unsigned long long)stats.net_waiting,
+		    (unsigned long long)stats.net_missed);
 	free(all);
 }
 
 static int
 measure(unsigned threads, size_t size, int64_t seconds, const char *folder,
-    uint64_t open)
+    uint64_t open, int net)
 {
 	struct smx_store_stats stats;
 	struct smx_store_options options = { .path = folder,
 		.body_file_bytes = 256 * 1024,
-		.tombstone_ms = (int64_t)86400 * 1000 };
+		.tombstone_ms = (int64_t)86400 * 1000,
+		.net_keep_ms = net ? (int64_t)86400 * 1000 : 0,
+		.net_slice_ms = (int64_t)3600 * 1000,
+		.net_bytes = (uint64_t)10 << 30 };
 	struct job *jobs = calloc(threads, sizeof(*jobs));
 	pthread_t *thread = calloc(threads, sizeof(*thread));
 	struct smx_store store;
@@ -308,5 +320,6 @@ main(int argc, char **argv)
 	return measure(argc > 1 ? (unsigned)number(argv[1]) : 20,
 	    argc > 2 ? (size_t)number(argv[2]) : 4096,
 	    argc > 3 ? number(argv[3]) : 3, folder,
-	    argc > 5 ? (uint64_t)number(argv[5]) : 0);
+	    argc > 5 ? (uint64_t)number(argv[5]) : 0,
+	    argc > 6 && number(argv[6]) != 0);
 }

@@ -20,8 +20,11 @@
 #define STEP_BYTES ((uint64_t)8 << 20)
 #define PAUSE_MS   1000
 #define FAILED_MS  10000
-#define TELL_MS    60000
-#define LET_GO_MS  60000
+/* For each millisecond of work so many of rest, as long as not half of what may
+ * wait does: the writer and the disk belong to the mail. */
+#define REST      3
+#define TELL_MS   60000
+#define LET_GO_MS 60000
 
 struct mover {
 	struct mover_options options;
@@ -205,6 +208,16 @@ step(struct mover *m)
 
 /* ---- the thread ---- */
 
+#define REST_STEP_MS 20
+
+static void
+sleep_ms(int64_t ms)
+{
+	const struct timespec pause = { 0, (long)ms * 1000000 };
+
+	nanosleep(&pause, NULL);
+}
+
 /* Once a minute, if there is anything to say. */
 static void
 tell(struct mover *m)
@@ -263,12 +276,40 @@ pause_for(struct mover *m, int64_t ms, uint64_t wanted)
 	pthread_mutex_unlock(&m->lock);
 }
 
+static int
+is_behind(const struct mover *m)
+{
+	const struct net_gate *gate = m->options.gate;
+
+	return atomic_load(&gate->rows) > gate->plan.wait_rows / 2 ||
+	       atomic_load(&gate->bytes) > gate->plan.wait_bytes / 2;
+}
+
+static int
+is_wanted(struct mover *m)
+{
+	int wanted;
+
+	pthread_mutex_lock(&m->lock);
+	wanted = m->stop || m->wanted != m->rounds;
+	pthread_mutex_unlock(&m->lock);
+	return wanted;
+}
+
 /* All that is there, until none is left or it fails. */
 static void
 move_all(struct mover *m)
 {
 	do {
+		int64_t began_ms = clock_mono_ms(), rest_ms;
+
 		m->result = step(m);
+		rest_ms = REST * (clock_mono_ms() - began_ms);
+		while (rest_ms > 0 && !is_behind(m) && !is_wanted(m)) {
+			sleep_ms(
+			    rest_ms < REST_STEP_MS ? rest_ms : REST_STEP_MS);
+			rest_ms -= REST_STEP_MS;
+		}
 		atomic_store(&m->options.gate->closed,
 		    net_tidy(m->options.net, clock_wall_ms()));
 		tell(m);

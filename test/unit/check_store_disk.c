@@ -235,7 +235,7 @@ START_TEST(store_of_a_later_version_is_left_alone)
 	smx_store_close(&world.store);
 	path_of(path, sizeof(path), "shadows.db");
 	ck_assert_int_eq(db_open_writer(&db, path), SMX_OK);
-	ck_assert_int_eq(db_exec(db, "PRAGMA user_version=4"), SMX_OK);
+	ck_assert_int_eq(db_exec(db, "PRAGMA user_version=5"), SMX_OK);
 	db_close(&db);
 	ck_assert_int_eq(smx_store_open_sqlite(&world.store, &world.options,
 			     why, sizeof(why)),
@@ -369,7 +369,7 @@ check_nothing_wrong(void)
 		    SMX_OK) {
 			world.store.ops->close_content(world.store.ctx,
 			    &content);
-			ck_assert_int_eq(world_check(&world, key, 100 + n * 50,
+			ck_assert_int_eq(world_check(&world, key, 100 + n * 70,
 					     n),
 			    SMX_OK);
 		} else {
@@ -396,7 +396,7 @@ START_TEST(flipped_bit_is_never_delivered)
 
 	for (unsigned n = 0; n < ROWS; n++)
 		ck_assert_int_eq(world_store(&world, "mx1", world_key(1, n),
-				     100 + n * 50, n),
+				     100 + n * 70, n),
 		    SMX_OK);
 	smx_store_close(&world.store);
 	path_of(path, sizeof(path), "shadows.db");
