@@ -235,7 +235,7 @@ part_milter() {
 }
 
 # Scripts of test/mta, all their scenarios; the longest first.
-scenarios="flow three fence amend again epochs resend odd operator"
+scenarios="flow three fence amend again epochs resend net odd operator"
 
 part_mta() {
 	local t
