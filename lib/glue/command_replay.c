@@ -326,7 +326,8 @@ each(void *ctx, struct smx_kept *kept)
 	r->looked_at++;
 	if (rc == SMX_OK && node_ending(r->command->node))
 		rc = SMX_ECLOSED;
-	if (rc != SMX_OK ||
+	if (rc != SMX_OK || kept->ended_ms < r->select.since_ms ||
+	    kept->ended_ms > r->select.until_ms ||
 	    !netselect_primary(&r->select, &kept->row, kept->creator))
 		return rc;
 	rc = look_at(r, &item);
@@ -377,8 +378,8 @@ run(struct replay *r)
 	int rc = see_peers(r);
 
 	if (rc == SMX_OK)
-		rc = store->ops->kept(store->ctx, r->select.since_ms,
-		    r->select.until_ms, each, r);
+		/* All of them, so that a reader who has left is noticed. */
+		rc = store->ops->kept(store->ctx, 0, INT64_MAX, each, r);
 	if (rc == SMX_ELIMIT)
 		command_fail(c, rc, "too many messages; narrow the time", "");
 	log_end_of(r, rc > 0 ? SMX_OK : rc);
