@@ -83,9 +83,8 @@ fence_lift(struct engine *engine, struct own *own, enum fence_why why,
 	fence_stir(engine);
 }
 
-/* It is, or may be, in this host's queue, and it is that message's file. */
-static int
-has_file(const struct own *own)
+int
+fence_has_file(const struct own *own)
 {
 	return own->state != OWN_LOST && own->state != OWN_CORRUPT &&
 	       own->epoch != OWN_EPOCH_OTHER;
@@ -138,7 +137,7 @@ fence_listed(struct engine *engine, size_t peer, struct own *own, int state,
 		}
 		return;
 	}
-	if (!has_file(own)) {
+	if (!fence_has_file(own)) {
 		if (own->state == OWN_LOST && own->done)
 			ended_there(engine, own, now_ms);
 		return;
@@ -284,7 +283,7 @@ step(struct engine *engine, struct fenced *f, int64_t now_ms)
 {
 	struct view v;
 
-	if (!has_file(f->own)) {
+	if (!fence_has_file(f->own)) {
 		fence_drop(engine, f->own, 0);
 		return;
 	}

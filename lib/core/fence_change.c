@@ -32,13 +32,16 @@ static const struct {
 };
 #define CHANGES (sizeof(changes) / sizeof(*changes))
 
-/* Under a shared id nobody can tell whose file it is. */
+/* Under a shared id nobody can tell whose file it is, but that it is not that
+ * of a message which has none here. */
 static int
 is_alone(const struct engine *engine, const struct own *own)
 {
-	const struct own *first = own_first_id(&engine->own, own_id(own));
+	const struct own *o = own_first_id(&engine->own, own_id(own));
 
-	return first == own && own_next_id(first) == NULL;
+	while (o != NULL && (o == own || !fence_has_file(o)))
+		o = own_next_id(o);
+	return o == NULL;
 }
 
 static int

@@ -89,6 +89,8 @@ fence_renamed(struct engine *engine, struct own *own)
 
 	if (f == NULL || f->state == FENCED_LEFT)
 		return;
-	f->ours = f->seen = 0;
+	/* The book knows it by the former id, and a hold of that one is gone.
+	 */
+	f->ours = f->seen = f->booked = 0;
 	fence_become(engine, f, FENCED_WANTED);
 }

@@ -123,6 +123,8 @@ void fence_todo(struct engine *engine, struct fenced *f, uint32_t peers);
 /* Look at all of them when it is time. */
 void fence_turn(struct engine *engine, int64_t now_ms);
 int fence_is_deaf(const struct engine *engine, size_t peer);
+/* It is, or may be, in this host's queue, and it is that message's file. */
+int fence_has_file(const struct own *own);
 
 /* A peer has listed it in this state; own may be gone afterwards. */
 void fence_listed(struct engine *engine, size_t peer, struct own *own,

@@ -116,10 +116,17 @@ static void
 enter(struct host *h, const char *id)
 {
 	struct smx_listed entry;
+	size_t i = 0;
 
-	if (h->booked < FILES &&
-	    engine_fence_entry(h->engine, id, &entry) == SMX_OK)
-		h->book[h->booked++] = entry;
+	if (h->booked == FILES ||
+	    engine_fence_entry(h->engine, id, &entry) != SMX_OK)
+		return;
+	/* The last word about a key counts. */
+	while (
+	    i < h->booked && smx_key_compare(&h->book[i].key, &entry.key) != 0)
+		i++;
+	h->book[i] = entry;
+	h->booked += i == h->booked;
 }
 
 static void

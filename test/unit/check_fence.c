@@ -824,6 +824,45 @@ START_TEST(book_has_what_is_on_hold_by_our_doing)
 }
 END_TEST
 
+START_TEST(hold_under_a_new_id_is_in_the_book_too)
+{
+	struct smx_key key = lists("A", SMX_ROW_HANDED);
+	struct smx_listed entry;
+
+	found("A");
+	reads("A", TEXT, 0);
+	ck_assert_uint_eq(next(), 1);
+	ck_assert_int_eq(engine_fence_entry(engine, "A", &entry), SMX_OK);
+	engine_fence_result(engine, what, changed, 1, SMX_OK, now);
+	reads("A", TEXT, 1);
+	bench_hint(SMX_QUEUE_REQUEUED, "A");
+	now += 600000;
+	bench_seen("A", SMX_PRESENCE_LINKED, bench_look(), "B");
+	bench_shown("B", SMX_PRESENCE_THERE);
+	reads("B", TEXT, 0);
+	ck_assert_uint_eq(next(), 1);
+	ck_assert_int_eq(what, SMX_QUEUE_HOLD);
+	ck_assert_int_eq(engine_fence_entry(engine, "B", &entry), SMX_OK);
+	ck_assert_int_eq(smx_key_compare(&entry.key, &key), 0);
+	ck_assert_str_eq(entry.queue_id, "B");
+}
+END_TEST
+
+START_TEST(message_without_a_file_leaves_the_id_to_another)
+{
+	struct smx_key key = lists("A", SMX_ROW_HANDED), other = key_of(4);
+
+	found("A");
+	put_on_hold("A");
+	row(0, &other, "A", SMX_ROW_SHADOW);
+	listed[0].epoch.id[0] = 8;
+	say_list(1, 1);
+	ck_assert_str_eq(word(&key), "held");
+	answers_return(0, SMX_ANSWER_NONE);
+	result("A", SMX_QUEUE_RELEASE, SMX_OK);
+}
+END_TEST
+
 /* ---- before the MTA starts ---- */
 
 START_TEST(all_are_asked_again_when_told_so)
@@ -978,6 +1017,8 @@ suite(void)
 	tcase_add_test(tc, unable_queue_fences_nothing);
 	tcase_add_loop_test(tc, earlier_workers_hold_is_ours, 0, 2);
 	tcase_add_test(tc, book_has_what_is_on_hold_by_our_doing);
+	tcase_add_test(tc, hold_under_a_new_id_is_in_the_book_too);
+	tcase_add_test(tc, message_without_a_file_leaves_the_id_to_another);
 	tcase_add_test(tc, all_are_asked_again_when_told_so);
 	tcase_add_test(tc, page_from_before_the_order_does_not_count);
 	tcase_add_test(tc, many_are_changed_and_asked_about_in_batches);

@@ -12,14 +12,15 @@ from badinput.sizes import large_body
 
 
 def leaves_nothing(lab, host, before, seconds=45):
-    """After one part, much less than after all of them."""
+    """After one part, much less than after all of them.  The pool of libmilter has a
+    few threads more or less."""
     until = time.time() + seconds
     while True:
         now = host.size()
         words = "%s: %s, then %s" % (host.name, before, now)
         if (
             now["descriptors"] <= before["descriptors"] + 4
-            and now["threads"] <= before["threads"] + 2
+            and now["threads"] <= before["threads"] + 8
             and (lab.sanitized or now["rss"] <= before["rss"] + 6000)
         ):
             return
