@@ -63,7 +63,8 @@ learn(const char *line)
 	e->drop |= strcmp(word, "DROP") == 0 || strcmp(word, "FINISH") == 0;
 	e->dropped |=
 	    strcmp(word, "DROPPED") == 0 || strcmp(word, "FINISHED") == 0;
-	e->net |= strcmp(word, "FINISHED") == 0;
+	/* What the store never had is finished, too, and goes nowhere. */
+	e->net |= strcmp(word, "FINISHED") == 0 && e->kept;
 	net_missed |= strcmp(word, "MISSED") == 0;
 	if (strcmp(word, "MARK") == 0)
 		e->marks |= 1u << (size & 31);
