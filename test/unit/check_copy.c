@@ -320,7 +320,7 @@ START_TEST(a_holder_answers_for_its_rows)
 
 	request.kind = SMX_REQ_ASK;
 	ck_assert_int_eq(ask(&request, &answer, &reply), SMX_OK);
-	ck_assert_int_eq(answer, SMX_ANSWER_RANKED);
+	ck_assert_int_eq(answer, SMX_ANSWER_FIRST);
 	key.counter++;
 	ck_assert_int_eq(ask(&request, &answer, &reply), SMX_OK);
 	ck_assert_int_eq(answer, SMX_ANSWER_NONE);

@@ -33,7 +33,7 @@
 static const char script[] =
     "#!/bin/sh\n"
     "here=${0%/*}\n"
-    "[ \"$3\" = -bh ] || echo x >>\"$here/runs\"\n"
+    "[ \"$3\" = -beh ] || echo x >>\"$here/runs\"\n"
     "shift 2\n" /* -c DIR */
     "what=$1\n"
     "shift\n"
@@ -47,14 +47,6 @@ static const char script[] =
     "	CHATTER) exec tr '\\0' 'a' </dev/zero >&2 ;;\n"
     "	LOOK) ls /proc/self/fd >\"$here/fds\"; env >\"$here/env\" ;;\n"
     "	esac\n"
-    "	if [ \"$what\" = -bh ]; then\n"
-    "		[ \"$first\" != HALF ] || { echo half; exit 1; }\n"
-    "		[ \"$first\" != LATE ] || exec sleep 600\n"
-    "		[ \"$first\" != WARNBODY ] || echo 'warning: x' >&2\n"
-    "		[ \"$first\" != LONGER ] || { cat \"$f\" \"$f\"; exit; }\n"
-    "		cat \"$f\"\n"
-    "		continue\n"
-    "	fi\n"
     "	echo \"*** ENVELOPE RECORDS $f ***\"\n"
     "	grep -a ': ' \"$f\"\n"
     "	grep -a -q '^FORGE' \"$f\" && {\n"
@@ -71,6 +63,14 @@ static const char script[] =
     "		echo \"*** MESSAGE FILE END $g ***\"\n"
     "	}\n"
     "	echo \"*** MESSAGE CONTENTS $f ***\"\n"
+    "	if [ \"$what\" = -beh ]; then\n"
+    "		[ \"$first\" != HALF ] || { echo half; exit 1; }\n"
+    "		[ \"$first\" != CUT ] || { echo half; exit; }\n"
+    "		[ \"$first\" != LATE ] || exec sleep 600\n"
+    "		[ \"$first\" != WARNBODY ] || echo 'warning: x' >&2\n"
+    "		[ \"$first\" != LONGER ] || cat \"$f\"\n"
+    "		cat \"$f\"\n"
+    "	fi\n"
     "	echo \"*** HEADER EXTRACTED $f ***\"\n"
     "	echo \"*** MESSAGE FILE END $f ***\"\n"
     "done\n"
@@ -486,6 +486,7 @@ static const struct {
 	{ NULL, SMX_ENOTFOUND },
 	{ "FATAL\n" RECORDS, SMX_EIO },
 	{ "HALF\n" RECORDS, SMX_EIO },
+	{ "CUT\n" RECORDS, SMX_EIO },
 	{ "WARNBODY\n" RECORDS, SMX_EIO },
 	{ "LONGER\n" RECORDS, SMX_EIO },
 	{ "FLOOD\n" RECORDS, SMX_EIO },

@@ -297,7 +297,7 @@ START_TEST(done_row_is_told_and_goes_by_word)
 	set_holders(returning(SMX_ROW_DONE, "hh"), "n mx2");
 	row_at(4)->state = SMX_ROW_DONE;
 	ask("mx1", &key, 1);
-	ck_assert_int_eq(answers[0], SMX_ANSWER_TAKEN);
+	ck_assert_int_eq(answers[0], SMX_ANSWER_ENDED);
 	ck_assert_int_eq(holder_list(&store.port, "mx1", &q, &reply, 3000),
 	    SMX_OK);
 	ck_assert_int_eq(listed[0].state, SMX_ROW_DONE);
