@@ -182,17 +182,21 @@ engine_notify(struct engine *engine, size_t peer, enum notice_kind kind,
     const struct smx_key *key, int64_t now_ms)
 {
 	struct notices *n = &engine->peers[peer].talk.notices;
+	int64_t delay_ms = engine->options.batch_delay_ms;
+	int64_t due_ms = notice_due(n, delay_ms);
 	uint64_t dropped = n->dropped;
 	struct log_line l;
 
 	notice_add(n, kind, key, now_ms);
+	/* One more of a batch that waits for company is no news. */
+	if (notice_due(n, delay_ms) != due_ms)
+		engine->work++;
 	if (n->dropped != dropped && (dropped & (dropped + 1)) == 0) {
 		log_begin(&l, SMX_LOG_WARNING, NULL, "notices_dropped");
 		engine_log_peer(engine, &l, peer);
 		log_num(&l, "count", (int64_t)n->dropped);
 		log_end(&l);
 	}
-	engine->work++;
 }
 
 /* Leave the table without a word to anybody. */
@@ -357,7 +361,6 @@ accepted(struct engine *engine, struct own *own, enum engine_verdict verdict,
 		own->doubtful = 1; /* nothing can ever be seen of it */
 	else
 		own_due(&engine->own, own, now_ms + LOOK_MS);
-	engine->work++;
 }
 
 void
@@ -401,5 +404,4 @@ engine_session_end(struct engine *engine, const struct smx_key *key,
 	own->looked_after = engine->token;
 	own->tries = 0;
 	own_sooner(&engine->own, own, now_ms + COMMIT_MS);
-	engine->work++;
 }

@@ -195,7 +195,11 @@ int engine_peer_next(struct engine *engine, size_t peer, int64_t now_ms,
 void engine_peer_result(struct engine *engine, size_t peer,
     const struct smx_request *request, int result,
     const struct smx_reply *reply, int64_t now_ms);
-/* Grows whenever a call made new work for some _next; for glue's wake-ups. */
+/*
+ * Grows whenever a call made new work for some _next; for glue's wake-ups.  Not
+ * for engine_verify_next, engine_read_next: whoever asks the queue looks by
+ * itself, often, and every message would wake all others.
+ */
 uint64_t engine_work(const struct engine *engine);
 
 /* What peers tell and ask us.  (SEEN is answered by engine_request; AMEND, ASK,

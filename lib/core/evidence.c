@@ -81,7 +81,6 @@ evidence_soon(struct engine *engine, struct own *own, int64_t now_ms)
 	if (own_id(own)[0] == '\0')
 		return;
 	own_sooner(&engine->own, own, now_ms + EVIDENCE_HINT_MS);
-	engine->work++;
 }
 
 static void

@@ -47,7 +47,6 @@ reading_want(struct engine *engine, struct own *own, int64_t now_ms)
 	/* Else it is planned, out, or in its pause. */
 	if (own->read_at == 0)
 		reads_put(&engine->reads, own, now_ms);
-	engine->work++;
 }
 
 void
@@ -60,7 +59,6 @@ reading_now(struct engine *engine, struct own *own, int64_t now_ms)
 	own->read_out = 0;
 	own->pauses = 0;
 	reads_put(&engine->reads, own, AT_ONCE);
-	engine->work++;
 }
 
 static void

@@ -254,6 +254,15 @@ failed(struct engine *engine, size_t peer, const struct smx_request *request,
 		fence_refused(engine, peer, result, now_ms);
 }
 
+/* Notices were confirmed: what is to be said next its caller asks for anyway,
+ * and there is nothing in it for anybody else. */
+static int
+is_routine(const struct smx_request *request, int result)
+{
+	return result == SMX_OK && (request->kind == SMX_REQ_DISCARD ||
+				       request->kind == SMX_REQ_ABORT);
+}
+
 void
 engine_peer_result(struct engine *engine, size_t peer,
     const struct smx_request *request, int result,
@@ -274,5 +283,6 @@ engine_peer_result(struct engine *engine, size_t peer,
 		failed(engine, peer, request, result, now_ms);
 	engine_show_peer(engine, peer, now_ms);
 	choice_recovered(engine, now_ms);
-	engine->work++;
+	if (!is_routine(request, result))
+		engine->work++;
 }

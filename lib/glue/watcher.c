@@ -18,7 +18,7 @@
 #define RETRY_MS 1000
 /* Events come in bunches and nobody waits for them: a pause after the first
  * lets one turn, and one packet, serve many messages. */
-#define GATHER_MS 20
+#define GATHER_MS 50
 #define WHY_SIZE  512
 
 /*
