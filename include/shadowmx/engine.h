@@ -133,11 +133,11 @@ struct smx_verdict {
 /*
  * End of message: earn the right to say yes.  Blocks for at most the policy's
  * max_delay.  waiting (may be NULL) is called from this thread when the wait
- * has lasted about 2 ms, 20 ms, and then every second, for progress notes; non-
- * zero from it means that the MTA has given up: the message is aborted.
- * Always fills in *verdict; on any error it is a temporary refusal (4xx).  What
- * _header, _end_of_header and _body could not keep is told here: they need not
- * be answered.
+ * has lasted about 5 ms, 20 ms, 100 ms, and then every second, for progress
+ * notes; non-zero from it means that the MTA has given up: the message is
+ * aborted.  Always fills in *verdict; on any error it is a temporary refusal
+ * (4xx).  What _header, _end_of_header and _body could not keep is told here:
+ * they need not be answered.
  */
 typedef int (*smx_waiting_fn)(void *ctx, int64_t waited_ms);
 SMX_API int smx_session_end(struct smx_session *session, smx_waiting_fn waiting,

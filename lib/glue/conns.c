@@ -15,10 +15,31 @@ static size_t inside;
 static struct conn *first;
 static size_t count;
 static size_t ending;
+static size_t threads; /* that have been in an end of message */
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t thread_key; /* not NULL in each of those */
+static int has_key;
+
+static void
+thread_ends(void *mark)
+{
+	(void)mark;
+	pthread_mutex_lock(&lock);
+	threads--;
+	pthread_mutex_unlock(&lock);
+}
+
+static void
+make_key(void)
+{
+	has_key = pthread_key_create(&thread_key, thread_ends) == 0;
+}
 
 void
 conns_start(struct smx_engine *for_engine)
 {
+	(void)pthread_once(&once, make_key);
 	pthread_mutex_lock(&lock);
 	engine = for_engine;
 	gate_open = 1;
@@ -99,10 +120,21 @@ conns_remove(struct conn *conn)
 	free(conn);
 }
 
+/* Non-zero: this thread is new to us. */
+static int
+is_new_thread(void)
+{
+	return has_key && pthread_getspecific(thread_key) == NULL &&
+	       pthread_setspecific(thread_key, &thread_key) == 0;
+}
+
 void
 conns_ending(int begin)
 {
+	int is_new = begin && is_new_thread();
+
 	pthread_mutex_lock(&lock);
+	threads += (size_t)is_new;
 	if (begin)
 		ending++;
 	else
@@ -110,15 +142,13 @@ conns_ending(int begin)
 	pthread_mutex_unlock(&lock);
 }
 
-size_t
-conns_idle(void)
+void
+conns_look(struct conns_sight *sight)
 {
-	size_t idle;
-
 	pthread_mutex_lock(&lock);
-	idle = count - ending;
+	sight->idle = count - ending;
+	sight->spare = threads > ending;
 	pthread_mutex_unlock(&lock);
-	return idle;
 }
 
 size_t

@@ -31,10 +31,15 @@ void conns_leave(void);
 struct smx_engine *conns_engine(void);
 struct conn *conns_add(void); /* NULL: no memory */
 void conns_remove(struct conn *conn);
-/* Connections open, less those in an end of message. */
-size_t conns_idle(void);
-/* Those in one. */
+/* Those in an end of message. */
 size_t conns_held(void);
 void conns_ending(int begin);
+
+struct conns_sight {
+	size_t idle; /* connections open, less those in an end of message */
+	int spare;   /* a thread of the milter library that has been in an end
+		      * of message is in none now */
+};
+void conns_look(struct conns_sight *sight);
 
 #endif

@@ -16,6 +16,7 @@
  * message are over before the very first. */
 #define FIRST_WAITING_MS  5
 #define SECOND_WAITING_MS 20
+#define THIRD_WAITING_MS  100
 #define WAITING_MS        1000
 /* What has become of those that have confirmed, while others are waited for. */
 #define LOOK_MS 100
@@ -204,6 +205,8 @@ tell_waiting(struct earning *e)
 		return;
 	if (now - e->began_ms < SECOND_WAITING_MS)
 		e->waiting_ms = e->began_ms + SECOND_WAITING_MS;
+	else if (now - e->began_ms < THIRD_WAITING_MS)
+		e->waiting_ms = e->began_ms + THIRD_WAITING_MS;
 	else
 		e->waiting_ms =
 		    now - (now - e->began_ms) % WAITING_MS + WAITING_MS;

@@ -358,8 +358,10 @@ static int
 on_waiting(void *arg, int64_t waited_ms)
 {
 	SMFICTX *ctx = arg;
+	struct conns_sight sight;
 
-	selfping_help(&self, conns_idle(), waited_ms);
+	conns_look(&sight);
+	selfping_help(&self, sight.idle, sight.spare, waited_ms);
 	if (waited_ms < PROGRESS_FIRST_MS)
 		return 0;
 	return smfi_progress(ctx) != MI_SUCCESS;

@@ -17,6 +17,7 @@
 #define CONNECT_MS 10
 
 #define FEW_MS     20
+#define DOUBT_MS   100
 #define ALL_MS     500
 #define APART_MS   5
 #define KNOCKS_FEW 4
@@ -139,13 +140,15 @@ is_first(struct selfping *self)
 /* Each knock sets one session going, and that one knocks as well, so a few are
  * enough at first. */
 void
-selfping_help(struct selfping *self, size_t stuck, int64_t waited_ms)
+selfping_help(struct selfping *self, size_t stuck, int spare, int64_t waited_ms)
 {
 	size_t times = KNOCKS_MAX;
 
 	if (atomic_load(&resting))
 		return;
-	if (waited_ms < FEW_MS)
+	if (spare && waited_ms < DOUBT_MS)
+		times = 0;
+	else if (waited_ms < FEW_MS)
 		times = (size_t)is_first(self);
 	else if (waited_ms < ALL_MS)
 		times = KNOCKS_FEW;

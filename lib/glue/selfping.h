@@ -24,6 +24,11 @@
  * their holders; without the others, a burst that meets slow holders is
  * answered in rows.  A knock costs a dozen system calls and often a thread, so
  * the end of message that is over at once goes without.
+ *
+ * No session is stuck while a thread of the pool is spare: before it rests it
+ * takes what is ready, and whatever becomes ready afterwards wakes it.  So
+ * nobody knocks then, unless it has taken long: that thread may be kept by half
+ * a command.
  */
 struct selfping {
 	struct sockaddr_storage address;
@@ -37,8 +42,10 @@ int selfping_parse(struct selfping *out, const char *where) SMX_MUST_USE;
 /* Never blocks for more than some milliseconds.  SMX_OK: somebody listens. */
 int selfping_knock(const struct selfping *self);
 /* What is due when an end of message has waited so long and so many sessions
- * could be stuck.  For threads that share self. */
-void selfping_help(struct selfping *self, size_t stuck, int64_t waited_ms);
+ * could be stuck; spare: a thread of the pool has nothing to do.  For threads
+ * that share self. */
+void selfping_help(struct selfping *self, size_t stuck, int spare,
+    int64_t waited_ms);
 /* Non-zero: selfping_help does nothing, in the whole process, until it is
  * called with zero.  Without a thread to be had a knock takes from libmilter
  * instead of helping it. */
