@@ -25,11 +25,13 @@
 /*
  * Callbacks translate: libmilter in, session out, verdict back.  The MTA is
  * asked not to wait for answers that nearly always are "go on"; what goes wrong
- * is told with the next answer that it waits for.
+ * is told with the next answer that it waits for.  The end of the header shows
+ * in what comes next: each step costs libmilter three system calls.
  */
 #define STEPS_WANTED                                                           \
 	(SMFIP_HDR_LEADSPC | SMFIP_NOUNKNOWN | SMFIP_NR_CONN | SMFIP_NR_HELO | \
-	    SMFIP_NR_MAIL | SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY)
+	    SMFIP_NR_MAIL | SMFIP_NR_HDR | SMFIP_NOEOH | SMFIP_NR_EOH |        \
+	    SMFIP_NR_BODY)
 
 /* For half a command and for an idle session alike, so more than an MTA would
  * ever leave one idle. */
@@ -138,7 +140,7 @@ wanted_steps(void)
 	unsigned long steps = STEPS_WANTED;
 
 	if (!policy_may_skip(config))
-		steps |= SMFIP_NR_DATA;
+		steps |= SMFIP_NODATA | SMFIP_NR_DATA;
 	if (!policy_answers_rcpt(config))
 		steps |= SMFIP_NR_RCPT;
 	smx_config_release(&config);
@@ -414,6 +416,8 @@ on_abort(SMFICTX *ctx)
 	struct conn *conn = enter(ctx);
 
 	if (conn != NULL) {
+		/* Perhaps no step has told it since. */
+		(void)smx_session_queue_id(conn->session, macro(ctx, "i"));
 		smx_session_abort(conn->session);
 		conns_leave();
 	}

@@ -8,7 +8,7 @@ local h = dofile(srcdir .. "/harness.lua")
 h.run(function()
 	local conn = mt.connect(sock, 40, 0.05)
 
-	h.ok(mt.negotiate(conn, nil, nil, nil), "negotiate")
+	h.ok(mt.negotiate(conn, nil, h.STEPS, nil), "negotiate")
 	h.ok(mt.conninfo(conn, "[192.0.2.7]", "192.0.2.7"), "connect")
 	h.ok(mt.helo(conn, ""), "HELO")
 	h.deliver(conn, { id = h.id(), rcpts = { "ok@example.org" } })

@@ -81,10 +81,15 @@ function h.id(n)
 	return name .. "-" .. (n or 1)
 end
 
+-- All that an MTA can offer but to leave out steps that are not asked for:
+-- miltertest would not take it that a script says them.
+h.EVERYTHING = 0x1fffff
+h.ALL_TOLD = h.EVERYTHING - SMFIP_NOEOH - SMFIP_NODATA
+
 -- What an MTA offers that waits for an answer to each MAIL; libmilter gives it
 -- one.
 h.NR_MAIL = 0x4000
-h.STEPS = 0x1fffff - h.NR_MAIL
+h.STEPS = h.ALL_TOLD - h.NR_MAIL
 
 -- steps: what this MTA offers, h.STEPS when nil.
 function h.connect(address, steps)

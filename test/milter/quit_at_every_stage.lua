@@ -23,7 +23,7 @@ h.run(function()
 	for _, polite in ipairs({ true, false }) do
 		for last = 0, #stages do
 			local conn = mt.connect(sock, 40, 0.05)
-			h.ok(mt.negotiate(conn, nil, nil, nil), "negotiate")
+			h.ok(mt.negotiate(conn, nil, h.STEPS, nil), "negotiate")
 			for n = 1, last do
 				h.ok(stages[n](conn), "stage " .. n)
 			end

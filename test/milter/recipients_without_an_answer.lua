@@ -40,7 +40,7 @@ h.run(function()
 	h.reloaded({ { "max_recipients = 5;", "max_recipients = 1000;" },
 	    { 'sites = ( "tokyo" )', everybody },
 	    { 'sites = ( "osaka" )', everybody } })
-	conn = h.connect(nil, 0x1fffff)
+	conn = h.connect(nil, h.ALL_TOLD)
 	message(conn, h.id(1), 1, false, SMFIR_CONTINUE)
 	message(conn, h.id(2), 1001, true, SMFIR_REPLYCODE)
 	message(conn, h.id(3), 1000, false, SMFIR_CONTINUE)
@@ -49,7 +49,7 @@ h.run(function()
 	h.reloaded({ { "when = ()", 'when = ("shadowed")' },
 	    { "when = ()", 'when = ("shadowed")' },
 	    { "when = ()", 'when = ("shadowed")' } })
-	conn = h.connect(nil, 0x1fffff)
+	conn = h.connect(nil, h.ALL_TOLD)
 	message(conn, h.id(4), 1001, true, nil)
 	message(conn, h.id(5), 2, false, nil)
 	h.was(h.id(5), { "<ok1@example.org>", "<ok2@example.org>" })
