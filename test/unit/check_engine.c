@@ -323,6 +323,41 @@ START_TEST(late_copy_protects)
 }
 END_TEST
 
+/* From its first look to its last: what is news is a batch that begins. */
+static uint64_t
+news_of(const char *id)
+{
+	uint64_t before = engine_work(engine);
+	struct smx_key key = bench_accepted(id);
+
+	engine_session_end(engine, &key, now);
+	bench_hint(SMX_QUEUE_COMMITTED, id);
+	bench_hint(SMX_QUEUE_GONE, id);
+	now += 60;
+	bench_seen(id, SMX_PRESENCE_ABSENT, bench_look(), "");
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_FINISHED);
+	return engine_work(engine) - before;
+}
+
+START_TEST(usual_message_is_news_to_nobody)
+{
+	struct smx_reply ok = { .ago_ms = -1 };
+	struct smx_request q;
+	uint64_t work;
+
+	(void)news_of("A"); /* that the peer answers is news, too */
+	ck_assert_uint_eq(news_of("B"), 0);
+	ck_assert_uint_eq(bench_waiting(0), 2);
+	now += 200;
+	ck_assert(bench_until(0, SMX_REQ_DISCARD, &q));
+	ck_assert_uint_eq(q.count, 2);
+	work = engine_work(engine);
+	engine_peer_result(engine, 0, &q, SMX_OK, &ok, now);
+	ck_assert_uint_eq(engine_work(engine), work);
+	ck_assert_uint_eq(news_of("C"), 1);
+}
+END_TEST
+
 START_TEST(ceiling_on_open_messages_holds)
 {
 	struct engine_message m = { .queue_id = "A" };
@@ -384,6 +419,7 @@ add_evidence(Suite *s)
 	tcase_add_test(tc, copy_that_comes_after_the_end_is_discarded);
 	tcase_add_test(tc, unprotected_is_counted_until_it_ends);
 	tcase_add_test(tc, late_copy_protects);
+	tcase_add_test(tc, usual_message_is_news_to_nobody);
 	tcase_add_test(tc, ceiling_on_open_messages_holds);
 	tcase_add_test(tc, hundred_thousand_open_messages_are_no_burden);
 	suite_add_tcase(s, tc);
