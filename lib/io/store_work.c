@@ -397,11 +397,13 @@ void
 workq_tell(struct workq *queue, struct work *list)
 {
 	pthread_mutex_lock(&queue->lock);
-	for (; list != NULL; list = list->next) {
-		list->told = 1;
-		pthread_cond_signal(&list->told_cond);
-	}
+	for (struct work *work = list; work != NULL; work = work->next)
+		work->told = 1;
 	pthread_mutex_unlock(&queue->lock);
+	/* They want the lock when they wake; the writer's reference keeps the
+	 * works until then. */
+	for (; list != NULL; list = list->next)
+		pthread_cond_signal(&list->told_cond);
 }
 
 void
