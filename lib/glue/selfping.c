@@ -148,7 +148,8 @@ selfping_help(struct selfping *self, size_t stuck, int spare, int64_t waited_ms)
 		return;
 	if (spare && waited_ms < DOUBT_MS)
 		times = 0;
-	else if (waited_ms < FEW_MS)
+	else if (waited_ms < FEW_MS ||
+		 (waited_ms >= DOUBT_MS && waited_ms < ALL_MS))
 		times = (size_t)is_first(self);
 	else if (waited_ms < ALL_MS)
 		times = KNOCKS_FEW;
