@@ -77,6 +77,12 @@ copies_of() { served "$1" | grep -c .; }
 served_is() { is "$(served "$1" | tr '\n' ' ')" "$2"; }
 kept_out() { is "$(status a own.resends)" "$1"; }
 
+# The first attempt's commit has been seen, so that it can be proved.
+seen_committed() {
+	need "its commit to be seen" wait_for 20 eval \
+	    'ctl a queue list | grep -q " committed "'
+}
+
 # The line about N deliveries was written, and had time to be read.
 read_as_sent() {
 	need "the log to say so" wait_for 30 eval \
@@ -98,6 +104,7 @@ resend_client_gone() {
 	daemon_thaw b
 	need "the first attempt in the queue" wait_for 20 log_says a "event=acknowledged"
 	need "its file" wait_for 20 not queue_is_empty a
+	seen_committed
 	need "a 250" taken one $R
 	need "a line that tells" log_says a "$(said_id): event=resend "
 	need "a counter" kept_out 1
@@ -207,6 +214,7 @@ resend_with_a_new_recipient() {
 	guarded
 	sink_control pause
 	need "a 250" taken one $R
+	seen_committed
 	need "another 250" taken one $R $R2
 	need "one kept out" log_says a "event=resend .*rcpts=1 left=1"
 	sink_control
@@ -236,6 +244,7 @@ resend_of_held() {
 	guarded
 	sink_control pause
 	need "a 250" taken one $R
+	seen_committed
 	postsuper -c "$LAB/a/etc" -h "$(said_id)" >/dev/null 2>&1
 	need "another 250" taken one $R
 	need "nothing kept out" kept_out 0
@@ -265,6 +274,7 @@ resend_of_unprotected() {
 	daemon_kill b
 	need "a 250" taken one $R
 	need "it unprotected" status_is a own.unprotected 1
+	seen_committed
 	need "another 250" taken one $R
 	need "nothing kept out" kept_out 0
 }
