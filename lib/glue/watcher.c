@@ -254,6 +254,21 @@ send_some(struct watcher *w, int64_t now_ms)
 	return 0;
 }
 
+/* What waits for a message to be opened waits for that only. */
+static void
+gather(const struct watcher *w, struct pollfd p[2 + WATCHER_COPIES_MAX])
+{
+	int64_t ms = copies_wait_ms(&w->copies, INT64_MAX);
+
+	if (ms == INT64_MAX) {
+		(void)poll(NULL, 0, GATHER_MS);
+		return;
+	}
+	p[1].fd = -1;
+	(void)poll(p, 2 + WATCHER_COPIES_MAX,
+	    ms < GATHER_MS ? (int)ms : GATHER_MS);
+}
+
 static void
 wait(struct watcher *w)
 {
@@ -272,7 +287,7 @@ wait(struct watcher *w)
 		p[2 + i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
 	if (poll(p, 2 + WATCHER_COPIES_MAX, (int)ms) > 0 &&
 	    (p[1].revents & POLLIN) != 0)
-		(void)poll(NULL, 0, GATHER_MS);
+		gather(w, p);
 }
 
 int
