@@ -254,9 +254,7 @@ hand_out(struct engine *engine, struct own *own, struct engine_copy *out,
 	out->key = own->key;
 	memcpy(out->id, own_id(own), strlen(own_id(own)) + 1);
 	out->passed = own->passed;
-	/* Should nobody say so later, a person lets go what a filter wanted to
-	 * stop; of what we said yes to, more is known. */
-	out->held = own->passed && own->sum == 0 ? 1 : own->held;
+	out->held = own->passed && own->sum == 0 ? -1 : (int)own->held;
 }
 
 /* Nobody can be asked now; one that may have it is to say whether it has. */

@@ -164,7 +164,7 @@ struct engine_copy {
 	struct smx_key key;
 	char id[SMX_QUEUE_ID_MAX + 1];
 	int passed; /* nobody has ever had a copy */
-	int held;   /* it is on hold, or nobody knows */
+	int held;   /* it is on hold; -1: as its file is */
 };
 int engine_copy_next(struct engine *engine, int64_t now_ms,
     struct engine_copy *out, int64_t *wake_ms);

@@ -49,6 +49,7 @@ struct copying {
 	size_t text_len;
 	int fd;
 	uint64_t file_size;
+	int file_held;
 	struct smx_envelope *envelope;
 	struct smx_ack ack;
 	struct spill *spill;
@@ -79,7 +80,8 @@ open_file(struct copying *c)
 {
 	struct smx_queue *queue = c->node->ports.queue;
 	int rc = queue->ops->open(queue->ctx, c->what.id, &c->text,
-	    &c->text_len, &c->fd, &c->file_size, clock_mono_ms() + OPEN_MS);
+	    &c->text_len, &c->fd, &c->file_size, &c->file_held,
+	    clock_mono_ms() + OPEN_MS);
 
 	if (rc != SMX_OK) {
 		c->text = NULL;
@@ -172,10 +174,9 @@ ask_holders(struct copying *c)
 	shadow->envelope = c->text;
 	shadow->envelope_len = c->text_len;
 	shadow->recipients = smx_envelope_recipients(c->envelope);
-	/* An AMEND tells whether it is still on hold; should it never come, a
-	 * person lets go what a filter wanted to stop. */
+	/* An AMEND tells when that changes. */
 	shadow->amended = 1;
-	shadow->held = c->what.held;
+	shadow->held = c->what.held < 0 ? c->file_held : c->what.held;
 	shadow->content = &c->content;
 	memcpy(shadow->digest, c->digest, sizeof(shadow->digest));
 	request.envelope_sum = amend_sum(c->text, c->text_len);

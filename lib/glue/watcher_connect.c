@@ -271,7 +271,7 @@ ask_open(struct connection *c, const char *id, uint64_t token,
 
 static int
 port_open(void *ctx, const char *id, char **envelope, size_t *envelope_len,
-    int *fd, uint64_t *size, int64_t until_mono_ms)
+    int *fd, uint64_t *size, int *held, int64_t until_mono_ms)
 {
 	struct connection *c = ctx;
 	struct watcher_opened opened;
@@ -287,8 +287,10 @@ port_open(void *ctx, const char *id, char **envelope, size_t *envelope_len,
 		opens_end(place, &opened);
 	}
 	pthread_mutex_unlock(&c->lock);
-	if (result == SMX_OK)
+	if (result == SMX_OK) {
+		*held = opened.held;
 		result = opened_take(&opened, envelope, envelope_len, fd, size);
+	}
 	return result;
 }
 

@@ -52,6 +52,7 @@ finish(struct watcher_work *w, int result)
 
 	o->envelope_fd = o->content_fd = -1;
 	o->envelope_len = o->size = 0;
+	o->held = w->copy.file.folder == PF_HOLD;
 	if (result == SMX_OK) {
 		o->envelope_fd = wire_text_file();
 		if (o->envelope_fd < 0 ||

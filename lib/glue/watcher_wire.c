@@ -83,6 +83,7 @@ wire_put_opened(struct watcher_packet *p, struct watcher_opened *opened)
 	put(p, (uint64_t)-opened->result, 1);
 	put(p, opened->envelope_len, 8);
 	put(p, opened->size, 8);
+	put(p, opened->held != 0, 1);
 	p->count++;
 	if (opened->result != SMX_OK)
 		return;
@@ -295,14 +296,16 @@ int
 wire_get_opened(struct watcher_packet *p, struct watcher_opened *opened)
 {
 	struct watcher_opened o = { .envelope_fd = -1, .content_fd = -1 };
-	unsigned result;
+	unsigned result, held;
 
 	if (more(p) != SMX_OK || get_small(p, 127, &result) != SMX_OK ||
 	    get(p, 8, &o.envelope_len) != SMX_OK ||
 	    o.envelope_len > WATCHER_TEXT_MAX || get(p, 8, &o.size) != SMX_OK ||
-	    more(p) != SMX_ENOTFOUND || p->fds != (result == 0 ? 2 : 0))
+	    get_small(p, 1, &held) != SMX_OK || more(p) != SMX_ENOTFOUND ||
+	    p->fds != (result == 0 ? 2 : 0))
 		return SMX_EPROTO;
 	o.result = -(int)result;
+	o.held = (int)held;
 	if (result == 0) {
 		o.envelope_fd = p->fd[0];
 		o.content_fd = p->fd[1];

@@ -85,6 +85,7 @@ struct watcher_opened {
 	int result; /* SMX_OK, SMX_ENOTFOUND, SMX_EIO, SMX_ETIMEOUT */
 	int envelope_fd, content_fd; /* -1 with any other */
 	uint64_t envelope_len, size;
+	int held;
 };
 void wire_put_opened(struct watcher_packet *p, struct watcher_opened *opened);
 /* A packet with its descriptors, without waiting; as send and recv. */

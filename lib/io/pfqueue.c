@@ -288,7 +288,7 @@ port_read(void *ctx, const char *const *ids, size_t count, uint64_t token)
 
 static int
 port_open(void *ctx, const char *id, char **envelope, size_t *envelope_len,
-    int *fd, uint64_t *size, int64_t until_mono_ms)
+    int *fd, uint64_t *size, int *held, int64_t until_mono_ms)
 {
 	struct pfqueue *q = ctx;
 	struct pfcopy copy;
@@ -309,6 +309,7 @@ port_open(void *ctx, const char *id, char **envelope, size_t *envelope_len,
 		*envelope_len = copy.envelope_len;
 		*fd = copy.content_fd;
 		*size = copy.size;
+		*held = copy.file.folder == PF_HOLD;
 		copy.envelope = NULL;
 		copy.content_fd = -1;
 	}

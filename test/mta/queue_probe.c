@@ -123,9 +123,9 @@ open_file(const char *id, const char *name)
 	char *envelope;
 	size_t len;
 	uint64_t size;
-	int fd, bad,
+	int fd, held, bad,
 	    result = queue.ops->open(queue.ctx, id, &envelope, &len, &fd, &size,
-		now_ms() + 20000);
+		&held, now_ms() + 20000);
 
 	if (result != SMX_OK) {
 		printf("unopened %s %s\n", id, smx_errname(result));

@@ -700,7 +700,7 @@ START_TEST(what_nobody_lists_is_unprotected_and_copied)
 	ck_assert_uint_eq(bench_counts().passed, 0);
 	ck_assert(to_copy(&what));
 	ck_assert_str_eq(what.id, "4jXKs0Qw0001z1b");
-	ck_assert_int_eq(what.held, 1);
+	ck_assert_int_eq(what.held, -1);
 }
 END_TEST
 

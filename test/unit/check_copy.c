@@ -85,10 +85,20 @@ START_TEST(what_was_committed_without_our_yes_is_copied)
 	ck_assert_str_eq(peer.content, content_sent);
 	ck_assert_str_eq(peer.holders, "mx2.example.org");
 	ck_assert_uint_eq(peer.shadow.size, strlen(content_sent));
-	/* Before anybody has said whether it is: nobody delivers it. */
+	ck_assert_int_eq(peer.shadow.amended, 1);
+	ck_assert_int_eq(peer.shadow.held, 0);
+	ck_assert(world_status("\"unprotected\":0"));
+}
+END_TEST
+
+/* An earlier filter may have put it aside; nobody is to deliver it then. */
+START_TEST(what_is_on_hold_is_so_from_its_copy_on)
+{
+	mta.held = 1;
+	passed(ID);
+	ck_assert(world_comes(is_stored));
 	ck_assert_int_eq(peer.shadow.amended, 1);
 	ck_assert_int_eq(peer.shadow.held, 1);
-	ck_assert(world_status("\"unprotected\":0"));
 }
 END_TEST
 
@@ -383,6 +393,7 @@ static void
 add_copies(TCase *tc)
 {
 	tcase_add_test(tc, what_was_committed_without_our_yes_is_copied);
+	tcase_add_test(tc, what_is_on_hold_is_so_from_its_copy_on);
 	tcase_add_test(tc, without_a_holder_it_is_counted_and_tried_again);
 	tcase_add_test(tc, a_file_that_ends_too_soon_is_not_copied);
 	tcase_add_test(tc, what_cannot_be_opened_stays_counted);

@@ -449,6 +449,7 @@ static char *envelope;
 static size_t envelope_len;
 static int fd;
 static uint64_t size;
+static int was_held;
 
 static int
 open_it(const char *id, int64_t ms)
@@ -456,7 +457,7 @@ open_it(const char *id, int64_t ms)
 	envelope = NULL;
 	fd = -1;
 	return q.ops->open(q.ctx, id, &envelope, &envelope_len, &fd, &size,
-	    clock_mono_ms() + ms);
+	    &was_held, clock_mono_ms() + ms);
 }
 
 START_TEST(whole_message_is_opened)
@@ -476,6 +477,22 @@ START_TEST(whole_message_is_opened)
 	ck_assert_int_eq(read(fd, got, sizeof(got)), 0);
 	free(envelope);
 	close(fd);
+}
+END_TEST
+
+START_TEST(opening_tells_what_is_on_hold)
+{
+	for (int on_hold = 0; on_hold < 2; on_hold++) {
+		const char *name = on_hold ? "hold/" ID : "deferred/" ID;
+
+		put(tree_path(&t, name), RECORDS, strlen(RECORDS));
+		ck_assert_int_eq(chmod(tree_path(&t, name), 0700), 0);
+		ck_assert_int_eq(open_it(ID, WAIT), SMX_OK);
+		ck_assert_int_eq(was_held, on_hold);
+		free(envelope);
+		close(fd);
+		tree_delete(&t, name);
+	}
 }
 END_TEST
 
@@ -585,6 +602,7 @@ main(void)
 	tcase_add_test(tc, more_than_may_wait_are_refused);
 	tcase_add_test(tc, texts_that_nobody_fetches_do_not_pile_up);
 	tcase_add_test(tc, whole_message_is_opened);
+	tcase_add_test(tc, opening_tells_what_is_on_hold);
 	tcase_add_loop_test(tc, what_cannot_be_had_whole_is_not_had, 0,
 	    sizeof(failures) / sizeof(*failures));
 	tcase_add_test(tc, uncommitted_message_is_not_opened);

@@ -499,6 +499,8 @@ pump_stop(void)
 	pthread_join(pump_thread, NULL);
 }
 
+static int was_held;
+
 static int
 open_within(const char *id, int64_t ms)
 {
@@ -507,7 +509,7 @@ open_within(const char *id, int64_t ms)
 	size_t len;
 	uint64_t size;
 	int result = q.ops->open(q.ctx, id, &envelope, &len, &fd, &size,
-	    clock_mono_ms() + ms);
+	    &was_held, clock_mono_ms() + ms);
 
 	if (result != SMX_OK) {
 		ck_assert_ptr_null(envelope);
@@ -544,6 +546,10 @@ START_TEST(what_is_opened_comes_through)
 	before = descriptors();
 	pump_start();
 	ck_assert_int_eq(open_within(ID, WAIT), SMX_OK);
+	ck_assert_int_eq(was_held, 0);
+	tree_move(&t, "deferred/F/" ID, "hold/" ID);
+	ck_assert_int_eq(open_within(ID, WAIT), SMX_OK);
+	ck_assert_int_eq(was_held, 1);
 	ck_assert_int_eq(open_within(ID2, WAIT), SMX_ENOTFOUND);
 	ck_assert_int_eq(open_within("", WAIT), SMX_ENOTFOUND);
 	pump_stop();

@@ -56,7 +56,7 @@ queue_read(void *ctx, const char *const *ids, size_t count, uint64_t token)
 /* Both are malloc'ed or opened for the caller. */
 static int
 queue_open(void *ctx, const char *id, char **envelope, size_t *envelope_len,
-    int *fd, uint64_t *size, int64_t until_mono_ms)
+    int *fd, uint64_t *size, int *held, int64_t until_mono_ms)
 {
 	FILE *f;
 	int rc = SMX_ENOTFOUND;
@@ -73,6 +73,7 @@ queue_open(void *ctx, const char *id, char **envelope, size_t *envelope_len,
 		*envelope = strdup(mta.envelope);
 		*envelope_len = strlen(mta.envelope);
 		*size = mta.size;
+		*held = mta.held;
 		rc = SMX_OK;
 	}
 	pthread_mutex_unlock(&lock);
