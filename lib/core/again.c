@@ -74,10 +74,13 @@ askable(const struct engine *engine, const struct own *own, int64_t now_ms)
 	return peers;
 }
 
-/* Under an id that is used again the file is that of the last one. */
+/* Under an id that is used again the file is that of the last one; what was
+ * requeued has left its own. */
 static int
 has_the_file(const struct engine *engine, const struct own *own)
 {
+	if (own->requeued)
+		return 0;
 	for (struct own *o = own_first_id(&engine->own, own_id(own)); o != NULL;
 	     o = own_next_id(o))
 		if (o != own && (own->moved || o->moved || !own_older(o, own)))
@@ -95,18 +98,17 @@ is_worth_it(const struct engine *engine, const struct own *own, int64_t now_ms)
 	       askable(engine, own, now_ms) != 0;
 }
 
-void
-again_want(struct engine *engine, struct own *own, int64_t now_ms)
+/* Without regard to a pause.  Who is being asked for one that is out was chosen
+ * before: once more, then. */
+static void
+put_soon(struct engine *engine, struct own *own, int64_t now_ms)
 {
 	int64_t due_ms = own->began_ms + engine->options.amend_ms;
 
-	if (!lacks(engine, own)) {
-		if (!own->copy_out)
-			again_remove(&engine->again, own);
+	if (own->copy_out) {
+		own->hurry = 1;
 		return;
 	}
-	if (own->copy_at != 0)
-		return;
 	/* Most messages are delivered before that. */
 	if (own->passed || due_ms < now_ms)
 		due_ms = now_ms;
@@ -115,16 +117,36 @@ again_want(struct engine *engine, struct own *own, int64_t now_ms)
 	engine->work++;
 }
 
+void
+again_want(struct engine *engine, struct own *own, int64_t now_ms)
+{
+	if (!lacks(engine, own)) {
+		if (!own->copy_out)
+			again_remove(&engine->again, own);
+	} else if (own->copy_at == 0)
+		put_soon(engine, own, now_ms);
+}
+
+void
+again_lost(struct engine *engine, struct own *own, int64_t now_ms)
+{
+	if (lacks(engine, own))
+		put_soon(engine, own, now_ms);
+}
+
 /* ---- what is known of the holders ---- */
 
+/* peers: they count otherwise than before; gone: less. */
 static void
-recount(struct engine *engine, uint32_t peers, int64_t now_ms)
+recount(struct engine *engine, uint32_t peers, uint32_t gone, int64_t now_ms)
 {
 	for (struct own *o = engine->own.first; o != NULL; o = o->next) {
 		if ((o->has & peers) == 0 || o->state == OWN_HOLDING)
 			continue;
 		copies_count(engine, o);
 		again_want(engine, o, now_ms);
+		if ((gone & o->has) != 0)
+			again_lost(engine, o, now_ms);
 	}
 }
 
@@ -141,9 +163,12 @@ again_peer(struct engine *engine, size_t peer, int64_t now_ms)
 	if (p->drained)
 		leaving |= bit;
 	if (lost != engine->again.lost || leaving != engine->again.leaving) {
+		uint32_t gone = (lost & ~engine->again.lost) |
+				(leaving & ~engine->again.leaving);
+
 		engine->again.lost = lost;
 		engine->again.leaving = leaving;
-		recount(engine, bit, now_ms);
+		recount(engine, bit, gone, now_ms);
 	}
 	if (p->shown != ENGINE_PEER_UP || p->drained)
 		return;
@@ -249,6 +274,7 @@ hand_out(struct engine *engine, struct own *own, struct engine_copy *out,
     int64_t now_ms)
 {
 	own->copy_out = 1;
+	own->hurry = 0;
 	again_put(&engine->again, own, now_ms + OUT_MS);
 	memset(out, 0, sizeof(*out));
 	out->key = own->key;
@@ -374,11 +400,13 @@ engine_copy_result(struct engine *engine, const struct smx_key *key, int result,
 {
 	struct own *own = own_find(&engine->own, key);
 	int some = ranks != NULL && ranks->count != 0;
+	int hurry;
 
 	engine_clock(engine, now_ms);
 	if (own == NULL || !own->copy_out)
 		return;
 	own->copy_out = 0;
+	hurry = own->hurry && result != SMX_ENOTFOUND;
 	if (ranks != NULL && ranks->wanted != 0) {
 		own->wanted =
 		    (uint8_t)(ranks->wanted < OWN_RANKS_MAX ? ranks->wanted
@@ -389,7 +417,9 @@ engine_copy_result(struct engine *engine, const struct smx_key *key, int result,
 	copies_count(engine, own);
 	if (result == SMX_OK && some)
 		copied(engine, own, ranks, now_ms);
-	if (lacks(engine, own))
+	if (lacks(engine, own) && hurry)
+		put_soon(engine, own, now_ms);
+	else if (lacks(engine, own))
 		try_later(engine, own, result, now_ms);
 	else
 		again_remove(&engine->again, own);

@@ -34,7 +34,8 @@ void again_put(struct again *again, struct own *own, int64_t due_ms);
 void again_remove(struct again *again, struct own *own);
 /* The earliest, NULL none; it stays. */
 const struct again_slot *again_first(const struct again *again);
-/* None is due later than that. */
+/* None is due later than that, but those that are being copied: they are due
+ * when the result is there. */
 void again_hurry(struct again *again, int64_t due_ms);
 
 #endif

@@ -91,11 +91,20 @@ again_first(const struct again *again)
 	return again->count == 0 ? NULL : &again->slot[1];
 }
 
-/* The order stays as it is. */
 void
 again_hurry(struct again *again, int64_t due_ms)
 {
-	for (size_t i = 1; i <= again->count; i++)
-		if (again->slot[i].due_ms > due_ms)
-			again->slot[i].due_ms = due_ms;
+	size_t count = again->count;
+
+	/* Put one after the other, as those that are out keep their time. */
+	for (size_t i = 1; i <= count; i++) {
+		struct again_slot slot = again->slot[i];
+
+		if (slot.own->copy_out)
+			slot.own->hurry = 1;
+		else if (slot.due_ms > due_ms)
+			slot.due_ms = due_ms;
+		again->count = i;
+		settle(again, i, slot);
+	}
 }

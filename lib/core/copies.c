@@ -112,7 +112,7 @@ copies_lose(struct engine *engine, struct own *own, size_t peer, int64_t now_ms)
 	if (own->state == OWN_HOLDING)
 		return;
 	copies_count(engine, own);
-	again_want(engine, own, now_ms);
+	again_lost(engine, own, now_ms);
 	if (own_rank_drop(own, peer))
 		tell_holders(engine, own, now_ms);
 	lease_message(engine, own, now_ms);

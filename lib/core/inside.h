@@ -220,6 +220,8 @@ void passer_listed(struct engine *engine, const struct own *listed,
 /* again.c */
 /* Something about it has changed: it is copied again if it lacks a copy. */
 void again_want(struct engine *engine, struct own *own, int64_t now_ms);
+/* A copy of it is gone: what it waits for otherwise counts no more. */
+void again_lost(struct engine *engine, struct own *own, int64_t now_ms);
 /* The peer's state, or whether it is to be emptied, has changed. */
 void again_peer(struct engine *engine, size_t peer, int64_t now_ms);
 void again_new_life(struct engine *engine, size_t peer, int64_t now_ms);

@@ -73,6 +73,7 @@ struct own {
 	unsigned doubtful : 1;
 	unsigned moved : 1;     /* its id is not the one it began with */
 	unsigned unwatched : 1; /* a requeue may have gone unseen */
+	unsigned outlived : 1;  /* a later one has the file that was seen */
 	unsigned unclean : 1;   /* the host stopped unclean since it came */
 	unsigned passed : 1;    /* the MTA committed it without our yes */
 	unsigned ranked : 1;    /* rank[] is known */
@@ -87,6 +88,7 @@ struct own {
 	unsigned fenced : 1;   /* see fences.h */
 	unsigned done : 1;     /* a holder has listed that it ended there */
 	unsigned copy_out : 1; /* it is being copied from its file */
+	unsigned hurry : 1;    /* and somebody to ask has come since */
 	unsigned unlearnt : 1; /* wanted is a guess: no policy was asked */
 	unsigned found : 1;    /* in the queue at our start, listed by nobody */
 	unsigned far_id : 1;   /* id holds a pointer */

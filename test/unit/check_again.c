@@ -260,6 +260,96 @@ START_TEST(one_that_is_out_is_not_given_out_twice)
 }
 END_TEST
 
+START_TEST(what_was_requeued_is_copied_under_its_new_id)
+{
+	struct engine_copy what;
+
+	(void)committed("A", 1, NULL, 0);
+	bench_hint(SMX_QUEUE_REQUEUED, "A");
+	now += 2000;
+	ck_assert(!to_copy(&what));
+	bench_seen("A", SMX_PRESENCE_LINKED, bench_look(), "B");
+	now += 2000;
+	ck_assert(to_copy(&what));
+	ck_assert_str_eq(what.id, "B");
+}
+END_TEST
+
+/* A peer that comes up is no reason to make two of one. */
+START_TEST(one_that_is_out_stays_out_when_a_peer_comes_up)
+{
+	struct smx_key key = committed("A", 2, first, 1);
+	struct engine_copy what;
+
+	now += 2000;
+	ck_assert(to_copy(&what));
+	life[1]++;
+	greet(1);
+	ck_assert(lists(1, 0));
+	ck_assert(!to_copy(&what));
+	copied_to(&key, 1, 2);
+	/* By which of its lives?  It is read once more. */
+	row(0, &key, "A");
+	ck_assert(lists(1, 1));
+	ck_assert_uint_eq(bench_counts().short_copies, 0);
+	ck_assert_uint_eq(bench_counts().to_copy, 0);
+}
+END_TEST
+
+/* What is learnt with the copy is not lost by that either. */
+START_TEST(who_came_up_during_a_copy_in_vain_is_asked_at_once)
+{
+	struct smx_key key = committed("A", 2, first, 1);
+	struct engine_copy what;
+
+	now += 2000;
+	ck_assert(to_copy(&what));
+	if (_i == 0) {
+		life[1]++;
+		greet(1);
+	} else {
+		life[0]++;
+		greet(0);
+		ck_assert(lists(0, 0));
+		ck_assert_uint_eq(bench_counts().unprotected, 1);
+	}
+	ck_assert(!to_copy(&what));
+	engine_copy_result(engine, &key, SMX_EUNREACHABLE, NULL, now);
+	ck_assert(to_copy(&what));
+	ck_assert_uint_eq(askable(&key, 2), _i == 0 ? 6 : 7);
+	/* Once. */
+	engine_copy_result(engine, &key, SMX_EUNREACHABLE, NULL, now);
+	ck_assert(!to_copy(&what));
+}
+END_TEST
+
+START_TEST(those_that_are_out_keep_their_place_among_the_others)
+{
+	struct engine_copy what[8];
+
+	for (int i = 0; i < 8; i++) {
+		char id[8];
+
+		snprintf(id, sizeof(id), "Q%d", i);
+		(void)committed(id, 1, NULL, 0);
+	}
+	now += 2000;
+	for (int i = 0; i < 4; i++)
+		ck_assert(to_copy(&what[i]));
+	greet(0);
+	life[1]++;
+	greet(1);
+	for (int i = 4; i < 8; i++)
+		ck_assert(to_copy(&what[i]));
+	for (int i = 0; i < 8; i++)
+		for (int k = 0; k < i; k++)
+			ck_assert_int_ne(smx_key_compare(&what[i].key,
+					     &what[k].key),
+			    0);
+	ck_assert(!to_copy(&what[0]));
+}
+END_TEST
+
 START_TEST(file_under_an_id_that_is_used_again_is_the_last_ones)
 {
 	struct smx_key last;
@@ -351,6 +441,29 @@ START_TEST(what_a_holder_forgot_is_copied_at_once)
 	}
 	ck_assert_uint_eq(bench_counts().unprotected, 0);
 	ck_assert(!to_copy(&what));
+}
+END_TEST
+
+/* It had waited long for a second copy, and loses the first. */
+START_TEST(lost_copy_is_made_without_regard_to_a_pause)
+{
+	struct smx_key key = committed("A", 2, first, 1);
+	struct engine_copy what;
+
+	for (int i = 0; i < 8; i++) {
+		while (!to_copy(&what))
+			now = wake;
+		engine_copy_result(engine, &key, SMX_EREFUSED, NULL, now);
+	}
+	now += 10000;
+	ck_assert(!to_copy(&what));
+	if (_i == 0) { /* a LIST like any other tells */
+		while (!lists(0, 0))
+			now += 1000;
+	} else
+		pass(12000, 6);
+	ck_assert_uint_eq(bench_counts().unprotected, 1);
+	ck_assert(to_copy(&what));
 }
 END_TEST
 
@@ -831,6 +944,12 @@ add_which(TCase *tc)
 	tcase_add_test(tc, unprotected_one_is_copied_as_soon_as_a_holder_is_up);
 	tcase_add_test(tc, what_cannot_be_had_is_tried_later_each_time);
 	tcase_add_test(tc, one_that_is_out_is_not_given_out_twice);
+	tcase_add_test(tc, what_was_requeued_is_copied_under_its_new_id);
+	tcase_add_test(tc, one_that_is_out_stays_out_when_a_peer_comes_up);
+	tcase_add_loop_test(tc,
+	    who_came_up_during_a_copy_in_vain_is_asked_at_once, 0, 2);
+	tcase_add_test(tc,
+	    those_that_are_out_keep_their_place_among_the_others);
 	tcase_add_test(tc,
 	    file_under_an_id_that_is_used_again_is_the_last_ones);
 }
@@ -843,6 +962,8 @@ add_holders(TCase *tc)
 	tcase_add_test(tc,
 	    lost_holder_that_returns_with_its_copies_counts_again);
 	tcase_add_test(tc, what_a_holder_forgot_is_copied_at_once);
+	tcase_add_loop_test(tc, lost_copy_is_made_without_regard_to_a_pause, 0,
+	    2);
 	tcase_add_test(tc,
 	    copy_that_was_confirmed_after_the_list_began_is_not_missed);
 	tcase_add_test(tc, host_that_has_discarded_it_is_not_asked_again);
