@@ -17,6 +17,7 @@
  */
 #define FIRST_MS    250 /* first pause when a look decided nothing */
 #define LINKS_MAX   8   /* new ids in a row without a file */
+#define LINK_TRIES  10  /* looks for the new id, four minutes */
 #define LOOK_MAX_MS ((int64_t)5 * 60 * 1000)
 
 enum own_epoch
@@ -211,10 +212,14 @@ absent(struct engine *engine, struct own *own, const char *why, int64_t now_ms)
 		lost(engine, own, now_ms);
 	else if (own->requeued) {
 		/* It left under another id; the log has yet to say which. */
-		if (engine->has_queue && !engine->queue.links_known)
+		if ((engine->has_queue && !engine->queue.links_known) ||
+		    own->tries >= LINK_TRIES)
 			evidence_doubt(own, "requeued");
 		look_again(engine, own, now_ms);
-	} else if (absence_counts(engine, own))
+	} else if (own->fenced && fence_may_return(engine, own))
+		own_due(&engine->own, own,
+		    now_ms + engine->options.heartbeat_ms);
+	else if (absence_counts(engine, own))
 		finished(engine, own, why, now_ms);
 	else
 		look_again(engine, own, now_ms);
@@ -247,6 +252,18 @@ there(struct engine *engine, struct own *own, uint64_t token, int64_t now_ms)
 		own_due(&engine->own, own, now_ms + LOOK_MAX_MS);
 }
 
+/* The id was free for the file that is there now, unless this one was requeued
+ * while nobody looked. */
+static void
+id_used_again(struct engine *engine, struct own *own, int64_t now_ms)
+{
+	own->asked_s = 0;
+	if (own->unwatched)
+		look_again(engine, own, now_ms);
+	else
+		absent(engine, own, "id_used_again", now_ms);
+}
+
 /* The file is there, was never made permanent, and nobody writes it. */
 static void
 stray(struct engine *engine, struct own *own, int64_t now_ms)
@@ -255,6 +272,11 @@ stray(struct engine *engine, struct own *own, int64_t now_ms)
 	if (own->epoch == OWN_EPOCH_BACK ||
 	    (own->adopted && own->epoch != OWN_EPOCH_SAME)) {
 		absent(engine, own, "stray", now_ms);
+		return;
+	}
+	/* What was permanent never is a stray: it is another message's. */
+	if (own->committed || own->requeued) {
+		id_used_again(engine, own, now_ms);
 		return;
 	}
 	engine->finished++;
@@ -267,6 +289,8 @@ linked(struct engine *engine, struct own *own, const char *other,
 {
 	struct log_line l;
 
+	if (own->requeued)
+		own->tries = 0; /* it was waited for */
 	look_again(engine, own, now_ms);
 	if (other[0] == '\0' || strcmp(other, own_id(own)) == 0)
 		return;
@@ -357,30 +381,37 @@ is_a_file(enum smx_presence presence)
 	       presence == SMX_PRESENCE_STRAY;
 }
 
+/* For all before any of them is judged, which may end it. */
+static void
+mark_outlived(const struct own_table *table,
+    const struct smx_queue_event *event)
+{
+	for (struct own *o = own_first_id(table, event->id); o != NULL;
+	     o = own_next_id(o))
+		o->outlived = is_a_file(event->presence) &&
+			      superseded(table, o, event->token);
+}
+
 void
 evidence_verified(struct engine *engine, const struct smx_queue_event *event,
     int64_t now_ms)
 {
-	struct own *own = own_first_id(&engine->own, event->id);
+	struct own *own;
 
 	/* Not an answer to any question of this life. */
 	if (event->token == 0 || event->token > engine->token)
 		return;
+	mark_outlived(&engine->own, event);
+	own = own_first_id(&engine->own, event->id);
 	while (own != NULL) {
 		struct own *next = own_next_id(own);
 
 		if (judged(own, event->token)) {
 			if (own->epoch == OWN_EPOCH_OTHER)
 				lost(engine, own, now_ms);
-			else if (is_a_file(event->presence) &&
-				 superseded(&engine->own, own, event->token)) {
-				own->asked_s = 0;
-				if (own->unwatched)
-					look_again(engine, own, now_ms);
-				else
-					absent(engine, own, "id_used_again",
-					    now_ms);
-			} else
+			else if (own->outlived)
+				id_used_again(engine, own, now_ms);
+			else
 				judge(engine, own, event, now_ms);
 		}
 		own = next;

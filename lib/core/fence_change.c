@@ -48,7 +48,9 @@ static int
 is_due(const struct engine *engine, const struct fenced *f,
     enum fenced_state state, int64_t now_ms)
 {
+	/* What is not there needs no second try. */
 	return f->state == state && !f->changing && f->due_ms <= now_ms &&
+	       (state != FENCED_ERASE || f->gone_at == 0) &&
 	       f->own->epoch != OWN_EPOCH_BACK && own_id(f->own)[0] != '\0' &&
 	       is_alone(engine, f->own);
 }

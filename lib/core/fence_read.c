@@ -70,6 +70,27 @@ fence_read(struct engine *engine, struct own *own,
 	return ours;
 }
 
+/*
+ * Nobody syncs a removal.  A file that comes back is on hold still, by our
+ * doing; it needs its line in the book, and the row of who delivered it.  The
+ * marker is synced in the same file system: once that has begun and ended after
+ * the look, the file stays away.
+ */
+#define MARKER_STEPS 2
+
+int
+fence_may_return(struct engine *engine, struct own *own)
+{
+	struct fenced *f = fence_find(engine, own);
+	uint64_t counter = engine->queue.epoch.counter;
+
+	if (f == NULL || !f->ours || !engine->has_queue)
+		return 0;
+	if (f->gone_at == 0 || f->gone_at > counter)
+		f->gone_at = counter;
+	return counter - f->gone_at < MARKER_STEPS;
+}
+
 void
 fence_seen(struct engine *engine, struct own *own)
 {
@@ -77,6 +98,7 @@ fence_seen(struct engine *engine, struct own *own)
 
 	if (f == NULL)
 		return;
+	f->gone_at = 0;
 	if (f->state == FENCED_WANTED)
 		f->due_ms = 0;
 	fence_stir(engine);

@@ -50,6 +50,7 @@ struct fenced {
 	uint64_t token;   /* reads up to this one do not count */
 	int64_t due_ms;   /* not read or changed before then */
 	int64_t ask_ms;   /* asked again then */
+	uint64_t gone_at; /* the marker's counter when it was first not there */
 	uint32_t by;      /* peers that answer for it */
 	uint32_t claimed; /* of these, their MTA does not have it */
 	uint32_t taken, ended, partly; /* what they answered last: TAKEN,
@@ -133,6 +134,8 @@ void fence_listed(struct engine *engine, size_t peer, struct own *own,
 int fence_read(struct engine *engine, struct own *own,
     const struct smx_queue_event *event, int64_t now_ms);
 
+/* A look has not found it.  Non-zero: a power cut may bring it back yet. */
+int fence_may_return(struct engine *engine, struct own *own);
 /* A look has found it in the queue. */
 void fence_seen(struct engine *engine, struct own *own);
 /* It has another id: whoever gave it that took it from hold. */

@@ -145,6 +145,9 @@ queue_replaced(struct engine *engine, int other)
 	for (struct own *o = engine->own.first; o != NULL; o = o->next) {
 		/* Answers that are under way are about the former one. */
 		o->looked_after = engine->token;
+		/* So is a requeue: what of them is in the maildrop that is
+		 * there now, the watch finds. */
+		o->requeued = 0;
 		if (other && o->state != OWN_HOLDING)
 			o->epoch = OWN_EPOCH_OTHER;
 		else if (o->epoch == OWN_EPOCH_SAME)

@@ -134,6 +134,53 @@ START_TEST(stray_was_never_acknowledged)
 }
 END_TEST
 
+/* Its id was free, and a later one stopped half way: that one only is taken
+ * back.  With a requeue in the first place, and with a commit that was seen. */
+START_TEST(stray_under_an_id_that_is_used_again_is_the_last_ones)
+{
+	struct smx_key old = bench_accepted("A"), new;
+
+	if ((_i & 1) != 0)
+		bench_hint(SMX_QUEUE_COMMITTED, "A");
+	engine_session_end(engine, &old, now);
+	if ((_i & 2) != 0)
+		bench_hint(SMX_QUEUE_REQUEUED, "A");
+	new = bench_accepted("A");
+	engine_session_end(engine, &new, now);
+	bench_shown("A", SMX_PRESENCE_STRAY);
+	ck_assert_int_eq(bench_query(&new), SMX_ANSWER_FINISHED);
+	ck_assert_int_eq(bench_query(&old),
+	    (_i & 2) != 0 ? SMX_ANSWER_OPEN : SMX_ANSWER_FINISHED);
+	if ((_i & 2) == 0)
+		return;
+	bench_shown("A", SMX_PRESENCE_STRAY);
+	ck_assert_int_eq(bench_query(&old), SMX_ANSWER_OPEN);
+	/* Nobody can tell any more under which id it is. */
+	for (int i = 0; i < 10; i++)
+		bench_shown("A", SMX_PRESENCE_STRAY);
+	ck_assert_uint_eq(bench_counts().doubtful, 1);
+}
+END_TEST
+
+START_TEST(requeue_without_a_new_id_is_doubtful_after_a_while)
+{
+	struct smx_key key = bench_accepted("A");
+
+	bench_hint(SMX_QUEUE_COMMITTED, "A");
+	engine_session_end(engine, &key, now);
+	bench_hint(SMX_QUEUE_REQUEUED, "A");
+	bench_shown("A", SMX_PRESENCE_ABSENT);
+	ck_assert_uint_eq(bench_counts().doubtful, 0);
+	for (int i = 0; i < 10; i++)
+		bench_shown("A", SMX_PRESENCE_ABSENT);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_OPEN);
+	ck_assert_uint_eq(bench_counts().doubtful, 1);
+	now += 10 * 60 * 1000;
+	bench_seen("A", SMX_PRESENCE_LINKED, bench_look(), "B");
+	ck_assert_uint_eq(bench_counts().doubtful, 0);
+}
+END_TEST
+
 START_TEST(damaged_message_is_for_the_holders)
 {
 	struct smx_key key = bench_accepted("A");
@@ -407,6 +454,9 @@ add_evidence(Suite *s)
 	tcase_add_test(tc, hint_outruns_the_answer_that_was_under_way);
 	tcase_add_test(tc, present_and_uncommitted_keep_it_open);
 	tcase_add_test(tc, stray_was_never_acknowledged);
+	tcase_add_loop_test(tc,
+	    stray_under_an_id_that_is_used_again_is_the_last_ones, 0, 4);
+	tcase_add_test(tc, requeue_without_a_new_id_is_doubtful_after_a_while);
 	tcase_add_test(tc, damaged_message_is_for_the_holders);
 	tcase_add_test(tc, requeued_message_is_followed);
 	tcase_add_test(tc, requeue_of_which_only_the_end_was_seen_is_no_end);

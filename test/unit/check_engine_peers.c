@@ -315,6 +315,25 @@ START_TEST(queue_restored_under_us_is_no_proof)
 }
 END_TEST
 
+/* It was requeued after the state that came back, which has it in its place. */
+START_TEST(requeue_of_a_queue_that_is_gone_is_not_waited_for)
+{
+	struct smx_key key = bench_accepted(LONG_A);
+
+	bench_hint(SMX_QUEUE_COMMITTED, LONG_A);
+	engine_session_end(engine, &key, now);
+	bench_hint(SMX_QUEUE_REQUEUED, LONG_A);
+	if (_i == 0) {
+		queue.epoch.counter--;
+		engine_queue_state(engine, &queue, now);
+		bench_shown(LONG_A, SMX_PRESENCE_THERE);
+	}
+	bench_shown(LONG_A, SMX_PRESENCE_ABSENT);
+	ck_assert_int_eq(bench_query(&key),
+	    _i == 0 ? SMX_ANSWER_FINISHED : SMX_ANSWER_OPEN);
+}
+END_TEST
+
 START_TEST(unclean_stop_makes_absence_doubtful)
 {
 	struct smx_key key;
@@ -702,6 +721,8 @@ add_peers(Suite *s)
 	tcase_add_loop_test(tc,
 	    message_in_progress_while_the_queue_is_replaced_is_lost, 0, 2);
 	tcase_add_test(tc, queue_restored_under_us_is_no_proof);
+	tcase_add_loop_test(tc,
+	    requeue_of_a_queue_that_is_gone_is_not_waited_for, 0, 2);
 	tcase_add_test(tc, unclean_stop_makes_absence_doubtful);
 	tcase_add_test(tc, what_came_after_the_unclean_stop_is_not_doubtful);
 	tcase_add_loop_test(tc, counter_that_this_queue_never_had_is_no_proof,

@@ -238,22 +238,83 @@ START_TEST(what_is_taken_stays_on_hold_and_is_asked_about_again)
 }
 END_TEST
 
+/* A look that finds no file, and the marker's next counter. */
+static void
+not_there(const char *id)
+{
+	uint64_t token;
+
+	now += 1000;
+	token = bench_look();
+	ck_assert_uint_ne(token, 0);
+	bench_seen(id, SMX_PRESENCE_ABSENT, token, "");
+	queue.epoch.counter++;
+	engine_queue_state(engine, &queue, now);
+}
+
 START_TEST(what_ended_there_is_erased_and_then_discarded)
 {
 	struct smx_key key = fenced(SMX_ROW_HANDED);
-	uint64_t token;
 
 	answers_return(0, SMX_ANSWER_FINISHED);
 	result("A", SMX_QUEUE_ERASE, SMX_OK);
 	ck_assert(is_open(&key));
 	ck_assert_uint_eq(bench_waiting(0), 0);
-	now += 100;
-	token = bench_look();
-	bench_seen("A", SMX_PRESENCE_ABSENT, token, "");
+	for (int i = 0; i < 3; i++)
+		not_there("A");
 	ck_assert(!is_open(&key));
 	ck_assert_uint_eq(bench_waiting(0), 1);
 	ck_assert_uint_eq(fence_counts().erased, 1);
 	ck_assert_uint_eq(fence_counts().twice, 0);
+}
+END_TEST
+
+/* Until the marker was synced after it, a power cut may undo the removal. */
+START_TEST(erased_file_that_may_come_back_keeps_its_holder_and_its_line)
+{
+	struct smx_key key = lists("A", SMX_ROW_HANDED), freed[4];
+	struct smx_listed entry;
+
+	found("A");
+	reads("A", TEXT, 0);
+	ck_assert_uint_eq(next(), 1);
+	ck_assert_int_eq(engine_fence_entry(engine, "A", &entry), SMX_OK);
+	engine_fence_result(engine, what, changed, 1, SMX_OK, now);
+	reads("A", TEXT, 1);
+	answers_return(0, SMX_ANSWER_FINISHED);
+	result("A", SMX_QUEUE_ERASE, SMX_OK);
+	for (int i = 0; i < 2; i++) {
+		not_there("A");
+		ck_assert(is_open(&key));
+		ck_assert_uint_eq(bench_waiting(0), 0);
+		ck_assert_uint_eq(engine_fence_freed(engine, freed, 4), 0);
+	}
+	now += 60000;
+	nothing_to_change();
+	not_there("A");
+	ck_assert(!is_open(&key));
+	ck_assert_uint_eq(bench_waiting(0), 1);
+	ck_assert_uint_eq(engine_fence_freed(engine, freed, 4), 1);
+}
+END_TEST
+
+START_TEST(erased_file_that_is_seen_again_is_erased_again)
+{
+	struct smx_key key = fenced(SMX_ROW_DONE);
+
+	answers_return(0, SMX_ANSWER_FINISHED);
+	result("A", SMX_QUEUE_ERASE, SMX_OK);
+	for (int i = 0; i < 2; i++)
+		not_there("A");
+	now += 1000;
+	found("A");
+	now += 5000;
+	result("A", SMX_QUEUE_ERASE, SMX_OK);
+	for (int i = 0; i < 2; i++)
+		not_there("A");
+	ck_assert(is_open(&key));
+	not_there("A");
+	ck_assert(!is_open(&key));
 }
 END_TEST
 
@@ -983,6 +1044,9 @@ suite(void)
 	tcase_add_test(tc,
 	    what_is_taken_stays_on_hold_and_is_asked_about_again);
 	tcase_add_test(tc, what_ended_there_is_erased_and_then_discarded);
+	tcase_add_test(tc,
+	    erased_file_that_may_come_back_keeps_its_holder_and_its_line);
+	tcase_add_test(tc, erased_file_that_is_seen_again_is_erased_again);
 	tcase_add_loop_test(tc, what_cannot_be_erased_is_not_discarded, 0, 2);
 	tcase_add_loop_test(tc, what_nobody_answers_for_is_released, 0, 2);
 	tcase_add_test(tc,
