@@ -143,6 +143,8 @@ gate_round(struct gate *gate)
 	memset(&gate->after, 0, sizeof(gate->after));
 	gate->at = 0;
 	gate->ended = 0;
+	gate->spoke = gate->heard & ~gate->deaf;
+	gate->heard = 0;
 	gate->deaf = 0;
 	gate->next_ms = INT64_MAX;
 	gate->left = 0;
@@ -264,12 +266,16 @@ is_step(const struct gate_row *row, const struct gate_world *world,
 
 void
 gate_row_answer(struct gate_row *row, const struct gate_world *world,
-    const struct gate *gate, size_t member, enum smx_answer answer)
+    struct gate *gate, size_t member, enum smx_answer answer)
 {
 	uint64_t bit = UINT64_C(1) << member;
 
 	if ((row->ask & bit) == 0)
 		return;
+	if (answer != SMX_ANSWER_UNKNOWN)
+		gate->heard |= bit;
+	else
+		row->again |= (gate->spoke & bit) != 0;
 	if ((row->owner & bit) != 0) {
 		owner_answer(row, gate, answer);
 		return;
@@ -308,6 +314,8 @@ gate_row_verdict(const struct gate_row *row, struct gate *gate,
 		return GATE_ASIDE;
 	if (row->leave)
 		at = INT64_MAX;
+	else if (row->again && gate->cause != ENGINE_CAUSE_OPERATOR)
+		at = at > now_ms ? at : now_ms;
 	else if (gate->cause == ENGINE_CAUSE_OPERATOR || at <= now_ms)
 		return GATE_CLAIM;
 	gate->left++;

@@ -18,7 +18,9 @@
  * in rounds, page by page; nothing is kept of a row between two rounds, so that
  * a hundred thousand cost no more memory than one page.  In a round each member
  * is asked about a page at a time, and one that leaves a question unanswered is
- * not asked again before the next round (deaf).
+ * not asked again before the next round (deaf).  Nothing is claimed on the
+ * first silence of one that has just answered: it may have said before, and is
+ * asked again, that it has taken the row over.
  *
  * A row is claimed when its cause has lasted takeover_after for each step.  It
  * is dropped when one that may say so says that it is finished.  No store, no
@@ -68,6 +70,8 @@ struct gate {
 	size_t at;            /* likewise, in keys */
 	int ended;            /* no more pages */
 	uint64_t deaf;
+	uint64_t heard;  /* members that have answered */
+	uint64_t spoke;  /* those that answered all through the one before */
 	int64_t next_ms; /* the earliest of what the rows wait for */
 	uint64_t left;   /* rows that wait */
 };
@@ -96,6 +100,7 @@ struct gate_row {
 	uint8_t first;    /* and no member before it */
 	uint8_t whole;    /* its recipients are those that everybody had */
 	uint8_t steps;
+	uint8_t again; /* who does not answer did so a moment ago */
 	uint8_t leave; /* somebody else answers for it */
 	uint8_t gone;  /* it is finished */
 };
@@ -113,7 +118,7 @@ void gate_row_begin(struct gate_row *row, const struct gate_world *world,
     const struct gate *gate, const struct smx_row *stored, int64_t since_ms);
 /* UNKNOWN: no answer came. */
 void gate_row_answer(struct gate_row *row, const struct gate_world *world,
-    const struct gate *gate, size_t member, enum smx_answer answer);
+    struct gate *gate, size_t member, enum smx_answer answer);
 /* ASK: it has a copy, and has not taken it over. */
 int gate_is_shadow(enum smx_answer answer);
 /* When all have answered; what waits is counted in the gate. */

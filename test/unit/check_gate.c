@@ -137,6 +137,57 @@ START_TEST(taken_is_left_alone_however_long)
 }
 END_TEST
 
+/* The answer that was lost may have been that it has taken it over. */
+START_TEST(first_silence_of_one_that_has_just_answered_claims_nothing)
+{
+	struct smx_row row = row_of("p", "n a");
+
+	due(ENGINE_CAUSE_SILENT, 0);
+	says[A] = says[B] = says[Z] = SMX_ANSWER_TAKEN;
+	ck_assert_int_eq(look(&row, 1000), GATE_WAIT);
+	says[B] = says[Z] = SMX_ANSWER_NONE;
+	says[A] = SMX_ANSWER_UNKNOWN;
+	ck_assert_int_eq(look(&row, 2000), GATE_WAIT);
+	gate_round_end(&gate, 2000, BEAT);
+	ck_assert_int_eq(gate.look_ms, 3000);
+	if (_i == 0) { /* it is gone */
+		ck_assert_int_eq(look(&row, 3000), GATE_CLAIM);
+		return;
+	}
+	says[A] = SMX_ANSWER_TAKEN;
+	ck_assert_int_eq(look(&row, 3000), GATE_WAIT);
+	says[A] = SMX_ANSWER_NONE;
+	ck_assert_int_eq(look(&row, 4000), GATE_CLAIM);
+}
+END_TEST
+
+/* Neither does one that answered on one page and not on the next. */
+START_TEST(silence_is_waited_out_once)
+{
+	struct smx_row row = row_of("p", "n a");
+
+	due(ENGINE_CAUSE_SILENT, 0);
+	says[A] = says[B] = says[Z] = SMX_ANSWER_TAKEN;
+	ck_assert_int_eq(look(&row, 1000), GATE_WAIT);
+	gate.deaf |= 1u << A;
+	says[B] = says[Z] = SMX_ANSWER_NONE;
+	says[A] = SMX_ANSWER_UNKNOWN;
+	ck_assert_int_eq(look(&row, 2000), GATE_CLAIM);
+}
+END_TEST
+
+START_TEST(operator_does_not_wait_for_one_that_has_just_answered)
+{
+	struct smx_row row = row_of("p", "n a");
+
+	due(ENGINE_CAUSE_OPERATOR, 0);
+	says[A] = says[B] = says[Z] = SMX_ANSWER_TAKEN;
+	ck_assert_int_eq(look(&row, 0), GATE_WAIT);
+	says[A] = says[B] = says[Z] = SMX_ANSWER_UNKNOWN;
+	ck_assert_int_eq(look(&row, 0), GATE_CLAIM);
+}
+END_TEST
+
 START_TEST(copy_without_a_rank_counts_by_name)
 {
 	says[A] = says[Z] = SMX_ANSWER_SHADOW;
@@ -461,6 +512,11 @@ main(void)
 	tcase_add_test(tc, higher_rank_without_a_copy_is_not_waited_for);
 	tcase_add_test(tc, third_rank_waits_for_both);
 	tcase_add_test(tc, taken_is_left_alone_however_long);
+	tcase_add_loop_test(tc,
+	    first_silence_of_one_that_has_just_answered_claims_nothing, 0, 2);
+	tcase_add_test(tc, silence_is_waited_out_once);
+	tcase_add_test(tc,
+	    operator_does_not_wait_for_one_that_has_just_answered);
 	tcase_add_test(tc, copy_without_a_rank_counts_by_name);
 	tcase_add_test(tc, host_outside_the_set_waits_for_all_but_the_primary);
 	tcase_add_test(tc, name_that_is_no_member_is_nobody);
