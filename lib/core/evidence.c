@@ -356,23 +356,6 @@ judged(const struct own *own, uint64_t token)
 	return own->state != OWN_HOLDING && own->looked_after < token;
 }
 
-/*
- * An id is free again only after its file was removed.  So when a later message
- * was registered under it, an earlier one is no longer the file that was seen:
- * it ended, or it was requeued, which only a watch without a gap can exclude.
- * The order of registration says nothing about an id that came by a requeue.
- */
-static int
-superseded(const struct own_table *table, const struct own *own, uint64_t token)
-{
-	for (struct own *o = own_first_id(table, own_id(own)); o != NULL;
-	     o = own_next_id(o))
-		if (o != own && !own->moved && !o->moved &&
-		    o->looked_after < token && own_older(own, o))
-			return 1;
-	return 0;
-}
-
 static int
 is_a_file(enum smx_presence presence)
 {
@@ -389,7 +372,7 @@ mark_outlived(const struct own_table *table,
 	for (struct own *o = own_first_id(table, event->id); o != NULL;
 	     o = own_next_id(o))
 		o->outlived = is_a_file(event->presence) &&
-			      superseded(table, o, event->token);
+			      own_outlived(table, o, event->token);
 }
 
 void

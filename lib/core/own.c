@@ -329,3 +329,21 @@ own_older(const struct own *a, const struct own *b)
 	/* Between two former lives nothing tells the order for certain. */
 	return a->adopted && !b->adopted;
 }
+
+/*
+ * An id is free again only after its file was removed.  So when a later message
+ * was registered under it, an earlier one is no longer the file that was seen:
+ * it ended, or it was requeued, which only a watch without a gap can exclude.
+ * The order of registration says nothing about an id that came by a requeue.
+ */
+int
+own_outlived(const struct own_table *table, const struct own *own,
+    uint64_t token)
+{
+	for (struct own *o = own_first_id(table, own_id(own)); o != NULL;
+	     o = own_next_id(o))
+		if (o != own && !own->moved && !o->moved &&
+		    o->looked_after < token && own_older(own, o))
+			return 1;
+	return 0;
+}

@@ -139,6 +139,9 @@ struct own *own_next_id(const struct own *own);
 int own_rename(struct own_table *table, struct own *own, const char *id);
 /* The message of a was registered before that of b; 0 when not or unknown. */
 int own_older(const struct own *a, const struct own *b);
+/* A later message has the file that a look with this token saw under its id. */
+int own_outlived(const struct own_table *table, const struct own *own,
+    uint64_t token);
 
 void own_due(struct own_table *table, struct own *own, int64_t due_ms);
 /* As own_due, but never later than it was. */
