@@ -45,6 +45,7 @@
 #define LATE_CLAIMS 15     /* nobody is asked for what has ended already */
 #define LATE_FEWER 16      /* a late copy goes although it serves more */
 #define LATE_FORGOTTEN 17  /* or because the other one was forgotten */
+#define UNSYNCED 18        /* the end is told before the removal is synced */
 
 byte delivered[RCPTS];
 bool n_disc;
@@ -53,6 +54,8 @@ bool cutp[HOLDERS], cuth;
 /* primary: durable */
 #define FREE 1
 #define ON_HOLD 2
+#define GOING 3                  /* removed, not synced: a crash may undo it */
+#define ASTRAY 4                 /* back on hold, and nobody knows by whom */
 byte pf = FREE;                  /* 0: no file */
 byte popen = ALL;                /* recipients not marked done in it */
 /* primary: volatile */
@@ -97,7 +100,8 @@ bool fewer;
 #define HAS(mask, r) ((mask & (1 << (r))) != 0)
 #define COPY_AT(h, r) (!h_lost[h] && HAS(henv[h], r) && \
 	(row[h] == SHADOW || row[h] == CLAIMED || row[h] == YIELDED || hq[h] > 0))
-#define COPY_OF_P(r) (!p_lost && pf != 0 && HAS(popen, r))
+#define HAS_FILE (pf == FREE || pf == ON_HOLD)
+#define COPY_OF_P(r) (!p_lost && HAS_FILE && HAS(popen, r))
 #if HOLDERS == 1
 #define OTHER(h) 0
 #define LINKED 0
@@ -161,20 +165,21 @@ end:	do
 	:: atomic { p_up && pf == FREE && ptaken[h] && !BROKEN(NO_FENCE) ->
 		pf = ON_HOLD }
 	/* a file on hold with nobody left to serve has ended */
-	:: atomic { p_up && pf == ON_HOLD && popen == 0 -> pf = 0 }
+	:: atomic { p_up && pf == ON_HOLD && popen == 0 -> pf = GOING }
+	:: atomic { pf == GOING -> pf = 0 }
 	/* RETURN names what the file has open; it may be asked before it is on
 	 * hold, but is erased only then */
-	:: atomic { p_up && pf != 0 && popen != 0 && ptaken[h] && REACH(h) &&
+	:: atomic { p_up && HAS_FILE && popen != 0 && ptaken[h] && REACH(h) &&
 		preq[h] == 0 && plast[h] != row[h] ->
 		preq[h] = 1; pnamed[h] = popen }
 	:: atomic { preq[h] == 1 && !REACH(h) && pans[h] == none -> preq[h] = 2 }
 	:: atomic { p_up && pans[h] == f -> pans[h] = none; preq[h] = 0;
 		if
-		:: pf == ON_HOLD -> pf = 0; ptaken[h] = 0
+		:: pf == ON_HOLD -> pf = GOING; ptaken[h] = 0
 		/* not on hold: that first, and then asked again */
 		:: else -> plast[h] = 0;
 			if
-			:: pf == 0 || BROKEN(FINISHED_FREES) -> ptaken[h] = 0
+			:: !HAS_FILE || BROKEN(FINISHED_FREES) -> ptaken[h] = 0
 			:: else
 			fi
 		fi }
@@ -200,7 +205,8 @@ end:	do
 		!BROKEN(FENCE_FOREVER) -> ptaken[h] = 0; plast[h] = 0 }
 	:: atomic { p_up && pf == ON_HOLD && popen != 0 && !ANY_TAKEN ->
 		pf = FREE; plast[h] = 0 }
-	:: atomic { p_up && pf == 0 && !n_disc -> n_disc = 1 }
+	:: atomic { p_up && !n_disc && (pf == 0 ||
+		(pf == GOING && BROKEN(UNSYNCED))) -> n_disc = 1 }
 	od
 }
 
@@ -317,6 +323,12 @@ end:	do
 inline crash_p()
 {
 	p_up = 0; pmta = 0; pact = 0; psent = 0;
+	/* with its line in the book of holds, or without */
+	if
+	:: pf == GOING -> pf = (n_disc -> ASTRAY : ON_HOLD)
+	:: pf == GOING -> pf = 0
+	:: pf != GOING
+	fi;
 	for (i : 0 .. HOLDERS - 1) {
 		plisted[i] = 0; ptaken[i] = 0; psettled[i] = 0; plast[i] = 0;
 		pans[i] = none;
