@@ -6,22 +6,21 @@
 #include "base/log.h"
 #include "core/inside.h"
 
-/* Whom to ask for a copy, and for how long nobody could be found. */
+/* Whom to ask for a copy, whom to wait for, and for how long nobody could be
+ * found. */
 
-int64_t
-engine_patience_ms(struct engine *engine, int64_t now_ms)
+uint64_t
+engine_may_return(struct engine *engine, const struct smx_ack *ack,
+    int64_t since_ms, int64_t now_ms)
 {
-	int64_t most = 0;
+	uint64_t found = 0;
 
 	engine_clock(engine, now_ms);
-	for (size_t i = 0; i < engine->options.peers; i++) {
-		int64_t left = peer_patience_ms(&engine->peers[i].peer,
-		    &engine->options, now_ms);
-
-		if (left > most)
-			most = left;
-	}
-	return most;
+	for (size_t i = 0; i < engine->options.peers; i++)
+		if (peer_may_return(&engine->peers[i].peer, &engine->options,
+			since_ms, now_ms))
+			found |= UINT64_C(1) << i;
+	return found & ack->holders;
 }
 
 /* Among those that are as well as each other the preferred ones come first; in

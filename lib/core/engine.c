@@ -304,7 +304,7 @@ engine_sent(struct engine *engine, const struct smx_key *key, size_t peer,
 	p = &engine->peers[peer].peer;
 	peer_sent(p, &engine->options, result, now_ms);
 	engine_show_peer(engine, peer, now_ms);
-	if (p->ills != 0)
+	if (p->ills != 0 || p->fails != 0)
 		engine->work++;
 	if (own == NULL) {
 		sent_late(engine, key, peer, result, now_ms);

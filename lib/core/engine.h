@@ -44,8 +44,8 @@ struct engine_options {
 	int64_t batch_delay_ms; /* finished keys wait for company: 100 */
 	int64_t retry_ms;       /* first pause after a failed request: 500,
 				 * doubles up to heartbeat_ms */
-	int64_t patience_ms;    /* a peer that went away may be back by
-				 * then: an end of message waits, 0 */
+	int64_t patience_ms;    /* an end of message waits for a peer that
+				 * has been away for less when it begins */
 	size_t max_open;        /* own open messages, ELIMIT above */
 	size_t max_notices;     /* waiting notices per peer; the oldest go
 				 * first, QUERY and LIST make up for it */
@@ -89,8 +89,11 @@ void engine_trouble(struct engine *engine, const struct smx_ack *ack, int began,
     int64_t now_ms);
 /* A member that the operator wants to be empty is asked for no more copies. */
 void engine_drain(struct engine *engine, size_t peer, int on);
-/* How long it is worth waiting for a peer that has just gone away. */
-int64_t engine_patience_ms(struct engine *engine, int64_t now_ms);
+/* Nobody can be asked: those that ack allows and that are worth waiting for, a
+ * bit for each.  They are back, or had been away for less than patience_ms at
+ * since_ms, when the wait began. */
+uint64_t engine_may_return(struct engine *engine, const struct smx_ack *ack,
+    int64_t since_ms, int64_t now_ms);
 /* What one holder answered to the shadow (see smx_link_ops.finish). */
 void engine_sent(struct engine *engine, const struct smx_key *key, size_t peer,
     int result, int64_t now_ms);

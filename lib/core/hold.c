@@ -108,10 +108,9 @@ hopeless(const struct hold *hold)
 /* What is enough for an answer is not made wait for somebody who may be back.
  */
 static int
-worth_patience(const struct hold *hold, int64_t now_ms)
+worth_patience(const struct hold *hold)
 {
-	return now_ms < hold->patience_ms &&
-	       hold->copies < hold->ack.min_copies;
+	return hold->patient && hold->copies < hold->ack.min_copies;
 }
 
 void
@@ -128,7 +127,7 @@ hold_next(struct hold *hold, int64_t now_ms, struct hold_step *step)
 		if (copies >= hold->ack.copies)
 			hold->state = HOLD_GRANTED;
 		else if (now_ms >= hold->deadline_ms ||
-			 (hopeless(hold) && !worth_patience(hold, now_ms)))
+			 (hopeless(hold) && !worth_patience(hold)))
 			settle(hold);
 	}
 	if (hold->state != HOLD_ASKING) {
@@ -232,12 +231,20 @@ may_ask(const struct hold *hold, size_t i)
 }
 
 static int
-worth_waiting(const struct hold *hold)
+worth_waiting(const struct hold *hold, uint64_t awaited)
 {
-	for (size_t i = 0; i < hold->peers; i++)
+	uint64_t ours = 0, open = 0;
+
+	for (size_t i = 0; i < hold->peers; i++) {
+		uint64_t bit = UINT64_C(1) << hold->peer[i];
+
+		ours |= bit;
 		if (may_ask(hold, i))
-			return 1;
-	return hold->peers == 0;
+			open |= bit;
+	}
+	if (hold->peers < HOLD_PEERS_MAX)
+		open |= ~ours;
+	return (awaited & open) != 0;
 }
 
 /* To the end, where those stand who are still to be asked. */
@@ -275,16 +282,11 @@ ask_again(struct hold *hold, size_t peer)
 
 void
 hold_again(struct hold *hold, const size_t *peers, size_t count,
-    int64_t patience_ms, int64_t now_ms)
+    uint64_t awaited, int64_t now_ms)
 {
-	/* Nobody is away any more: then it is back, and was waited for. */
-	int waited = hold->patience_ms > now_ms;
-
-	if (!worth_waiting(hold))
-		patience_ms = waited = 0;
-	for (size_t i = 0; (patience_ms > 0 || waited) && i < count; i++)
+	hold->patient = worth_waiting(hold, awaited);
+	for (size_t i = 0; hold->patient && i < count; i++)
 		ask_again(hold, peers[i]);
-	hold->patience_ms = now_ms + patience_ms;
 	hold->look_ms = now_ms + LOOK_MS;
 }
 

@@ -17,8 +17,8 @@
  *	any    --the MTA gave up--> REFUSED
  *
  * A holder that has just gone away may be back soon, as after a restart: while
- * the caller says so (patience) and nobody else is left, the hold waits, and
- * asks again whoever is there then.
+ * the caller says so and nobody else is left, the hold waits, and asks again
+ * whoever is there then.
  *
  * A holder that does not answer must not eat the whole max_delay while another
  * could be asked: each gets an equal share of what is left.
@@ -62,8 +62,8 @@ struct hold {
 	size_t next;
 	size_t peers;
 	size_t peer[HOLD_PEERS_MAX];
-	int64_t look_ms;     /* not starved again before then */
-	int64_t patience_ms; /* no end for want of holders before then */
+	int64_t look_ms; /* not starved again before then */
+	int patient;     /* no end for want of holders */
 	/* per candidate: 0 not asked, 1 asked, 2 has it, 3 has it not and said
 	 * so, 4 may have it, 5 was not there */
 	uint8_t fate[HOLD_PEERS_MAX];
@@ -84,10 +84,11 @@ void hold_answer(struct hold *hold, size_t peer, int result, int64_t now_ms);
 int hold_hears(struct hold *hold, size_t at, enum hold_word word);
 /* Nobody is left to be asked, and there is still time. */
 int hold_is_starved(const struct hold *hold, int64_t now_ms);
-/* Who is there now, and how much longer to wait for more; 0: no longer, and
- * nobody is asked again.  A peer that has given its answer never is. */
+/* Who can be asked now, and a bit for each peer that is worth waiting for. When
+ * all of these have given their answer the wait is over, and nobody is asked
+ * again; one that has given its answer never is. */
 void hold_again(struct hold *hold, const size_t *peers, size_t count,
-    int64_t patience_ms, int64_t now_ms);
+    uint64_t awaited, int64_t now_ms);
 /* Who is meant to hold it, as things are: those that have it, that are asked,
  * and that are next, at most as many as are wanted; in the order of asking.
  * Once it is decided: those that have it.  Returns how many. */

@@ -74,7 +74,7 @@ peer_answered(struct peer *peer, const struct engine_options *options,
 	peer_heard(peer, now_ms);
 	peer->fails = 0;
 	peer->again_ms = 0;
-	peer->away = 0;
+	peer->away = peer->away && peer->leaving_ms > now_ms;
 	peer->beat_ms = now_ms + beat_pause(options);
 	/* Other words tell that it lives, but not how it is. */
 	if (peer->beat_ms > peer->sent_ms + 2 * beat_pause(options))
@@ -90,13 +90,15 @@ goes_away(struct peer *peer, int64_t now_ms)
 	peer->away_ms = now_ms;
 }
 
-int64_t
-peer_patience_ms(const struct peer *peer, const struct engine_options *options,
-    int64_t now_ms)
+int
+peer_may_return(const struct peer *peer, const struct engine_options *options,
+    int64_t since_ms, int64_t now_ms)
 {
-	int64_t left = peer->away_ms + options->patience_ms - now_ms;
-
-	return peer->away && !peer->drained && left > 0 ? left : 0;
+	if (peer->drained)
+		return 0;
+	if (peer->away)
+		return since_ms - peer->away_ms < options->patience_ms;
+	return peer->full_ms <= now_ms && peer->leaving_ms <= now_ms;
 }
 
 void
@@ -219,6 +221,39 @@ peer_hello(struct peer *peer, const struct smx_hello *hello, int fresh,
 	return behind ? PEER_NEWS_BEHIND : PEER_NEWS_NONE;
 }
 
+/* Find out soon whether it lives. */
+static void
+beat_soon(struct peer *peer, const struct engine_options *o, int64_t now_ms)
+{
+	if (peer->beat_ms > now_ms + o->retry_ms)
+		peer->beat_ms = now_ms + o->retry_ms;
+}
+
+static void
+took(struct peer *peer, const struct engine_options *o, int64_t now_ms)
+{
+	peer_heard(peer, now_ms);
+	peer->ills = 0;
+	peer->ill_ms = peer->full_ms = 0;
+	peer->refuses = 0;
+	peer->away = peer->away && peer->leaving_ms > now_ms;
+	if (peer->fails != 0)
+		beat_soon(peer, o, now_ms);
+}
+
+/* Those that were under way together and fail together are one failure. */
+static void
+is_ill(struct peer *peer, const struct engine_options *o, int64_t now_ms)
+{
+	if (peer->ill_ms <= now_ms) {
+		if (peer->ills < 64)
+			peer->ills++;
+		peer->ill_ms = now_ms + pause_after(o, peer->ills);
+	}
+	goes_away(peer, now_ms);
+	beat_soon(peer, o, now_ms);
+}
+
 void
 peer_sent(struct peer *peer, const struct engine_options *options, int result,
     int64_t now_ms)
@@ -226,10 +261,7 @@ peer_sent(struct peer *peer, const struct engine_options *options, int result,
 	switch (result) {
 	case SMX_OK:
 	case SMX_EEXIST:
-		peer_heard(peer, now_ms);
-		peer->ills = 0;
-		peer->ill_ms = peer->full_ms = 0;
-		peer->away = peer->refuses = 0;
+		took(peer, options, now_ms);
 		break;
 	case SMX_EFULL:
 	case SMX_ETEMP:
@@ -249,13 +281,7 @@ peer_sent(struct peer *peer, const struct engine_options *options, int result,
 		peer->refuses = 1;
 		break;
 	default:
-		if (peer->ills < 64)
-			peer->ills++;
-		peer->ill_ms = now_ms + pause_after(options, peer->ills);
-		goes_away(peer, now_ms);
-		/* Find out soon whether it lives. */
-		if (peer->beat_ms > now_ms + options->retry_ms)
-			peer->beat_ms = now_ms + options->retry_ms;
+		is_ill(peer, options, now_ms);
 		break;
 	}
 }
@@ -300,8 +326,10 @@ int
 peer_rank(const struct peer *peer, const struct engine_options *options,
     int64_t now_ms)
 {
-	if (peer->drained || peer->ill_ms > now_ms || peer->full_ms > now_ms ||
-	    peer->again_ms > now_ms)
+	if (peer->drained || peer->ill_ms > now_ms || peer->full_ms > now_ms)
+		return -1;
+	/* It may have taken a copy since, and others wait to be asked. */
+	if (peer->away && peer->again_ms > now_ms)
 		return -1;
 	switch (peer_state(peer, options, now_ms)) {
 	case ENGINE_PEER_UP:

@@ -64,10 +64,10 @@ void peer_answered(struct peer *peer, const struct engine_options *options,
 /* It did not.  beat: the request was a heartbeat. */
 void peer_missed(struct peer *peer, const struct engine_options *options,
     int beat, int64_t now_ms);
-/* How much longer it may be back soon, as after a restart; 0: not away, or for
- * too long. */
-int64_t peer_patience_ms(const struct peer *peer,
-    const struct engine_options *options, int64_t now_ms);
+/* Is it worth the wait of one who has waited since then?  Not when it had been
+ * away for too long at that time, nor when it is there and takes no copies. */
+int peer_may_return(const struct peer *peer,
+    const struct engine_options *options, int64_t since_ms, int64_t now_ms);
 /* What its heartbeat, or its answer to one, says. */
 void peer_beat(struct peer *peer, const struct engine_options *options,
     const struct smx_beat *beat, int64_t now_ms);

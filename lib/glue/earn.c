@@ -35,6 +35,7 @@ struct earning {
 	size_t peer[HOLD_PEERS_MAX];
 	size_t calls;
 	int64_t began_ms;
+	int64_t since_ms;   /* the same, as core counts */
 	int64_t waiting_ms; /* when to call waiting next */
 	int64_t look_ms;    /* when to ask core about the holders next */
 };
@@ -223,14 +224,14 @@ look_again(struct earning *e)
 	struct smx_engine *engine = e->request->engine;
 	struct engine *core = node_enter(engine);
 	size_t peers[HOLD_PEERS_MAX];
+	int64_t now = node_now_ms();
+	uint64_t awaited;
 	size_t count;
-	int64_t left;
 
-	count = engine_candidates(core, &e->ack, node_now_ms(), peers,
-	    HOLD_PEERS_MAX);
-	left = engine_patience_ms(core, node_now_ms());
+	count = engine_candidates(core, &e->ack, now, peers, HOLD_PEERS_MAX);
+	awaited = engine_may_return(core, &e->ack, e->since_ms, now);
 	node_leave(engine);
-	hold_again(&e->hold, peers, count, left, clock_mono_ms());
+	hold_again(&e->hold, peers, count, awaited, clock_mono_ms());
 }
 
 static void
@@ -356,6 +357,7 @@ earn(const struct earn_request *request, struct earn_result *result)
 	e.link = node_ports(request->engine)->link;
 	e.shadow = request->shadow;
 	e.began_ms = clock_mono_ms();
+	e.since_ms = node_now_ms();
 	e.waiting_ms = e.began_ms + FIRST_WAITING_MS;
 	rc = begin(&e);
 	if (rc != SMX_OK)

@@ -282,7 +282,7 @@ END_TEST
 START_TEST(one_that_is_back_is_told_anew)
 {
 	world.max_delay_ms = 5000;
-	world.patience_ms = 3000;
+	world.awaited = 3;
 	world.candidates = world.back = 2;
 	world.peer[1].begin = SMX_EUNREACHABLE;
 	message("both");
@@ -298,7 +298,7 @@ END_TEST
 START_TEST(one_that_was_told_two_sets_has_to_hear_the_right_one)
 {
 	world.max_delay_ms = 3000;
-	world.patience_ms = 5000;
+	world.awaited = 3;
 	world.candidates = world.back = 2;
 	world.peer[0].result = SMX_EUNSURE;
 	world.peer[0].heals = 1;

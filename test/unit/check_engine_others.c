@@ -79,6 +79,127 @@ START_TEST(drained_member_is_not_asked)
 }
 END_TEST
 
+/* ---- who is waited for ---- */
+
+static uint64_t
+waited_for(int64_t since)
+{
+	struct smx_ack ack = { .holders = 7 };
+
+	return engine_may_return(engine, &ack, since, now);
+}
+
+static void
+misses_a_beat(size_t peer)
+{
+	struct smx_request q;
+	int tries = 0;
+
+	while (!bench_until(peer, SMX_REQ_BEAT, &q)) {
+		ck_assert_int_lt(tries++, 20);
+		now += 100;
+	}
+	bench_push(peer, &q, SMX_EUNREACHABLE);
+}
+
+static void
+fails(size_t peer)
+{
+	struct smx_key key = bench_begin("A");
+
+	engine_sent(engine, &key, peer, SMX_EUNREACHABLE, now);
+}
+
+static void
+takes_a_copy(size_t peer)
+{
+	struct smx_key key = bench_begin("A");
+
+	engine_sent(engine, &key, peer, SMX_OK, now);
+}
+
+/* Many wait; the first that is answered must not turn the others away. */
+START_TEST(one_that_takes_a_copy_can_be_asked_by_all)
+{
+	size_t peers[3];
+
+	for (int i = 0; i < 4; i++)
+		misses_a_beat(2);
+	fails(2);
+	ck_assert_uint_eq(ask_whom(4, 0, peers), 0);
+	ck_assert_uint_eq(waited_for(now) & 4, 4);
+	takes_a_copy(2);
+	ck_assert_uint_eq(waited_for(now) & 4, 4);
+	ck_assert_uint_eq(ask_whom(4, 0, peers), 1);
+}
+END_TEST
+
+/* While heartbeats do not say so, an answer to anything else is no end of the
+ * pause for shadows. */
+START_TEST(one_that_answers_is_waited_for_through_its_pause)
+{
+	struct smx_request q = { .kind = SMX_REQ_DISCARD };
+	struct smx_reply reply = { 0 };
+	size_t peers[3];
+
+	fails(2);
+	engine_peer_result(engine, 2, &q, SMX_OK, &reply, now);
+	ck_assert_uint_eq(ask_whom(4, 0, peers), 0);
+	ck_assert_uint_eq(waited_for(now) & 4, 4);
+	now += 200;
+	ck_assert_uint_eq(ask_whom(4, 0, peers), 1);
+}
+END_TEST
+
+START_TEST(failures_together_are_one)
+{
+	size_t peers[3];
+
+	for (int i = 0; i < 60; i++)
+		fails(2);
+	now += 200;
+	ck_assert_uint_eq(ask_whom(4, 0, peers), 1);
+	fails(2);
+	now += 399;
+	ck_assert_uint_eq(ask_whom(4, 0, peers), 0);
+	now += 1;
+	ck_assert_uint_eq(ask_whom(4, 0, peers), 1);
+}
+END_TEST
+
+/* Not before its deadline does an end of message stop waiting for one that was
+ * there when it began. */
+START_TEST(who_began_before_it_was_away_for_long_waits_on)
+{
+	int64_t went = now;
+
+	fails(2);
+	now += 60000;
+	fails(2);
+	ck_assert_uint_eq(waited_for(went - 1000) & 4, 4);
+	ck_assert_uint_eq(waited_for(went + 14999) & 4, 4);
+	ck_assert_uint_eq(waited_for(went + 15000) & 4, 0);
+	ck_assert_uint_eq(waited_for(now) & 4, 0);
+	ck_assert_uint_eq(waited_for(now) & 3, 3);
+	takes_a_copy(2);
+	ck_assert_uint_eq(waited_for(now) & 4, 4);
+}
+END_TEST
+
+START_TEST(nobody_waits_for_one_that_takes_no_copies)
+{
+	struct smx_key key = bench_begin("A");
+	struct smx_ack ack = { .holders = 3 };
+
+	ck_assert_uint_eq(engine_may_return(engine, &ack, now, now), 3);
+	engine_sent(engine, &key, 0, SMX_EFULL, now);
+	engine_drain(engine, 1, 1);
+	ck_assert_uint_eq(waited_for(now), 4);
+	fails(1);
+	ck_assert_uint_eq(waited_for(now), 4);
+}
+END_TEST
+
 /* ---- trouble ---- */
 
 static const struct smx_ack two_of_all = { .holders = 7, .min_copies = 2 };
@@ -719,6 +840,11 @@ add_whom(Suite *s)
 	tcase_add_test(tc, only_allowed_members_are_asked);
 	tcase_add_test(tc, preferred_members_come_first_while_they_are_well);
 	tcase_add_test(tc, drained_member_is_not_asked);
+	tcase_add_test(tc, one_that_takes_a_copy_can_be_asked_by_all);
+	tcase_add_test(tc, one_that_answers_is_waited_for_through_its_pause);
+	tcase_add_test(tc, failures_together_are_one);
+	tcase_add_test(tc, who_began_before_it_was_away_for_long_waits_on);
+	tcase_add_test(tc, nobody_waits_for_one_that_takes_no_copies);
 	tcase_add_test(tc, trouble_lasts_until_a_message_gets_through);
 	tcase_add_test(tc, trouble_of_one_kind_is_not_another_ones);
 	tcase_add_test(tc, trouble_ends_when_enough_members_are_well_again);

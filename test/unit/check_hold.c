@@ -196,7 +196,7 @@ START_TEST(enough_is_short_when_nobody_is_left)
 	hold_answer(&h, 1, SMX_EUNREACHABLE, 5002);
 	/* Not one moment for somebody who may be back. */
 	ck_assert(!hold_is_starved(&h, 5002));
-	hold_again(&h, peers, 0, 600, 5002);
+	hold_again(&h, peers, 0, 3, 5002);
 	ck_assert_int_eq(next(&h, 5002).what, HOLD_DONE);
 	ck_assert_int_eq(h.state, HOLD_SHORT);
 }
@@ -316,11 +316,11 @@ START_TEST(a_peer_that_may_be_back_is_waited_for_and_asked_again)
 	ck_assert_int_eq(next(&h, 5000).what, HOLD_SEND);
 	hold_answer(&h, 0, SMX_EUNREACHABLE, 5001);
 	ck_assert(hold_is_starved(&h, 5001));
-	hold_again(&h, peers, 0, 600, 5001); /* in the pause after a failure */
+	hold_again(&h, peers, 0, 1, 5001); /* in the pause after a failure */
 	ck_assert_int_eq(next(&h, 5001).what, HOLD_WAIT);
 	ck_assert(!hold_is_starved(&h, 5050));
 	ck_assert(hold_is_starved(&h, 5101));
-	hold_again(&h, peers, 1, 0, 5101); /* it is back: nobody is away */
+	hold_again(&h, peers, 1, 1, 5101); /* it is back */
 	ck_assert_int_eq(next(&h, 5101).what, HOLD_SEND);
 	hold_answer(&h, 0, SMX_OK, 5110);
 	ck_assert_int_eq(next(&h, 5110).what, HOLD_DONE);
@@ -335,7 +335,7 @@ START_TEST(a_peer_that_may_have_died_of_it_is_asked_once_more_only)
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(next(&h, 5000 + i * 200).what, HOLD_SEND);
 		hold_answer(&h, 0, SMX_EUNSURE, 5000 + i * 200);
-		hold_again(&h, peers, 1, 600, 5001 + i * 200);
+		hold_again(&h, peers, 1, 1, 5001 + i * 200);
 	}
 	ck_assert_int_eq(next(&h, 5300).what, HOLD_DONE);
 	ck_assert_int_eq(h.state, HOLD_REFUSED);
@@ -347,12 +347,13 @@ START_TEST(patience_ends_and_so_does_the_wait)
 	struct hold h = begin(0, 1, SMX_UNPROTECTED_ACCEPT);
 	struct hold late = begin(0, 1, SMX_UNPROTECTED_TEMPFAIL);
 
-	hold_again(&h, peers, 0, 300, 5000);
+	hold_again(&h, peers, 0, 1, 5000);
 	ck_assert_int_eq(next(&h, 5299).what, HOLD_WAIT);
+	hold_again(&h, peers, 0, 0, 5300);
 	ck_assert_int_eq(next(&h, 5300).what, HOLD_DONE);
 	ck_assert_int_eq(h.state, HOLD_UNPROTECTED);
 	/* Never past max_delay, however patient. */
-	hold_again(&late, peers, 0, 60000, 5000);
+	hold_again(&late, peers, 0, 1, 5000);
 	ck_assert_int_le(next(&late, 5950).until_ms, 6000);
 	ck_assert_int_eq(next(&late, 6000).what, HOLD_DONE);
 	ck_assert_int_eq(late.state, HOLD_REFUSED);
@@ -371,7 +372,7 @@ START_TEST(who_has_answered_is_not_asked_again)
 		ck_assert_int_eq(next(&h, 5000).what, HOLD_SEND);
 		hold_answer(&h, i, answers[i], 5000);
 	}
-	hold_again(&h, peers, 4, 900, 5000);
+	hold_again(&h, peers, 4, 15, 5000);
 	while ((step = next(&h, 5001)).what == HOLD_SEND)
 		asked |= 1u << step.peer;
 	ck_assert_uint_eq(asked, 1u << 2 | 1u << 3);
@@ -391,6 +392,37 @@ START_TEST(who_is_away_for_long_is_not_asked_again)
 	hold_again(&h, peers, 1, 0, 5001);
 	ck_assert_int_eq(next(&h, 5001).what, HOLD_DONE);
 	ck_assert_int_eq(h.state, HOLD_UNPROTECTED);
+}
+END_TEST
+
+START_TEST(nobody_is_waited_for_who_has_answered)
+{
+	struct hold h = begin(2, 1, SMX_UNPROTECTED_TEMPFAIL);
+
+	(void)next(&h, 5000);
+	hold_answer(&h, 0, SMX_EUNREACHABLE, 5001);
+	(void)next(&h, 5001);
+	hold_answer(&h, 1, SMX_EFULL, 5002);
+	/* The first has been away for long; the second is well. */
+	hold_again(&h, peers, 2, 2, 5002);
+	ck_assert_int_eq(next(&h, 5002).what, HOLD_DONE);
+	ck_assert_int_eq(h.state, HOLD_REFUSED);
+}
+END_TEST
+
+START_TEST(one_that_could_not_be_asked_before_is_waited_for)
+{
+	struct hold h = begin(1, 1, SMX_UNPROTECTED_TEMPFAIL);
+	struct hold_step step;
+
+	(void)next(&h, 5000);
+	hold_answer(&h, 0, SMX_EFULL, 5001);
+	hold_again(&h, peers, 0, 1 | 2, 5001);
+	ck_assert_int_eq(next(&h, 5001).what, HOLD_WAIT);
+	hold_again(&h, peers, 2, 1 | 2, 5101);
+	step = next(&h, 5101);
+	ck_assert_int_eq(step.what, HOLD_SEND);
+	ck_assert_uint_eq(step.peer, 1);
 }
 END_TEST
 
@@ -498,6 +530,8 @@ main(void)
 	tcase_add_test(tc, patience_ends_and_so_does_the_wait);
 	tcase_add_test(tc, who_has_answered_is_not_asked_again);
 	tcase_add_test(tc, who_is_away_for_long_is_not_asked_again);
+	tcase_add_test(tc, nobody_is_waited_for_who_has_answered);
+	tcase_add_test(tc, one_that_could_not_be_asked_before_is_waited_for);
 	tcase_add_test(tc, who_has_lost_it_is_asked_again_after_the_others);
 	tcase_add_loop_test(tc,
 	    who_is_in_doubt_is_waited_for_until_the_deadline, 0, 2);

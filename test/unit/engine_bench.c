@@ -28,6 +28,7 @@ bench_fresh(uint8_t life, size_t max_open, size_t max_notices)
 		.probes = 3,
 		.batch_delay_ms = 100,
 		.retry_ms = 200,
+		.patience_ms = 15000,
 		.max_open = max_open,
 		.max_notices = max_notices,
 		.wall_ms = 1000000,

@@ -87,11 +87,12 @@ node_epoch(struct smx_engine *node, struct smx_epoch *epoch)
 	memset(epoch, 7, sizeof(*epoch));
 }
 
-int64_t
-engine_patience_ms(struct engine *engine, int64_t now_ms)
+uint64_t
+engine_may_return(struct engine *engine, const struct smx_ack *ack,
+    int64_t since_ms, int64_t now_ms)
 {
-	(void)engine, (void)now_ms;
-	return world.patience_ms;
+	(void)engine, (void)ack, (void)since_ms, (void)now_ms;
+	return world.awaited;
 }
 
 void

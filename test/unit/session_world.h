@@ -55,7 +55,7 @@ struct world {
 	int configs;      /* held configurations */
 	int64_t waited_ms[64];
 	size_t waited;
-	int64_t patience_ms;
+	uint64_t awaited;
 	size_t give_up_at; /* waiting answers non-zero from this call on */
 	struct engine_message registered; /* the last, its strings gone */
 	struct engine_ranks ranks;        /* of the last verdict */
