@@ -122,13 +122,13 @@ def too_many_recipients(lab):
 def largest(lab, done, sizes):
     while not done.is_set():
         for host in (lab.a, lab.b):
-            sizes[host.name] = max(sizes.get(host.name, 0), host.size()["rss"])
+            sizes[host.name] = max(sizes.get(host.name, 0), host.rss())
         time.sleep(0.05)
 
 
 def large_body(lab):
     """50 MB, a single line of 1 MB in it; no worker has it in memory."""
-    before = {h.name: h.size()["rss"] for h in (lab.a, lab.b)}
+    before = {h.name: h.rss() for h in (lab.a, lab.b)}
     line = b"".join(b"%07d %s\r\n" % (i, b"b" * 66) for i in range(13000))
     body = line * 50
     done, sizes = threading.Event(), {}
