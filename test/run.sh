@@ -215,7 +215,7 @@ part_pair() {
 }
 
 part_race() {
-	busy races 1800 env builddir="$here/build-tsan" test/tsan.sh pair:10 \
+	busy races 1800 env builddir="$here/build-tsan" test/sanitized.sh thread pair:10 \
 	    unit:check_node,check_copy,check_link,check_peers,check_store,check_watcher,check_helper,check_control
 }
 

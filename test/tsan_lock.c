@@ -6,7 +6,7 @@
 
 /*
  * A lock that gcc 12's race finder does not know, made of one that it knows;
- * preloaded by tsan.sh.  Without it every such lock looks like none.
+ * preloaded by sanitized.sh.  Without it every such lock looks like none.
  */
 int
 pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,

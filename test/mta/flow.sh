@@ -304,7 +304,7 @@ flow_bounce_after_a_takeover() {
 
 memory_is_small() {
 	small_pid=$(worker_pid "$1") || return 1
-	grep -q libasan "/proc/$small_pid/maps" && return 0
+	grep -qE "lib[at]san" "/proc/$small_pid/maps" && return 0
 	at_most "$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' \
 	    "/proc/$small_pid/status")" 45000
 }

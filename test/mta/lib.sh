@@ -86,6 +86,8 @@ lab_begin() {
 lab_end() {
 	lab_status=$?
 	trap - EXIT
+	[ -z "${SANITIZED:-}" ] || lab_stop
+	lab_sane || lab_status=1
 	[ $lab_status = 0 ] || [ $lab_status = 77 ] || lab_tell
 	for lab_pid in $LAB_PIDS; do
 		kill -CONT "$lab_pid" 2>/dev/null
@@ -105,6 +107,22 @@ lab_end() {
 		rm -rf "$LAB"
 	fi
 	exit $lab_status
+}
+
+# Lost memory is looked for when a process ends in order (test/sanitized.sh).
+lab_stop() {
+	for lab_host in $LAB_HOSTS; do
+		daemon_thaw "$lab_host"
+		lab_n=$(daemon_pid "$lab_host") || continue
+		kill -TERM "$lab_n"
+		pf_wait 5 eval '! kill -0 "$lab_n"' || say "   $lab_host does not end"
+	done 2>/dev/null
+}
+
+# No sanitizer may have reported anything in a daemon's log.
+lab_sane() {
+	! grep -aE "(Address|Leak|Thread)Sanitizer|runtime error: " \
+	    "$LAB"/*/shadowmxd.log 2>/dev/null
 }
 
 # What a scenario that failed leaves to be read.
