@@ -250,6 +250,8 @@ part_mta() {
 	waits mta/limits 1800 env builddir="$plain" test/mta/limits.sh
 	waits mta/queue_watch 900 env \
 	    QUEUE_PROBE="$plain/test/mta/queue_probe" test/mta/queue_watch.sh
+	waits "mta with sanitizers" 900 env builddir="$san" \
+	    test/sanitized.sh address mta:flow/normal,flow/takeover_by_command
 	waits mta/check_mta 1200 env builddir="$plain" test/mta/check_mta.sh
 	waits "system calls that fail, 40" 1200 env builddir="$plain" \
 	    LAB_JOBS=2 test/syscalls.sh 40
