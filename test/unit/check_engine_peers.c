@@ -651,8 +651,10 @@ START_TEST(failed_peer_pauses_and_a_heartbeat_brings_it_back)
 	greet(0, 100, 0);
 	greet(1, 100, 0);
 	ck_assert(!bench_until(0, SMX_REQ_QUERY, &q));
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 4; i++) {
 		engine_sent(engine, &key, 0, SMX_EUNSURE, now);
+		now += 200;
+	}
 	now += 300;
 	ck_assert_uint_eq(engine_candidates(engine, &anybody, now, peers, 2),
 	    1);
