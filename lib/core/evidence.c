@@ -258,10 +258,13 @@ static void
 id_used_again(struct engine *engine, struct own *own, int64_t now_ms)
 {
 	own->asked_s = 0;
-	if (own->unwatched)
-		look_again(engine, own, now_ms);
-	else
+	if (!own->unwatched) {
 		absent(engine, own, "id_used_again", now_ms);
+		return;
+	}
+	if (own->tries >= LINK_TRIES)
+		evidence_doubt(own, "id_used_again");
+	look_again(engine, own, now_ms);
 }
 
 /* The file is there, was never made permanent, and nobody writes it. */

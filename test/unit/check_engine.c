@@ -162,6 +162,29 @@ START_TEST(stray_under_an_id_that_is_used_again_is_the_last_ones)
 }
 END_TEST
 
+START_TEST(unwatched_one_whose_id_is_used_again_is_doubtful_after_a_while)
+{
+	struct smx_key old = bench_accepted("A");
+	enum smx_presence seen =
+	    _i == 0 ? SMX_PRESENCE_STRAY : SMX_PRESENCE_THERE;
+
+	bench_hint(SMX_QUEUE_COMMITTED, "A");
+	engine_session_end(engine, &old, now);
+	bench_hint(SMX_QUEUE_RESET, "");
+	(void)bench_accepted("A");
+	bench_shown("A", seen);
+	ck_assert_int_eq(bench_query(&old), SMX_ANSWER_OPEN);
+	ck_assert_uint_eq(bench_counts().doubtful, 0);
+	for (int i = 0; i < 10; i++)
+		bench_shown("A", seen);
+	ck_assert_int_eq(bench_query(&old), SMX_ANSWER_OPEN);
+	ck_assert_uint_eq(bench_counts().doubtful, 1);
+	/* What it is is known when the other file is gone. */
+	bench_shown("A", SMX_PRESENCE_ABSENT);
+	ck_assert_int_eq(bench_query(&old), SMX_ANSWER_FINISHED);
+}
+END_TEST
+
 START_TEST(requeue_without_a_new_id_is_doubtful_after_a_while)
 {
 	struct smx_key key = bench_accepted("A");
@@ -456,6 +479,9 @@ add_evidence(Suite *s)
 	tcase_add_test(tc, stray_was_never_acknowledged);
 	tcase_add_loop_test(tc,
 	    stray_under_an_id_that_is_used_again_is_the_last_ones, 0, 4);
+	tcase_add_loop_test(tc,
+	    unwatched_one_whose_id_is_used_again_is_doubtful_after_a_while, 0,
+	    2);
 	tcase_add_test(tc, requeue_without_a_new_id_is_doubtful_after_a_while);
 	tcase_add_test(tc, damaged_message_is_for_the_holders);
 	tcase_add_test(tc, requeued_message_is_followed);
