@@ -121,6 +121,8 @@ gate_open(struct gate *gate, const struct engine_takeover *why, int64_t now_ms)
 	gate->look_ms = now_ms;
 	gate->other_epoch = why->other_epoch;
 	gate->epoch = why->epoch;
+	gate->heard = UINT64_MAX; /* nobody has been silent yet */
+	gate->deaf = 0;
 	return SMX_OK;
 }
 
@@ -274,12 +276,12 @@ gate_row_answer(struct gate_row *row, const struct gate_world *world,
 		return;
 	if (answer != SMX_ANSWER_UNKNOWN)
 		gate->heard |= bit;
-	else
-		row->again |= (gate->spoke & bit) != 0;
 	if ((row->owner & bit) != 0) {
 		owner_answer(row, gate, answer);
 		return;
 	}
+	if (answer == SMX_ANSWER_UNKNOWN && (gate->spoke & bit) != 0)
+		row->again = 1;
 	switch (answer) {
 	case SMX_ANSWER_NONE:
 		break;

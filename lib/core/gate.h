@@ -18,9 +18,9 @@
  * in rounds, page by page; nothing is kept of a row between two rounds, so that
  * a hundred thousand cost no more memory than one page.  In a round each member
  * is asked about a page at a time, and one that leaves a question unanswered is
- * not asked again before the next round (deaf).  Nothing is claimed on the
- * first silence of one that has just answered: it may have said before, and is
- * asked again, that it has taken the row over.
+ * not asked again before the next round (deaf).  Nothing is claimed on a
+ * member's first silence: what it did not say may be that it has taken the row
+ * over, and it is asked once more.
  *
  * A row is claimed when its cause has lasted takeover_after for each step.  It
  * is dropped when one that may say so says that it is finished.  No store, no
@@ -71,7 +71,7 @@ struct gate {
 	int ended;            /* no more pages */
 	uint64_t deaf;
 	uint64_t heard;  /* members that have answered */
-	uint64_t spoke;  /* those that answered all through the one before */
+	uint64_t spoke;  /* were not silent in the one before */
 	int64_t next_ms; /* the earliest of what the rows wait for */
 	uint64_t left;   /* rows that wait */
 };
@@ -100,7 +100,7 @@ struct gate_row {
 	uint8_t first;    /* and no member before it */
 	uint8_t whole;    /* its recipients are those that everybody had */
 	uint8_t steps;
-	uint8_t again; /* who does not answer did so a moment ago */
+	uint8_t again; /* a member is silent for the first time */
 	uint8_t leave; /* somebody else answers for it */
 	uint8_t gone;  /* it is finished */
 };

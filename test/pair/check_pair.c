@@ -45,8 +45,10 @@ report(const struct figures *f)
 	       "copied from the queue %llu\n",
 	    (unsigned long long)f->several, (unsigned long long)f->amended,
 	    (unsigned long long)f->passed, (unsigned long long)f->copied);
-	printf("late copies that were dropped %llu, put aside %llu\n",
-	    (unsigned long long)f->late, (unsigned long long)f->aside);
+	printf("late copies that were dropped %llu, put aside %llu; taken over "
+	       "by two over a bad link %llu\n",
+	    (unsigned long long)f->late, (unsigned long long)f->aside,
+	    (unsigned long long)f->in_vain);
 	printf("resends kept out %llu, messages delivered for two attempts "
 	       "%llu\n",
 	    (unsigned long long)f->resent, (unsigned long long)f->again);

@@ -297,13 +297,34 @@ one_way_was_cut(const struct world *w)
 	return w->hosts == 3;
 }
 
+/*
+ * A bad link loses what the others ask each other, too, once or as often as it
+ * likes: while it is bad they do not reach each other.  So only a last claim
+ * whose questions were asked then is excused: when the link was good, whoever
+ * had the message said so.
+ */
+static int
+asked_in_vain(const struct world *w, const struct attempt *a)
+{
+	for (size_t i = 0; i < w->faults; i++)
+		if (w->fault[i].kind == BAD_LINK &&
+		    w->fault[i].from <= a->claimed_ms &&
+		    w->fault[i].to + CLAIM_MS >= a->claimed_ms)
+			return 1;
+	return 0;
+}
+
 static void
 judge_takers(struct world *w, int i)
 {
 	const struct attempt *a = &w->attempt[i];
+	int twice =
+	    only_primary_struck(w, a) && (a->takers & (a->takers - 1)) != 0;
 
 	w->sum.taken += a->takers != 0;
-	if (only_primary_struck(w, a) && (a->takers & (a->takers - 1)) != 0)
+	if (twice && asked_in_vain(w, a))
+		w->sum.in_vain++;
+	else if (twice)
 		fail(w,
 		    "attempt %d was taken over by two that reach each "
 		    "other",

@@ -180,9 +180,11 @@ claim(struct world *w, struct event *e)
 		say(w, "%s claims %d of %s (%s)", host_name(h->index), n,
 		    h->names[c->peer], engine_cause_name(c->cause));
 	for (int i = 0; i < n; i++) {
+		struct stored *s = disk_find(h, &heirs[i].key);
 		struct event *t =
 		    later(w, rnd_in(w, 1, 150), tell_one, h->index, 0, 0);
 
+		w->attempt[s->attempt].claimed_ms = w->now;
 		t->life = h->life;
 		t->p = copy(&heirs[i], sizeof(heirs[i]));
 	}
@@ -265,8 +267,8 @@ go_through(struct world *w, struct host *h, struct gate *gate, size_t peer)
 		n = takeover_drop(h->takeover, h->names[peer], gone, dropped);
 		w->sum.late += n > 0 ? (uint64_t)n : 0;
 		if (c.count != 0) {
-			struct event *e =
-			    later(w, rnd_in(w, 0, 40), claim, h->index, 0, 0);
+			struct event *e = later(w, rnd_in(w, 0, CLAIM_MS),
+			    claim, h->index, 0, 0);
 
 			e->life = h->life;
 			e->p = copy(&c, sizeof(c));

@@ -34,6 +34,7 @@
 #define HEARTBEAT_MS 1000
 #define TAKEOVER_MS  6000
 #define REQUEST_MS   1000
+#define CLAIM_MS     40 /* from an answer to the claim, at most */
 #define TRAFFIC_MS   20000
 #define FAULTS_MS    30000
 #define DRAIN_MS     (25 * 60 * 1000)
@@ -188,6 +189,7 @@ struct attempt {
 	int delivered;
 	int unsure;           /* resubmissions that nobody knows of */
 	int64_t delivered_ms; /* last */
+	int64_t claimed_ms;   /* last */
 	int answered;         /* the MTA has had the verdict */
 };
 
@@ -209,7 +211,8 @@ struct figures {
 	uint64_t messages, acked, unprotected, delivered, duplicates, faults,
 	    lost_hosts, claimed, kept, excused, given_up, several, amended,
 	    yielded, taken, passed, copied, fenced, erased, given_back, second,
-	    late, aside, resent, again, deliveries, lost, repeated, over;
+	    late, aside, resent, again, deliveries, lost, repeated, over,
+	    in_vain;
 };
 
 struct world {

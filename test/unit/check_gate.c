@@ -46,6 +46,8 @@ due(enum engine_cause cause, int64_t now_ms)
 		.count = cause == ENGINE_CAUSE_LOST };
 
 	ck_assert_int_eq(gate_open(&gate, &why, now_ms), SMX_OK);
+	/* Whoever is silent was so in a round before. */
+	gate.heard = 0;
 }
 
 static struct smx_row
@@ -162,6 +164,26 @@ START_TEST(first_silence_of_one_that_has_just_answered_claims_nothing)
 END_TEST
 
 /* Neither does one that answered on one page and not on the next. */
+START_TEST(first_question_that_is_not_answered_is_asked_again)
+{
+	static const enum engine_cause causes[] = { ENGINE_CAUSE_SILENT,
+		ENGINE_CAUSE_EPOCH, ENGINE_CAUSE_LOST, ENGINE_CAUSE_MTA_DOWN };
+	static const struct smx_key key = { .counter = 1 };
+	struct engine_takeover why = { .cause = causes[_i],
+		.keys = &key,
+		.count = 1 };
+	struct smx_row row = row_of("p", "n a");
+
+	ck_assert_int_eq(gate_open(&gate, &why, 0), SMX_OK);
+	ck_assert_int_eq(look(&row, 0), GATE_WAIT);
+	gate_round_end(&gate, 0, BEAT);
+	ck_assert_int_eq(gate.look_ms, 1000);
+	/* Told of it again meanwhile. */
+	ck_assert_int_eq(gate_open(&gate, &why, 500), SMX_OK);
+	ck_assert_int_eq(look(&row, 1000), GATE_CLAIM);
+}
+END_TEST
+
 START_TEST(silence_is_waited_out_once)
 {
 	struct smx_row row = row_of("p", "n a");
@@ -514,6 +536,8 @@ main(void)
 	tcase_add_test(tc, taken_is_left_alone_however_long);
 	tcase_add_loop_test(tc,
 	    first_silence_of_one_that_has_just_answered_claims_nothing, 0, 2);
+	tcase_add_loop_test(tc,
+	    first_question_that_is_not_answered_is_asked_again, 0, 4);
 	tcase_add_test(tc, silence_is_waited_out_once);
 	tcase_add_test(tc,
 	    operator_does_not_wait_for_one_that_has_just_answered);
