@@ -181,7 +181,8 @@ lost(struct engine *engine, struct own *own, int64_t now_ms)
 		return;
 	}
 	evidence_become(own, OWN_LOST);
-	if (own->has != 0 || own->may != 0)
+	/* A copy that is under way is of the file that was. */
+	if (own->has != 0 || own->may != 0 || own->copy_out)
 		look_again(engine, own, now_ms);
 	else {
 		struct log_line l;

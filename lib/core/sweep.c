@@ -169,7 +169,7 @@ listed(struct engine *engine, size_t peer, const struct smx_listed *row,
 static int
 is_nobodys(const struct own *own)
 {
-	return own->has == 0 && own->may == 0;
+	return own->has == 0 && own->may == 0 && !own->copy_out;
 }
 
 /* The peer no longer has it, and no word of ours made it go. */

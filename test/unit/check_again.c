@@ -484,6 +484,31 @@ START_TEST(lost_copy_is_made_without_regard_to_a_pause)
 }
 END_TEST
 
+/* Its file is gone by then, and the copy all there is. */
+START_TEST(copy_under_way_while_the_queue_goes_back_is_taken_over)
+{
+	struct smx_key key = committed("A", 1, NULL, 0);
+	struct engine_copy what;
+
+	now += 2000;
+	ck_assert(to_copy(&what));
+	queue.epoch.counter--;
+	engine_queue_state(engine, &queue, now);
+	bench_shown("A", SMX_PRESENCE_ABSENT);
+	if (_i == 0) {
+		copied_to(&key, 0, 1);
+		ck_assert_uint_eq(bench_waiting(0), 0);
+		ck_assert_int_eq(bench_query(&key), SMX_ANSWER_LOST);
+		return;
+	}
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_LOST);
+	engine_copy_result(engine, &key, SMX_EUNREACHABLE, NULL, now);
+	ck_assert(!to_copy(&what));
+	bench_shown("A", SMX_PRESENCE_ABSENT);
+	ck_assert_uint_eq(bench_counts().open, 0);
+}
+END_TEST
+
 START_TEST(copy_that_was_confirmed_after_the_list_began_is_not_missed)
 {
 	struct smx_request q;
@@ -981,6 +1006,8 @@ add_holders(TCase *tc)
 	tcase_add_test(tc, what_a_holder_forgot_is_copied_at_once);
 	tcase_add_loop_test(tc, lost_copy_is_made_without_regard_to_a_pause, 0,
 	    2);
+	tcase_add_loop_test(tc,
+	    copy_under_way_while_the_queue_goes_back_is_taken_over, 0, 2);
 	tcase_add_test(tc,
 	    copy_that_was_confirmed_after_the_list_began_is_not_missed);
 	tcase_add_test(tc, host_that_has_discarded_it_is_not_asked_again);
