@@ -210,9 +210,11 @@ reading_answer(struct engine *engine, const struct smx_queue_event *event,
 			continue;
 		own->read_out = 0;
 		resends_read(engine, own, event, counts(engine, own, event));
-		if (counts(engine, own, event))
+		if (counts(engine, own, event)) {
 			compare(engine, own, event, now_ms);
-		else
+			/* One from before may be answered yet. */
+			own->hinted_after = event->token;
+		} else
 			own->read_want = 1;
 		rest(engine, own, now_ms);
 	}

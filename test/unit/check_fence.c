@@ -510,6 +510,36 @@ END_TEST
 
 /* ---- the hold itself ---- */
 
+/* What is fenced may be read again before the answer is there. */
+START_TEST(older_read_that_is_answered_last_says_nothing)
+{
+	uint64_t token[3];
+	struct smx_request q;
+	size_t n;
+
+	lists("A", SMX_ROW_HANDED);
+	found("A");
+	for (int i = 0; i < 2; i++) {
+		(void)next();
+		token[i] = bench_read(&n);
+		ck_assert_uint_eq(n, 1);
+		now += 3000;
+	}
+	bench_text("A", OTHER, 0, token[1]);
+	result("A", SMX_QUEUE_HOLD, SMX_OK);
+	(void)next();
+	token[2] = bench_read(&n);
+	ck_assert_uint_eq(n, 1);
+	bench_text("A", TEXT, 0, token[0]);
+	now += 1000;
+	ck_assert(bench_until(0, SMX_REQ_AMEND, &q));
+	ck_assert_uint_eq(q.count, 1);
+	ck_assert_uint_eq(q.amendments[0].envelope_len, strlen(OTHER));
+	ck_assert_int_eq(memcmp(q.amendments[0].envelope, OTHER, strlen(OTHER)),
+	    0);
+}
+END_TEST
+
 START_TEST(hold_that_missed_a_moving_file_is_repeated)
 {
 	struct smx_key key = lists("A", SMX_ROW_HANDED);
@@ -1061,6 +1091,7 @@ suite(void)
 	tcase_add_test(tc, what_a_person_releases_stays_released);
 	tcase_add_test(tc, operator_releases_what_is_taken_only_by_force);
 	tcase_add_test(tc, our_hold_is_not_told_to_holders);
+	tcase_add_test(tc, older_read_that_is_answered_last_says_nothing);
 	tcase_add_test(tc, hold_that_missed_a_moving_file_is_repeated);
 	tcase_add_loop_test(tc, hold_that_is_unsure_is_repeated, 0, 3);
 	tcase_add_test(tc, empty_file_on_hold_is_erased);
