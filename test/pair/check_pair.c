@@ -46,7 +46,7 @@ report(const struct figures *f)
 	    (unsigned long long)f->several, (unsigned long long)f->amended,
 	    (unsigned long long)f->passed, (unsigned long long)f->copied);
 	printf("late copies that were dropped %llu, put aside %llu; taken over "
-	       "by two over a bad link %llu\n",
+	       "by two in the dark %llu\n",
 	    (unsigned long long)f->late, (unsigned long long)f->aside,
 	    (unsigned long long)f->in_vain);
 	printf("resends kept out %llu, messages delivered for two attempts "

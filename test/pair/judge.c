@@ -314,6 +314,18 @@ asked_in_vain(const struct world *w, const struct attempt *a)
 	return 0;
 }
 
+/*
+ * Its copy came when the message had been taken over and delivered.  Who did
+ * that says so as long as its row stands; a primary that is back without its
+ * queue ends that row as soon as it is DONE (doc/STATES 5).
+ */
+static int
+came_after_the_end(const struct attempt *a)
+{
+	return a->taken_ms != 0 && a->stored_ms[a->claimer] > a->taken_ms &&
+	       !a->known;
+}
+
 static void
 judge_takers(struct world *w, int i)
 {
@@ -322,7 +334,7 @@ judge_takers(struct world *w, int i)
 	    only_primary_struck(w, a) && (a->takers & (a->takers - 1)) != 0;
 
 	w->sum.taken += a->takers != 0;
-	if (twice && asked_in_vain(w, a))
+	if (twice && (asked_in_vain(w, a) || came_after_the_end(a)))
 		w->sum.in_vain++;
 	else if (twice)
 		fail(w,

@@ -166,6 +166,21 @@ tell_one(struct world *w, struct event *e)
 	tell(w, &w->host[e->host], e->p);
 }
 
+/* Somebody has taken it over, or had. */
+static int
+is_known_elsewhere(struct world *w, const struct host *h,
+    const struct smx_key *key)
+{
+	for (int i = 0; i < w->hosts; i++) {
+		const struct stored *s = disk_find(&w->host[i], key);
+
+		if (i != h->index && !w->host[i].lost && s != NULL &&
+		    s->row.state != SMX_ROW_SHADOW)
+			return 1;
+	}
+	return 0;
+}
+
 /* Others hear of it a moment later. */
 static void
 claim(struct world *w, struct event *e)
@@ -185,6 +200,9 @@ claim(struct world *w, struct event *e)
 		    later(w, rnd_in(w, 1, 150), tell_one, h->index, 0, 0);
 
 		w->attempt[s->attempt].claimed_ms = w->now;
+		w->attempt[s->attempt].claimer = h->index;
+		w->attempt[s->attempt].known =
+		    is_known_elsewhere(w, h, &heirs[i].key);
 		t->life = h->life;
 		t->p = copy(&heirs[i], sizeof(heirs[i]));
 	}

@@ -139,8 +139,11 @@ deliver(struct world *w, struct event *e)
 	}
 	a = &w->attempt[f->attempt];
 	a->delivered++;
-	if (h->index != a->host)
+	if (h->index != a->host) {
 		a->takers |= 1u << h->index;
+		if (a->taken_ms == 0)
+			a->taken_ms = w->now;
+	}
 	a->delivered_ms = w->now;
 	w->message[a->message].delivered++;
 	say(w, "%s delivers m%d (attempt %d, %s)", host_name(h->index),

@@ -94,6 +94,8 @@ commit(struct world *w, struct event *e)
 	f->shadow.holders = f->holders;
 	f->result =
 	    disk_commit(h, &f->shadow, f->from, f->attempt, host_wall(w, h));
+	if (f->result == SMX_OK)
+		w->attempt[f->attempt].stored_ms[f->to] = w->now;
 	say(w, "%s stores attempt %d: %s", host_name(f->to), f->attempt,
 	    smx_errname(f->result));
 	if (chance(w, 5))

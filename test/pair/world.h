@@ -190,7 +190,11 @@ struct attempt {
 	int unsure;           /* resubmissions that nobody knows of */
 	int64_t delivered_ms; /* last */
 	int64_t claimed_ms;   /* last */
-	int answered;         /* the MTA has had the verdict */
+	int claimer;          /* likewise */
+	int known;            /* and by then another host could tell of it */
+	int64_t stored_ms[HOSTS];
+	int64_t taken_ms; /* first delivered by another host than its own */
+	int answered;     /* the MTA has had the verdict */
 };
 
 struct message {
