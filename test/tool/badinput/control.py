@@ -34,10 +34,7 @@ def control_silent(lab, count, data):
             pass
         all_of_them.append(s)
     one_more_message(lab)
-    until = time.time() + DEADLINE + 12
-    while lab.a.ask("status")[-1]["result"] != "ok":
-        need(time.time() < until, "the operator is not served")
-        time.sleep(0.2)
+    lab.a.serves(DEADLINE + 12)
     for s in all_of_them:
         s.close()
     if data == b"":
@@ -165,10 +162,7 @@ def control_halves(lab, count):
         except OSError:
             pass
         s.close()
-    until = time.time() + DEADLINE
-    while lab.a.ask("status")[-1]["result"] != "ok":
-        need(time.time() < until, "the operator is not served")
-        time.sleep(0.1)
+    lab.a.serves()
 
 
 def control_probes(lab, count):
@@ -176,7 +170,4 @@ def control_probes(lab, count):
         s = socket.socket(socket.AF_UNIX)
         s.connect(lab.a.control)
         s.close()
-    until = time.time() + DEADLINE
-    while lab.a.ask("status")[-1]["result"] != "ok":
-        need(time.time() < until, "the operator is not served")
-        time.sleep(0.1)
+    lab.a.serves()

@@ -92,6 +92,13 @@ class Host:
         data = control_say(self, command.encode() + b"\n", seconds)
         return [json.loads(line) for line in data.decode().splitlines()]
 
+    def serves(self, seconds=DEADLINE):
+        """An operator is answered, though perhaps not at once."""
+        until = time.time() + seconds
+        while not any(line.get("result") == "ok" for line in self.ask("status")[-1:]):
+            need(time.time() < until, "the operator is not served")
+            time.sleep(0.1)
+
     def held(self):
         rows = self.ask("queue list")[:-1]
         return {
@@ -109,7 +116,7 @@ class Host:
         """Descriptors, threads and resident KiB of the worker.  What serves the
         other host is counted apart.  What has ended at the control socket is
         closed when the next one comes (lib/glue/control.c): that is this one."""
-        need(self.ask("status")[-1]["result"] == "ok", "the operator is not served")
+        self.serves()
         kinds, served = holds(self.worker, [h.worker for h in self.others])
         tasks = threads(self.worker)
         links = kinds[LINK]
