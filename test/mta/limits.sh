@@ -32,6 +32,8 @@ recovers() {
 }
 
 sanitized() { ldd "$SMX_BUILD/.libs/libshadowmx.so" | grep -qE "lib[at]san"; }
+# Nothing can be loaded before a sanitizer unless it has been told so.
+preloads() { [ -n "${SANITIZED:-}" ] || ! sanitized; }
 
 # Without those between the two hosts, of which there are as many as had work at
 # once; the question makes the control socket close what has ended there.
@@ -177,11 +179,12 @@ threaded_hosts() {
 	    "$HERE/thread_shim.c"
 	cat >"$LAB/threaded" <<-END
 	#!/bin/sh
-	THREAD_SHIM=\${2%/*}/threads LD_PRELOAD=$LAB/shim.so \\
+	THREAD_SHIM=\${2%/*}/threads \\
+	    LD_PRELOAD=$LAB/shim.so${LD_PRELOAD:+:$LD_PRELOAD} \\
 	    exec "$SHADOWMXD" "\$@"
 	END
 	chmod 755 "$LAB/threaded"
-	sanitized && {
+	preloads || {
 		say "SKIP: nothing can be loaded before this sanitizer"
 		exit 77
 	}
@@ -299,10 +302,10 @@ clocked_hosts() {
 	    "$HERE/clock_shim.c"
 	cat >"$LAB/shadowmxd" <<-END
 	#!/bin/sh
-	LD_PRELOAD=$LAB/shim.so CLOCK_SHIM=$LAB/clocks exec "$SHADOWMXD" "\$@"
+	LD_PRELOAD=$LAB/shim.so${LD_PRELOAD:+:$LD_PRELOAD} CLOCK_SHIM=$LAB/clocks exec "$SHADOWMXD" "\$@"
 	END
 	chmod 755 "$LAB/shadowmxd"
-	sanitized && {
+	preloads || {
 		say "SKIP: nothing can be loaded before this sanitizer"
 		exit 77
 	}
