@@ -86,9 +86,9 @@ lab_begin() {
 lab_end() {
 	lab_status=$?
 	trap - EXIT
+	[ $lab_status = 0 ] || [ $lab_status = 77 ] || lab_tell
 	[ -z "${SANITIZED:-}" ] || lab_stop
 	lab_sane || lab_status=1
-	[ $lab_status = 0 ] || [ $lab_status = 77 ] || lab_tell
 	for lab_pid in $LAB_PIDS; do
 		kill -CONT "$lab_pid" 2>/dev/null
 		kill -KILL "$lab_pid" 2>/dev/null
