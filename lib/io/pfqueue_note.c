@@ -313,8 +313,7 @@ pfqueue_note(struct pfqueue *q, const struct pfnote *n)
 /*
  * Postfix makes a subfolder when it first needs it, and moves a file into it
  * before we can watch it.  That is no way out: from there the file can only go
- * on to folders that are watched (maildrop above all), or end.  But its end may
- * have been missed as well, so somebody has to look.
+ * on to folders that are watched (maildrop above all), or end.
  */
 void
 pfqueue_note_settle(struct pfqueue *q)
@@ -322,12 +321,8 @@ pfqueue_note_settle(struct pfqueue *q)
 	int grown = q->depth[PF_MAILDROP] == 0 &&
 		    clock_mono_ms() - q->grew_ms < GREW_MS;
 
-	if (q->moved.name[0] != '\0' && q->moved.is_id) {
-		if (grown)
-			pfqueue_emit(q, SMX_QUEUE_GONE, q->moved.name, "");
-		else
-			fact(q, q->moved.name)->flags |= FACT_AWAY;
-	}
+	if (q->moved.name[0] != '\0' && q->moved.is_id && !grown)
+		fact(q, q->moved.name)->flags |= FACT_AWAY;
 	q->moved.name[0] = '\0';
 }
 

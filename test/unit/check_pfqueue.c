@@ -299,18 +299,6 @@ START_TEST(new_hash_folder_is_watched)
 }
 END_TEST
 
-/* A folder is made, a file moved into it and deleted before we looked. */
-START_TEST(end_in_a_new_hash_folder_is_told)
-{
-	receive(LONG);
-	ck_assert_int_eq(mkdir(tree_path(&t, "active/F"), 0700), 0);
-	tree_move(&t, "incoming/" LONG, "active/F/" LONG);
-	tree_delete(&t, "active/F/" LONG);
-	ck_assert(event(SMX_QUEUE_GONE, LONG));
-	ck_assert_int_eq(verify(LONG), SMX_PRESENCE_ABSENT);
-}
-END_TEST
-
 START_TEST(misplaced_file_is_there)
 {
 	tree_put(&t, "deferred/0/" LONG, 0700); /* belongs to F */
@@ -1294,7 +1282,6 @@ add_life(TCase *tc)
 	tcase_add_test(tc, what_cleanup_holds_is_committed_and_not_put_aside);
 	tcase_add_test(tc, damaged_message_is_corrupt);
 	tcase_add_test(tc, new_hash_folder_is_watched);
-	tcase_add_test(tc, end_in_a_new_hash_folder_is_told);
 	tcase_add_test(tc, misplaced_file_is_there);
 	tcase_add_test(tc, temporary_names_mean_nothing);
 	tcase_add_test(tc, moving_file_is_never_reported_absent);
