@@ -13,8 +13,8 @@
 # default.  A report in code of ours is a failure, of whatever process of a run,
 # and so is a run that does not end.  What a run's own tests find is a failure,
 # too, with "address"; with "thread" all takes five to ten times as long, so it is
-# shown, and counted apart.  What other libraries do is left out by test/tsan.supp,
-# with a reason for each line.  Ends with the places that were reported, each
+# shown, and counted apart.  What other libraries do is left out by test/tsan.supp
+# and test/asan.supp, with a reason for each line.  Ends with the places that were reported, each
 # once, and "N passed, M failed".  REPORTS=DIR keeps the reports and what failed.
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -69,6 +69,7 @@ looking() { # REPORTS COMMAND...
 		;;
 	address)
 		LD_PRELOAD="$work/first.so" UBSAN_OPTIONS="print_stacktrace=1:$to" \
+		    LSAN_OPTIONS="suppressions=$here/test/asan.supp:print_suppressions=0" \
 		    ASAN_OPTIONS="verify_asan_link_order=0:detect_stack_use_after_return=1:$to" \
 		    "$@"
 		;;
