@@ -66,8 +66,14 @@ print(const char *who, const struct smx_ack *ack)
 		printf(" when=() acknowledged at once, no shadow\n");
 		return;
 	}
-	printf(" when=shadowed copies=%u min_copies=%u max_delay=%" PRId64 "ms",
-	    ack->copies, ack->min_copies, ack->max_delay_ms);
+	printf(" when=%s%s%s",
+	    (ack->when & SMX_WHEN_DELIVERED) != 0 ? "delivered" : "",
+	    ack->when == (SMX_WHEN_DELIVERED | SMX_WHEN_SHADOWED) ? "," : "",
+	    (ack->when & SMX_WHEN_SHADOWED) != 0 ? "shadowed" : "");
+	for (size_t i = 0; i < ack->next_hop_count; i++)
+		printf(" next_hop=%s", ack->next_hops[i]);
+	printf(" copies=%u min_copies=%u max_delay=%" PRId64 "ms", ack->copies,
+	    ack->min_copies, ack->max_delay_ms);
 	print_members("holders", ack->holders);
 	if (ack->preferred != 0)
 		print_members("preferred", ack->preferred);

@@ -24,7 +24,8 @@ enum smx_unprotected {
 	SMX_UNPROTECTED_TEMPFAIL    /* 451, the client keeps the message */
 };
 
-#define SMX_WHEN_SHADOWED 0x01u /* a holder has a durable copy */
+#define SMX_WHEN_SHADOWED  0x01u /* a holder has a durable copy */
+#define SMX_WHEN_DELIVERED 0x02u /* the next hop has taken it; tried first */
 /* when == 0: acknowledged at once, no shadow is made */
 
 struct smx_ack {
@@ -42,6 +43,11 @@ struct smx_ack {
 	 * first. */
 	uint64_t holders;
 	uint64_t preferred;
+	/* With SMX_WHEN_DELIVERED: where to, tried in this order, as
+	 * shadowmx.conf(5) writes them in full.  Of one recipient: in what was
+	 * folded they mean nothing. */
+	const char *const *next_hops;
+	size_t next_hop_count;
 };
 
 /* The size of a message that is not known yet. */
@@ -63,7 +69,9 @@ SMX_API void smx_policy_locate(const struct smx_config *config,
  * in bytes; a policy that matches by size matches nothing while it is
  * SMX_SIZE_UNKNOWN, so ask again at the end of the message when
  * smx_policy_by_size() says so.  The first policy that matches decides; what it
- * leaves out comes from the defaults. */
+ * leaves out comes from the defaults.  Mail of this host itself
+ * (client->address
+ * "") is never held for its next hop: SMX_WHEN_DELIVERED is left out. */
 SMX_API int smx_policy_recipient(const struct smx_config *config,
     const struct smx_client *client, const char *recipient, uint64_t size,
     struct smx_ack *ack) SMX_MUST_USE;
@@ -74,8 +82,8 @@ SMX_API int smx_policy_by_size(const struct smx_config *config);
 /*
  * Fold one more recipient's wish into the message's: the most copies and
  * min_copies, tempfail before accept and the longer one, the smallest
- * max_delay, a shadow if any asks for one, the holders that all allow.  A
- * recipient with when == 0 adds nothing to one that has a wish.  Start from a
+ * max_delay, a shadow if any asks for one, the holders that all who do allow.
+ * A recipient with when == 0 adds nothing to one that has a wish.  Start from a
  * zeroed struct.
  *
  * SMX_ECONFLICT: fewer holders are left than the two together need

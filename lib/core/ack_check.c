@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "core/nexthop.h"
 #include "core/placement.h"
 
 #define TEXT_BYTES 256
@@ -31,6 +32,24 @@ report(const struct group *g, const char *setting, const char *message,
 	char path[READ_PATH];
 
 	check_report(g->check, node != NULL ? node : g->node,
+	    path_join(path, g->name, setting), message, accepted);
+}
+
+/* About a setting that the group lacks: its place is the group's, and the
+ * group is not its value. */
+static void
+report_missing(const struct group *g, const char *setting, const char *message,
+    const char *accepted)
+{
+	char path[READ_PATH];
+	struct tree place;
+
+	if (g->node != NULL) {
+		place = *g->node;
+		place.kind = TREE_FRACTION;
+		place.text = "";
+	}
+	check_report(g->check, g->node != NULL ? &place : NULL,
 	    path_join(path, g->name, setting), message, accepted);
 }
 
@@ -168,25 +187,122 @@ holders_check(const struct group *g)
 		counts_check(g);
 }
 
+/* ---- the next hop ---- */
+
+static int
+is_delivered(const struct ack_conf *ack)
+{
+	return (ack->ack.when & SMX_WHEN_DELIVERED) != 0;
+}
+
+/* The bits do not tell how it was written. */
+static void
+order_check(const struct group *g)
+{
+	const struct tree *node = tree_find(g->node, "when");
+	const struct tree *t;
+	char path[READ_PATH];
+
+	if (!is_delivered(g->ack) || node == NULL || node->kind != TREE_LIST)
+		return;
+	for (t = node->first->next; t != NULL; t = t->next)
+		if (t->kind == TREE_TEXT && strcmp(t->text, "delivered") == 0) {
+			check_report(g->check, t,
+			    path_join(path, g->name, "when"),
+			    "the next hop is asked first, if at all",
+			    "\"delivered\" once, before \"shadowed\"");
+			return;
+		}
+}
+
+/* A policy that leaves next_hop out has that of the defaults. */
+static int
+hops_inherited(const struct group *g)
+{
+	const struct smx_ack *mine = &g->ack->ack;
+	const struct smx_ack *theirs = &g->check->draft->defaults.ack;
+
+	if (mine == theirs || mine->next_hop_count != theirs->next_hop_count)
+		return 0;
+	for (size_t i = 0; i < mine->next_hop_count; i++)
+		if (mine->next_hops[i] == NULL ||
+		    theirs->next_hops[i] == NULL ||
+		    strcmp(mine->next_hops[i], theirs->next_hops[i]) != 0)
+			return 0;
+	return 1;
+}
+
+/* Is it for policies that the defaults name a next hop? */
+static int
+hops_for_others(const struct group *g)
+{
+	const struct draft *draft = g->check->draft;
+
+	if (g->ack != &draft->defaults)
+		return 0;
+	for (size_t i = 0; i < draft->policy_count; i++)
+		if (is_delivered(&draft->policies[i].ack))
+			return 1;
+	return 0;
+}
+
+static void
+hops_each_once(const struct group *g)
+{
+	const char *const *hops = g->ack->ack.next_hops;
+	const struct tree *t = tree_find(g->node, "next_hop");
+	char path[READ_PATH], item[READ_PATH];
+
+	if (t == NULL || t->kind != TREE_LIST)
+		return;
+	t = t->first;
+	path_join(path, g->name, "next_hop");
+	for (size_t i = 0; i < g->ack->ack.next_hop_count; i++, t = t->next)
+		for (size_t j = 0; j < i; j++)
+			if (hops[i] != NULL && hops[j] != NULL &&
+			    strcmp(hops[i], hops[j]) == 0) {
+				check_report(g->check, t,
+				    path_item(item, path, i),
+				    "this next hop stands twice",
+				    "each once, in the order in which they are "
+				    "tried");
+				break;
+			}
+}
+
+static void
+hops_check(const struct group *g)
+{
+	size_t count = g->ack->ack.next_hop_count;
+	char accepted[TEXT_BYTES];
+
+	if (is_delivered(g->ack) && count == 0 &&
+	    tree_find(g->node, "next_hop") == NULL)
+		report_missing(g, "next_hop",
+		    "\"delivered\" is asked for, but no next hop is named",
+		    "as \"smtp:[192.0.2.1]:25\", or \"mta\" for the MTA's own "
+		    "table");
+	if (!is_delivered(g->ack) && tree_find(g->node, "next_hop") != NULL &&
+	    !hops_inherited(g) && !hops_for_others(g))
+		report(g, "next_hop", "nobody asks this next hop",
+		    "\"delivered\" in when, or no next_hop");
+	snprintf(accepted, sizeof(accepted), "at most %d", NEXTHOPS_MAX);
+	if (count > NEXTHOPS_MAX)
+		report(g, "next_hop", "too many next hops", accepted);
+	else
+		hops_each_once(g);
+}
+
 static void
 choice_check(const struct group *g)
 {
-	char setting[READ_PATH];
-	struct tree place;
-
 	/* A value that was wrong has been reported as such. */
 	if (g->ack->ack.when_unprotected != 0 ||
 	    tree_find(g->node, "when_unprotected") != NULL ||
 	    tree_find(g->check->root,
 		"defaults.acknowledge.when_unprotected") != NULL)
 		return;
-	path_join(setting, g->name, "when_unprotected");
-	if (g->node != NULL) {
-		place = *g->node;
-		place.kind = TREE_FRACTION;
-		place.text = "";
-	}
-	check_report(g->check, g->node != NULL ? &place : NULL, setting,
+	report_missing(g, "when_unprotected",
 	    "it has no default: the administrator must choose", choose);
 }
 
@@ -196,8 +312,10 @@ ack_check(const struct check *c, const struct ack_conf *ack,
 {
 	const struct group g = { c, ack, node, group };
 
-	if (ack->ack.when == 0)
-		return;
-	holders_check(&g);
-	choice_check(&g);
+	order_check(&g);
+	hops_check(&g);
+	if ((ack->ack.when & SMX_WHEN_SHADOWED) != 0)
+		holders_check(&g);
+	if (ack->ack.when != 0)
+		choice_check(&g);
 }

@@ -21,6 +21,13 @@ struct conf_member {
 };
 
 enum conf_log { CONF_LOG_SYSLOG = 1, CONF_LOG_STDERR };
+/* As enum hop_tls of io/hop.h. */
+enum conf_tls {
+	CONF_TLS_NONE = 1,
+	CONF_TLS_MAY,
+	CONF_TLS_ENCRYPT,
+	CONF_TLS_VERIFY
+};
 enum conf_isolation { CONF_ISOLATION_DELIVER = 1, CONF_ISOLATION_HOLD };
 
 /* The highest that milter.max_recipients can be. */
@@ -78,6 +85,19 @@ struct conf {
 	int64_t peers_pool;
 	const struct conf_member *members;
 	size_t member_count;
+
+	const char *delivery_helo;        /* "": node */
+	int64_t delivery_tls;             /* enum conf_tls */
+	const char *delivery_tls_ca;      /* file; "": the system's */
+	int64_t delivery_connect_ms;      /* 5s, for one address */
+	int64_t delivery_step_ms;         /* 30s, for one reply */
+	int64_t delivery_rcpt_wait_ms;    /* 8s, for the answer to RCPT */
+	int64_t delivery_max_held;        /* 25 that wait at a time */
+	int64_t delivery_max_held_client; /* 3 of one client's address */
+	int64_t delivery_connections;     /* 20 kept to one next hop */
+	int64_t delivery_idle_ms;         /* 5s */
+	int64_t delivery_backoff_ms;      /* 10s, doubles */
+	int64_t delivery_backoff_max_ms;  /* 10m */
 
 	const char *control_listen; /* "": <run_directory>/control.sock */
 	const char *control_group;  /* may read; "": root and user only */

@@ -110,6 +110,12 @@ times_check(const struct check *c)
 		report_at(c, "takeover.retry_max",
 		    "shorter than takeover.retry", accepted);
 	}
+	if (conf->delivery_backoff_max_ms < conf->delivery_backoff_ms) {
+		snprintf(accepted, sizeof(accepted), "at least %s",
+		    duration_format(conf->delivery_backoff_ms, unit));
+		report_at(c, "delivery.backoff_max",
+		    "shorter than delivery.backoff", accepted);
+	}
 }
 
 static void

@@ -37,6 +37,8 @@ struct nexthop {
 
 /* SMX_EINVAL */
 int nexthop_parse(struct nexthop *out, const char *text) SMX_MUST_USE;
+/* The same with a sentence: NULL when text is good. */
+const char *nexthop_check(struct nexthop *out, const char *text) SMX_MUST_USE;
 /* The one way to write it; also its name in logs and commands. */
 void nexthop_format(const struct nexthop *hop, char out[NEXTHOP_TEXT]);
 

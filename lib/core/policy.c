@@ -328,6 +328,15 @@ smx_policy_locate(const struct smx_config *config, struct smx_client *client)
 	}
 }
 
+/* pickup(8) takes one message after the other: nothing is held there. */
+static void
+ack_local(struct smx_ack *ack)
+{
+	ack->when &= ~SMX_WHEN_DELIVERED;
+	ack->next_hops = NULL;
+	ack->next_hop_count = 0;
+}
+
 int
 smx_policy_recipient(const struct smx_config *config,
     const struct smx_client *client, const char *recipient, uint64_t size,
@@ -344,6 +353,8 @@ smx_policy_recipient(const struct smx_config *config,
 	if (found == NULL)
 		return SMX_ELIMIT;
 	*ack = *found;
+	if (client->address == NULL || client->address[0] == '\0')
+		ack_local(ack);
 	return SMX_OK;
 }
 
@@ -393,8 +404,15 @@ may_split(const struct smx_config *config)
 }
 
 int
+policy_delivers(const struct smx_config *config)
+{
+	return config->policies->delivered;
+}
+
+int
 policy_answers_rcpt(const struct smx_config *config)
 {
-	return config->draft.conf.milter_max_recipients < RCPTS_PLENTY ||
+	return policy_delivers(config) ||
+	       config->draft.conf.milter_max_recipients < RCPTS_PLENTY ||
 	       may_split(config);
 }

@@ -44,6 +44,8 @@ unsigned policy_copies(const struct smx_config *config);
 int policy_own(const struct smx_config *config, const char *address);
 /* Non-zero: for some recipient nothing is asked, whatever the size. */
 int policy_may_skip(const struct smx_config *config);
+/* Non-zero: for some recipient the next hop is asked first. */
+int policy_delivers(const struct smx_config *config);
 /* Non-zero: the MTA has to hear of each recipient whether it can be taken. */
 int policy_answers_rcpt(const struct smx_config *config);
 

@@ -33,18 +33,31 @@ is_harder(const struct smx_ack *recipient, const struct smx_ack *message)
 	       is_longer(recipient->tempfail_ms, message->tempfail_ms);
 }
 
+/* Who asks for no shadow says nothing about where it may be. */
 static void
-fold(struct smx_ack *message, const struct smx_ack *recipient)
+shadow_fold(struct smx_ack *message, const struct smx_ack *recipient)
 {
-	message->when |= recipient->when;
+	if ((recipient->when & SMX_WHEN_SHADOWED) == 0)
+		return;
+	if ((message->when & SMX_WHEN_SHADOWED) == 0) {
+		message->holders = recipient->holders;
+		message->preferred = recipient->preferred;
+	}
 	message->copies = larger(message->copies, recipient->copies);
 	message->min_copies =
 	    larger(message->min_copies, recipient->min_copies);
-	if (recipient->max_delay_ms < message->max_delay_ms)
-		message->max_delay_ms = recipient->max_delay_ms;
 	message->holders &= recipient->holders;
 	message->preferred =
 	    (message->preferred | recipient->preferred) & message->holders;
+}
+
+static void
+fold(struct smx_ack *message, const struct smx_ack *recipient)
+{
+	shadow_fold(message, recipient);
+	message->when |= recipient->when;
+	if (recipient->max_delay_ms < message->max_delay_ms)
+		message->max_delay_ms = recipient->max_delay_ms;
 	/* The name is that of the wish that a client may come to feel. */
 	if (is_harder(recipient, message)) {
 		message->when_unprotected = recipient->when_unprotected;
@@ -63,6 +76,8 @@ smx_policy_combine(struct smx_ack *message, const struct smx_ack *recipient,
 	if (message->policy == NULL ||
 	    (message->when == 0 && recipient->when != 0)) {
 		*message = *recipient;
+		message->next_hops = NULL;
+		message->next_hop_count = 0;
 		return SMX_OK;
 	}
 	if (recipient->when == 0)

@@ -77,8 +77,14 @@ ack_compile(struct smx_ack *out, const struct ack_conf *ack, const char *name,
 	placement_fill(&placed, conf);
 	*out = placed.ack;
 	out->policy = name;
-	if (out->when == 0)
+	if ((out->when & SMX_WHEN_SHADOWED) == 0) {
 		out->copies = out->min_copies = 0;
+		out->holders = out->preferred = 0;
+	}
+	if ((out->when & SMX_WHEN_DELIVERED) == 0) {
+		out->next_hops = NULL;
+		out->next_hop_count = 0;
+	}
 }
 
 static int
@@ -169,7 +175,9 @@ map_compile(struct policies *p, struct arena *arena, const struct draft *draft)
 static void
 wish_note(struct policies *p, const struct smx_ack *ack)
 {
-	if (ack->when == 0) {
+	p->delivered |= (ack->when & SMX_WHEN_DELIVERED) != 0;
+	/* Without a shadow nothing is asked for mail of this host itself. */
+	if ((ack->when & SMX_WHEN_SHADOWED) == 0) {
 		p->may_skip = 1;
 		return;
 	}

@@ -42,6 +42,7 @@ struct policies {
 	int by_size;
 	unsigned copies; /* the most that any of them asks for */
 	int may_skip;    /* some ask for nothing */
+	int delivered;   /* some ask for an answer of the next hop */
 	uint64_t common; /* holders of all that ask */
 	unsigned least;  /* and the most copies that any must have */
 };

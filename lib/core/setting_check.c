@@ -9,6 +9,7 @@
 #include "core/addr.h"
 #include "core/endpoint.h"
 #include "core/ip.h"
+#include "core/nexthop.h"
 #include "core/settings.h"
 
 #define LOWER  "abcdefghijklmnopqrstuvwxyz"
@@ -168,6 +169,18 @@ check_network(const char *text, char *out)
 	if (ip_network_parse(text, &range) != SMX_OK)
 		return "this is no network, or bits are set behind its prefix";
 	return keep(NULL, text, out);
+}
+
+/* The normal form is the next hop's name. */
+const char *
+check_next_hop(const char *text, char *out)
+{
+	struct nexthop hop;
+	const char *wrong = nexthop_check(&hop, text);
+
+	if (wrong == NULL)
+		nexthop_format(&hop, out);
+	return wrong;
 }
 
 const char *

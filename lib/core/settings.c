@@ -36,10 +36,14 @@ static const struct setting_word log_levels[] = { { "err", SMX_LOG_ERR, NULL },
 	{ "warning", SMX_LOG_WARNING, NULL },
 	{ "notice", SMX_LOG_NOTICE, NULL }, { "info", SMX_LOG_INFO, NULL },
 	{ "debug", SMX_LOG_DEBUG, NULL }, { NULL, 0, NULL } };
-static const struct setting_word ack_whens[] = { { "shadowed",
-						     SMX_WHEN_SHADOWED, NULL },
-	{ "delivered", 0, "this version has no delayed acknowledgement" },
-	{ NULL, 0, NULL } };
+static const struct setting_word tls_words[] = { { "none", CONF_TLS_NONE,
+						     NULL },
+	{ "may", CONF_TLS_MAY, NULL }, { "encrypt", CONF_TLS_ENCRYPT, NULL },
+	{ "verify", CONF_TLS_VERIFY, NULL }, { NULL, 0, NULL } };
+/* In the order in which they have to stand. */
+static const struct setting_word ack_whens[] = { { "delivered",
+						     SMX_WHEN_DELIVERED, NULL },
+	{ "shadowed", SMX_WHEN_SHADOWED, NULL }, { NULL, 0, NULL } };
 static const struct setting_word ack_unprotected[] = {
 	{ "accept", SMX_UNPROTECTED_ACCEPT, NULL },
 	{ "tempfail", SMX_UNPROTECTED_TEMPFAIL, NULL }, { NULL, 0, NULL }
@@ -206,6 +210,39 @@ const struct setting settings[] = {
 	    .sub = SECTION_MEMBER,
 	    .accepted = "a list of groups: ( { name = ...; }, ... )" },
 
+	{ ROOT("delivery.helo", SETTING_TEXT, delivery_helo),
+	    .check = check_hostname,
+	    .flags = SETTING_RESTART | SETTING_EMPTY_OK, .preset = "",
+	    .accepted = "a host name, or \"\" for node" },
+	{ ROOT("delivery.tls", SETTING_CHOICE, delivery_tls),
+	    .words = tls_words, .flags = SETTING_RESTART, .preset = "may" },
+	{ ROOT("delivery.tls_ca", SETTING_TEXT, delivery_tls_ca),
+	    .check = check_path, .flags = SETTING_RESTART | SETTING_EMPTY_OK,
+	    .preset = "",
+	    .accepted = "an absolute path, or \"\" for the system's "
+			"authorities" },
+	{ ROOT("delivery.connect", SETTING_DURATION, delivery_connect_ms),
+	    .flags = SETTING_RESTART, RANGE("5s", 100, 5 * MS_MINUTE) },
+	{ ROOT("delivery.step", SETTING_DURATION, delivery_step_ms),
+	    .flags = SETTING_RESTART, RANGE("30s", 100, 10 * MS_MINUTE) },
+	/* The highest is below what Postfix allows a milter for a command. */
+	{ ROOT("delivery.rcpt_wait", SETTING_DURATION, delivery_rcpt_wait_ms),
+	    RANGE("8s", 100, 25 * MS_SECOND) },
+	{ ROOT("delivery.max_held", SETTING_NUMBER, delivery_max_held),
+	    RANGE("25", 1, 100000) },
+	{ ROOT("delivery.max_held_client", SETTING_NUMBER,
+	      delivery_max_held_client),
+	    RANGE("3", 1, 100000) },
+	{ ROOT("delivery.connections", SETTING_NUMBER, delivery_connections),
+	    .flags = SETTING_RESTART, RANGE("20", 1, 1000) },
+	{ ROOT("delivery.idle", SETTING_DURATION, delivery_idle_ms),
+	    .flags = SETTING_RESTART, RANGE("5s", 0, 5 * MS_MINUTE) },
+	{ ROOT("delivery.backoff", SETTING_DURATION, delivery_backoff_ms),
+	    RANGE("10s", 100, MS_HOUR) },
+	{ ROOT("delivery.backoff_max", SETTING_DURATION,
+	      delivery_backoff_max_ms),
+	    RANGE("10m", 100, MS_DAY) },
+
 	{ ROOT("control.listen", SETTING_TEXT, control_listen),
 	    .check = check_socket_path,
 	    .flags = SETTING_RESTART | SETTING_EMPTY_OK, .preset = "",
@@ -290,6 +327,14 @@ const struct setting settings[] = {
 	    FIELD(ack_conf, ack.when),
 	    .preset = "shadowed",
 	    .words = ack_whens },
+	{ .section = SECTION_ACK,
+	    .path = "next_hop",
+	    .kind = SETTING_LIST,
+	    COUNTED(ack_conf, ack.next_hops, ack.next_hop_count),
+	    .check = check_next_hop,
+	    .accepted = "\"smtp:[host]:25\", \"smtp:example.org\" (by MX), "
+			"\"lmtp:[host]:24\", \"lmtp:unix:/path\" or \"mta\" "
+			"(the MTA's own table)" },
 	{ .section = SECTION_ACK,
 	    .path = "copies",
 	    .kind = SETTING_NUMBER,

@@ -50,31 +50,64 @@ static const struct smx_ack longer = { .policy = "longer",
 	.tempfail_ms = 900000,
 	.holders = 6 };
 
+/* Waits for the next hop, and asks for no shadow. */
+static const char *const hops[] = { "mta" };
+static const struct smx_ack hop = { .policy = "hop",
+	.when = SMX_WHEN_DELIVERED,
+	.max_delay_ms = 20000,
+	.when_unprotected = SMX_UNPROTECTED_TEMPFAIL,
+	.next_hops = hops,
+	.next_hop_count = 1 };
+static const struct smx_ack both = { .policy = "both",
+	.when = SMX_WHEN_DELIVERED | SMX_WHEN_SHADOWED,
+	.copies = 2,
+	.min_copies = 1,
+	.max_delay_ms = 4000,
+	.when_unprotected = SMX_UNPROTECTED_ACCEPT,
+	.holders = 3,
+	.preferred = 1,
+	.next_hops = hops,
+	.next_hop_count = 1 };
+
 /* policy, when, copies, min_copies, max_delay, unprotected, tempfail, holders,
- * preferred */
+ * preferred, next hops */
 static const struct {
 	const struct smx_ack *wishes[3];
 	struct smx_ack message;
 } folds[] = {
-	{ { &none, &none }, { "none", 0, 0, 0, 1000, 0, 0, 0, 0 } },
-	{ { &soft, &none },
-	    { "soft", 1, 1, 1, 5000, SMX_UNPROTECTED_ACCEPT, 0, 7, 0 } },
-	{ { &soft, &hard },
-	    { "hard", 1, 1, 1, 5000, SMX_UNPROTECTED_TEMPFAIL, 0, 7, 0 } },
+	{ { &none, &none }, { "none", 0, 0, 0, 1000, 0, 0, 0, 0, NULL, 0 } },
+	{ { &soft, &none }, { "soft", 1, 1, 1, 5000, SMX_UNPROTECTED_ACCEPT, 0,
+				7, 0, NULL, 0 } },
+	{ { &soft, &hard }, { "hard", 1, 1, 1, 5000, SMX_UNPROTECTED_TEMPFAIL,
+				0, 7, 0, NULL, 0 } },
 	{ { &soft, &many, &none },
-	    { "soft", 1, 3, 2, 5000, SMX_UNPROTECTED_ACCEPT, 0, 7, 4 } },
+	    { "soft", 1, 3, 2, 5000, SMX_UNPROTECTED_ACCEPT, 0, 7, 4, NULL,
+		0 } },
 	{ { &many, &hard, &soft },
-	    { "hard", 1, 3, 2, 5000, SMX_UNPROTECTED_TEMPFAIL, 0, 7, 4 } },
+	    { "hard", 1, 3, 2, 5000, SMX_UNPROTECTED_TEMPFAIL, 0, 7, 4, NULL,
+		0 } },
 	/* the longer time of refusing; for ever is the longest */
 	{ { &trial, &longer, &soft },
-	    { "longer", 1, 1, 1, 5000, SMX_UNPROTECTED_TEMPFAIL, 900000, 2,
-		2 } },
+	    { "longer", 1, 1, 1, 5000, SMX_UNPROTECTED_TEMPFAIL, 900000, 2, 2,
+		NULL, 0 } },
 	{ { &trial, &hard, &soft },
-	    { "hard", 1, 1, 1, 5000, SMX_UNPROTECTED_TEMPFAIL, 0, 3, 3 } },
+	    { "hard", 1, 1, 1, 5000, SMX_UNPROTECTED_TEMPFAIL, 0, 3, 3, NULL,
+		0 } },
 	{ { &trial, &soft }, { "trial", 1, 1, 1, 5000, SMX_UNPROTECTED_TEMPFAIL,
-				 600000, 3, 3 } },
+				 600000, 3, 3, NULL, 0 } },
+	/* who asks for no shadow says nothing about holders */
+	{ { &hop, &none }, { "hop", 2, 0, 0, 20000, SMX_UNPROTECTED_TEMPFAIL, 0,
+			       0, 0, NULL, 0 } },
+	{ { &soft, &hop, &none },
+	    { "hop", 3, 1, 1, 5000, SMX_UNPROTECTED_TEMPFAIL, 0, 7, 0, NULL,
+		0 } },
+	{ { &many, &hop, &both },
+	    { "hop", 3, 3, 2, 4000, SMX_UNPROTECTED_TEMPFAIL, 0, 3, 1, NULL,
+		0 } },
+	{ { &both, &soft }, { "both", 3, 2, 1, 4000, SMX_UNPROTECTED_ACCEPT, 0,
+				3, 1, NULL, 0 } },
 	{ { &trial, &many }, { "trial", 1, 3, 2, 5000, SMX_UNPROTECTED_TEMPFAIL,
-				 600000, 3, 3 } },
+				 600000, 3, 3, NULL, 0 } },
 };
 
 /* In whatever order the recipients come. */
@@ -103,6 +136,8 @@ START_TEST(strictest_wish_holds_for_the_message)
 		ck_assert_int_eq(message.tempfail_ms, want->tempfail_ms);
 		ck_assert_uint_eq(message.holders, want->holders);
 		ck_assert_uint_eq(message.preferred, want->preferred);
+		ck_assert_ptr_null(message.next_hops);
+		ck_assert_uint_eq(message.next_hop_count, 0);
 		if (o == 0)
 			ck_assert_str_eq(message.policy, want->policy);
 	}

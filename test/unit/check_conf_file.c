@@ -121,10 +121,72 @@ static const struct {
 	{ GOOD "milter = { max_held = 5000000000L; };",
 	    { ":4: milter.max_held = 5000000000: out of range" } },
 	/* acknowledge */
-	{ PAIR "defaults = { acknowledge = { when = ( \"delivered\" );"
+	{ PAIR "defaults = { acknowledge = {\n when = \"delivered\";"
 	       " when_unprotected = \"accept\"; }; };",
-	    { ":3: defaults.acknowledge.when = \"delivered\": this version has "
-	      "no delayed acknowledgement" } },
+	    { ":3: defaults.acknowledge.next_hop: \"delivered\" is asked for, "
+	      "but no next hop is named; accepted: as "
+	      "\"smtp:[192.0.2.1]:25\", or \"mta\"" } },
+	{ PAIR "defaults = { acknowledge = { when = ( \"delivered\" );\n"
+	       " next_hop = \"relay:[192.0.2.1]\";"
+	       " when_unprotected = \"accept\"; }; };",
+	    { ":4: defaults.acknowledge.next_hop = \"relay:[192.0.2.1]\": it "
+	      "does not begin with smtp:, lmtp: or unix:; accepted: "
+	      "\"smtp:[host]:25\"" } },
+	{ PAIR "defaults = { acknowledge = { when = ( \"delivered\" );\n"
+	       " next_hop = ( \"mta\",\n \"smtp:2001:db8::1\" );"
+	       " when_unprotected = \"accept\"; }; };",
+	    { ":5: defaults.acknowledge.next_hop[1] = \"smtp:2001:db8::1\": an "
+	      "IPv6 address needs brackets" } },
+	/* the same, written in two ways */
+	{ PAIR "defaults = { acknowledge = { when = ( \"delivered\" );\n"
+	       " next_hop = ( \"unix:/run/l\",\n \"lmtp:unix:/run/l\" );"
+	       " when_unprotected = \"accept\"; }; };",
+	    { ":5: defaults.acknowledge.next_hop[1] = \"lmtp:unix:/run/l\": "
+	      "this next hop stands twice" } },
+	{ PAIR "defaults = { acknowledge = { when = ( \"delivered\" );\n"
+	       " next_hop = ( \"smtp:a\", \"smtp:b\", \"smtp:c\", "
+	       "\"smtp:d\", \"smtp:e\", \"smtp:f\", \"smtp:g\", "
+	       "\"smtp:h\", \"smtp:i\" );"
+	       " when_unprotected = \"accept\"; }; };",
+	    { ":4: defaults.acknowledge.next_hop = (...): too many next "
+	      "hops; accepted: at most 8" } },
+	{ PAIR "defaults = { acknowledge = { when = ( \"delivered\" );\n"
+	       " next_hop = (); when_unprotected = \"accept\"; }; };",
+	    { ":4: defaults.acknowledge.next_hop" } },
+	{ PAIR "defaults = { acknowledge = {\n next_hop = \"mta\";"
+	       " when_unprotected = \"accept\"; }; };",
+	    { ":4: defaults.acknowledge.next_hop = \"mta\": nobody asks this "
+	      "next hop; accepted: \"delivered\" in when, or no next_hop" } },
+	{ PAIR ACCEPT "policies = ( { name = \"a\"; acknowledge = {\n"
+		      " when = (); next_hop = \"mta\"; }; } );",
+	    { ":5: policies[0].acknowledge.next_hop = \"mta\": nobody" } },
+	{ PAIR "defaults = { acknowledge = { next_hop = \"mta\";\n"
+	       " when = ( \"shadowed\",\n \"delivered\" );"
+	       " when_unprotected = \"accept\"; }; };",
+	    { ":5: defaults.acknowledge.when = \"delivered\": the next hop is "
+	      "asked first, if at all; accepted: \"delivered\" once, before "
+	      "\"shadowed\"" } },
+	/* without a shadow no peer is needed, a choice is */
+	{ "node = \"a.example\"; defaults = { acknowledge = {"
+	  " next_hop = \"mta\"; when = \"delivered\"; }; };",
+	    { ":1: defaults.acknowledge.when_unprotected: it has no "
+	      "default" } },
+	{ "node = \"a.example\"; defaults = { acknowledge = {"
+	  " next_hop = \"mta\"; when = ( \"delivered\", \"shadowed\" );"
+	  " when_unprotected = \"accept\"; }; };",
+	    { ":1: defaults.acknowledge.when = (...): a shadow is asked "
+	      "for, but peers.members is empty" } },
+	{ PAIR ACCEPT "delivery = { tls = \"yes\";\n rcpt_wait = \"26s\";\n"
+		      " backoff = \"1h\";\n helo = \"-\"; };",
+	    { ":4: delivery.tls = \"yes\": unknown word; accepted: \"none\" "
+	      "or \"may\" or \"encrypt\" or \"verify\"",
+		":5: delivery.rcpt_wait = \"26s\": out of range; accepted: a "
+		"time from 100ms to 25s",
+		"delivery.backoff_max: shorter than delivery.backoff; "
+		"accepted: "
+		"at least 1h",
+		":7: delivery.helo = \"-\": this is not a host name; accepted: "
+		"a host name, or \"\" for node" } },
 	{ PAIR "defaults = { acknowledge = {\n copies = 2;"
 	       " when_unprotected = \"accept\"; }; };",
 	    { ":4: defaults.acknowledge.copies = 2: more copies than the 1 "

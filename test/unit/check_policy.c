@@ -175,6 +175,91 @@ START_TEST(overlong_recipient_is_an_error_and_changes_nothing)
 }
 END_TEST
 
+/* ---- the next hop ---- */
+
+static const char hops[] =
+    PAIR "defaults = { acknowledge = { when_unprotected = \"accept\";"
+	 " next_hop = ( \"smtp:[192.0.2.9]\", \"mta\" ); }; };\n"
+	 "policies = (\n"
+	 " { name = \"only\"; match = { domains = \"only.example\"; };"
+	 "   acknowledge = { when = \"delivered\";"
+	 "   when_unprotected = \"tempfail\"; }; },\n"
+	 " { name = \"both\"; match = { domains = \"both.example\"; };"
+	 "   acknowledge = { when = ( \"delivered\", \"shadowed\" );"
+	 "   next_hop = \"unix:/run/lmtp\"; }; } );\n";
+
+static const struct {
+	const char *address;
+	const char *recipient;
+	unsigned when;
+	unsigned copies;
+	uint64_t holders;
+	const char *hops[3];
+} hop_rows[] = {
+	{ "192.0.2.1", "a@only.example", SMX_WHEN_DELIVERED, 0, 0,
+	    { "smtp:[192.0.2.9]:25", "mta" } },
+	{ "192.0.2.1", "a@both.example", SMX_WHEN_DELIVERED | SMX_WHEN_SHADOWED,
+	    1, 1, { "lmtp:unix:/run/lmtp" } },
+	{ "192.0.2.1", "a@else.example", SMX_WHEN_SHADOWED, 1, 1, { NULL } },
+	/* pickup is never held */
+	{ "", "a@only.example", 0, 0, 0, { NULL } },
+	{ NULL, "a@only.example", 0, 0, 0, { NULL } },
+	{ "", "a@both.example", SMX_WHEN_SHADOWED, 1, 1, { NULL } },
+};
+
+START_TEST(next_hop_is_that_of_the_policy)
+{
+	struct smx_config *config = config_good(hops);
+	struct smx_client client = { .address = hop_rows[_i].address };
+	struct smx_ack ack;
+	size_t n = 0;
+
+	ck_assert_int_eq(smx_policy_recipient(config, &client,
+			     hop_rows[_i].recipient, SMX_SIZE_UNKNOWN, &ack),
+	    SMX_OK);
+	ck_assert_uint_eq(ack.when, hop_rows[_i].when);
+	ck_assert_uint_eq(ack.copies, hop_rows[_i].copies);
+	ck_assert_uint_eq(ack.holders, hop_rows[_i].holders);
+	while (hop_rows[_i].hops[n] != NULL) {
+		ck_assert_uint_lt(n, ack.next_hop_count);
+		ck_assert_str_eq(ack.next_hops[n], hop_rows[_i].hops[n]);
+		n++;
+	}
+	ck_assert_uint_eq(ack.next_hop_count, n);
+	smx_config_release(&config);
+}
+END_TEST
+
+/* What the milter may leave out. */
+static const struct {
+	const char *text;
+	int delivers;
+	int answers;
+	int may_skip;
+} steps[] = {
+	{ PAIR ACCEPT, 0, 0, 0 },
+	{ PAIR "defaults = { acknowledge = { when = (); }; };", 0, 0, 1 },
+	{ PAIR "defaults = { acknowledge = { when = ( \"delivered\","
+	       " \"shadowed\" ); next_hop = \"mta\";"
+	       " when_unprotected = \"accept\"; }; };",
+	    1, 1, 0 },
+	{ PAIR ACCEPT "policies = ( { name = \"a\"; match = { domains ="
+		      " \"a.example\"; }; acknowledge = { when ="
+		      " \"delivered\"; next_hop = \"mta\"; }; } );",
+	    1, 1, 1 },
+};
+
+START_TEST(delivery_needs_an_answer_to_each_recipient)
+{
+	struct smx_config *config = config_good(steps[_i].text);
+
+	ck_assert_int_eq(policy_delivers(config), steps[_i].delivers);
+	ck_assert_int_eq(policy_answers_rcpt(config), steps[_i].answers);
+	ck_assert_int_eq(policy_may_skip(config), steps[_i].may_skip);
+	smx_config_release(&config);
+}
+END_TEST
+
 /* ---- size ---- */
 
 static const char sizes[] = PAIR ACCEPT
@@ -432,6 +517,10 @@ main(void)
 	int failed;
 
 	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, next_hop_is_that_of_the_policy, 0,
+	    COUNT(hop_rows));
+	tcase_add_loop_test(tc, delivery_needs_an_answer_to_each_recipient, 0,
+	    COUNT(steps));
 	tcase_add_loop_test(tc, first_matching_policy_decides, 0, COUNT(rows));
 	tcase_add_test(tc, what_a_policy_leaves_out_comes_from_the_defaults);
 	tcase_add_test(tc, empty_match_is_everybody);

@@ -256,6 +256,18 @@ START_TEST(defaults_are_those_of_the_table)
 	ck_assert_str_eq(conf->mta_submit_amended, "");
 	ck_assert_str_eq(conf->mta_submit_held, "");
 	ck_assert_int_eq(conf->takeover_ask_ms, 5000);
+	ck_assert_str_eq(conf->delivery_helo, "");
+	ck_assert_int_eq(conf->delivery_tls, CONF_TLS_MAY);
+	ck_assert_int_eq(conf->delivery_connect_ms, 5000);
+	ck_assert_int_eq(conf->delivery_step_ms, 30000);
+	ck_assert_int_eq(conf->delivery_rcpt_wait_ms, 8000);
+	ck_assert_int_eq(conf->delivery_max_held, 25);
+	ck_assert_int_eq(conf->delivery_max_held_client, 3);
+	ck_assert_int_eq(conf->delivery_connections, 20);
+	ck_assert_int_eq(conf->delivery_idle_ms, 5000);
+	ck_assert_int_eq(conf->delivery_backoff_ms, 10000);
+	ck_assert_int_eq(conf->delivery_backoff_max_ms, 600000);
+	ck_assert_uint_eq(conf->defaults.next_hop_count, 0);
 	ck_assert_uint_eq(conf->own_network_count, 0);
 	ck_assert_int_eq(conf->defaults.max_delay_ms, 10000);
 	ck_assert_uint_eq(conf->member_count, 1);
