@@ -109,6 +109,16 @@ enum smx_queue_change {
 };
 #define SMX_QUEUE_CHANGE_MAX 1000
 
+/* Where the MTA would send a recipient: the first is tried first, each as
+ * shadowmx.conf(5) writes next_hop in full ("smtp:[192.0.2.1]:25"). */
+#define SMX_QUEUE_HOPS_MAX 8
+#define SMX_QUEUE_HOP_TEXT 300
+
+struct smx_queue_route {
+	size_t count;
+	char hop[SMX_QUEUE_HOPS_MAX][SMX_QUEUE_HOP_TEXT];
+};
+
 /* read and open may be NULL: then nothing is amended or copied. */
 struct smx_queue_ops {
 	/*
@@ -151,6 +161,16 @@ struct smx_queue_ops {
 	 */
 	int (*change)(void *ctx, enum smx_queue_change what,
 	    const char *const *ids, size_t count, int64_t until_mono_ms);
+	/*
+	 * Where would the MTA send mail from sender to this recipient, both as
+	 * in MAIL and RCPT, by SMTP or LMTP?  Blocks until until_mono_ms at
+	 * most; any thread.  SMX_ENOTFOUND: it delivers that itself, by a
+	 * program, in a way that needs its own settings (a login), or not at
+	 * all; SMX_EIO, SMX_ETIMEOUT, SMX_ELIMIT (too many ask): it did not
+	 * say.  May be NULL: nobody knows.
+	 */
+	int (*route)(void *ctx, const char *sender, const char *recipient,
+	    struct smx_queue_route *route, int64_t until_mono_ms);
 };
 
 struct smx_queue {

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "glue/watcher_copy.h"
+#include "glue/watcher_route.h"
 #include "glue/watcher_wire.h"
 #include "io/pfqueue.h"
 
@@ -20,6 +21,7 @@
  * lets one turn, and one packet, serve many messages. */
 #define GATHER_MS 50
 #define WHY_SIZE  512
+#define WAITS_MAX (2 + WATCHER_COPIES_MAX + WATCHER_ROUTES_BUSY_MAX)
 
 /*
  * The watch comes first: every turn drains inotify, whether or not the worker
@@ -38,6 +40,7 @@ struct watcher {
 	int waiting; /* out is to be sent */
 	int reset;   /* tell it before anything else */
 	struct watcher_copies copies;
+	struct watcher_routes routes;
 	struct watcher_packet out;
 	struct watcher_packet in;
 };
@@ -119,6 +122,15 @@ ask_copy(struct watcher *w)
 }
 
 static void
+ask_route(struct watcher *w)
+{
+	struct watcher_route_asked asked;
+
+	if (wire_get_route(&w->in, &asked) == SMX_OK)
+		watcher_routes_ask(&w->routes, &asked);
+}
+
+static void
 hello(struct watcher *w)
 {
 	if (w->in.generation == 0)
@@ -130,6 +142,7 @@ hello(struct watcher *w)
 		if (w->queue != NULL)
 			pfqueue_new_reader(w->queue);
 		copies_drop(&w->copies);
+		watcher_routes_drop(&w->routes);
 	}
 	w->generation = w->in.generation;
 	w->waiting = 0;
@@ -159,6 +172,8 @@ receive(struct watcher *w)
 			ask(w);
 		else if (w->in.kind == WATCHER_OPEN)
 			ask_copy(w);
+		else if (w->in.kind == WATCHER_ROUTE)
+			ask_route(w);
 	}
 	return 0;
 }
@@ -222,7 +237,9 @@ make_packet(struct watcher *w, int64_t now_ms)
 	} else if (w->generation == 0) {
 		return 0;
 	} else if (w->reset ||
-		   !copies_take(&w->copies, &w->out, w->generation)) {
+		   (!copies_take(&w->copies, &w->out, w->generation) &&
+		       !watcher_routes_take(&w->routes, &w->out,
+			   w->generation))) {
 		make_events(w);
 	}
 	return w->out.count != 0;
@@ -254,26 +271,33 @@ send_some(struct watcher *w, int64_t now_ms)
 	return 0;
 }
 
-/* What waits for a message to be opened waits for that only. */
-static void
-gather(const struct watcher *w, struct pollfd p[2 + WATCHER_COPIES_MAX])
+/* What others wait for: a message to be opened, a route. */
+static int64_t
+waited_for_ms(const struct watcher *w, int64_t otherwise_ms)
 {
-	int64_t ms = copies_wait_ms(&w->copies, INT64_MAX);
+	return watcher_routes_wait_ms(&w->routes,
+	    copies_wait_ms(&w->copies, otherwise_ms));
+}
+
+/* Who waits for one of these waits for nothing else. */
+static void
+gather(const struct watcher *w, struct pollfd p[WAITS_MAX])
+{
+	int64_t ms = waited_for_ms(w, INT64_MAX);
 
 	if (ms == INT64_MAX) {
 		(void)poll(NULL, 0, GATHER_MS);
 		return;
 	}
 	p[1].fd = -1;
-	(void)poll(p, 2 + WATCHER_COPIES_MAX,
-	    ms < GATHER_MS ? (int)ms : GATHER_MS);
+	(void)poll(p, WAITS_MAX, ms < GATHER_MS ? (int)ms : GATHER_MS);
 }
 
 static void
 wait(struct watcher *w)
 {
-	int fds[WATCHER_COPIES_MAX];
-	struct pollfd p[2 + WATCHER_COPIES_MAX] = {
+	int fds[WATCHER_COPIES_MAX + WATCHER_ROUTES_BUSY_MAX];
+	struct pollfd p[WAITS_MAX] = {
 		{ .fd = w->fd,
 		    .events = (short)(POLLIN | (w->waiting ? POLLOUT : 0)) },
 		{ .fd = w->queue == NULL ? -1 : pfqueue_fd(w->queue),
@@ -281,12 +305,12 @@ wait(struct watcher *w)
 	};
 	int64_t ms = w->queue == NULL ? 250 : pfqueue_wait_ms(w->queue);
 
-	ms = copies_wait_ms(&w->copies, ms);
+	ms = waited_for_ms(w, ms);
 	copies_fds(&w->copies, fds);
-	for (size_t i = 0; i < WATCHER_COPIES_MAX; i++)
-		p[2 + i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
-	if (poll(p, 2 + WATCHER_COPIES_MAX, (int)ms) > 0 &&
-	    (p[1].revents & POLLIN) != 0)
+	watcher_routes_fds(&w->routes, fds + WATCHER_COPIES_MAX);
+	for (size_t i = 2; i < WAITS_MAX; i++)
+		p[i] = (struct pollfd){ .fd = fds[i - 2], .events = POLLIN };
+	if (poll(p, WAITS_MAX, (int)ms) > 0 && (p[1].revents & POLLIN) != 0)
 		gather(w, p);
 }
 
@@ -309,6 +333,7 @@ watcher_serve(int fd, const struct pfqueue_options *options,
 	if (w == NULL)
 		return EX_OSERR;
 	w->fd = fd;
+	watcher_routes_init(&w->routes);
 	while (!*stop && !failed) {
 		int64_t now_ms = clock_mono_ms();
 
@@ -317,11 +342,13 @@ watcher_serve(int fd, const struct pfqueue_options *options,
 			pfqueue_turn(w->queue);
 		failed = receive(w);
 		copies_turn(&w->copies, w->queue);
+		watcher_routes_turn(&w->routes, w->queue);
 		failed = failed || send_some(w, now_ms);
 		if (!failed && !*stop)
 			wait(w);
 	}
 	copies_drop(&w->copies);
+	watcher_routes_drop(&w->routes);
 	wire_drop(&w->in);
 	wire_drop(&w->out);
 	pfqueue_close(&w->queue);

@@ -26,11 +26,11 @@ int watcher_serve(int fd, const struct pfqueue_options *options,
     volatile sig_atomic_t *stop);
 
 /*
- * The worker's end as a port.  fd is lent until close.  verify, read, open and
- * state may be called by any thread, next by one; open waits for what next
- * brings, so somebody must be calling it.  Until the watcher has answered, and
- * after ten seconds without a word, state is SMX_EUNREACHABLE and next gives a
- * RESET; the same for ever after the descriptor has failed.
+ * The worker's end as a port.  fd is lent until close.  verify, read, open,
+ * route and state may be called by any thread, next by one; open and route wait
+ * for what next brings, so somebody must be calling it.  Until the watcher has
+ * answered, and after ten seconds without a word, state is SMX_EUNREACHABLE and
+ * next gives a RESET; the same for ever after the descriptor has failed.
  */
 int watcher_connect(struct smx_queue *out, int fd) SMX_MUST_USE;
 /* From now on the queue can be changed, too; lent until close. */

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "glue/queue_change.h"
 #include "glue/watcher_opens.h"
+#include "glue/watcher_route.h"
 #include "glue/watcher_wire.h"
 
 #define HELLO_MS 500 /* said again until it is answered */
@@ -25,6 +26,7 @@ struct connection {
 	int known;
 	struct smx_queue_state state;
 	struct watcher_opens opens;
+	struct route_places routes;
 	struct helper *helper; /* NULL: the queue cannot be changed */
 
 	/* of the thread that calls next */
@@ -52,6 +54,7 @@ give_up(struct connection *c)
 	c->fd = -1;
 	c->known = 0;
 	opens_fail(&c->opens);
+	route_fail_all(&c->routes);
 	pthread_mutex_unlock(&c->lock);
 	log_event(SMX_LOG_ERR, "watcher-lost", "errno=%d", errno);
 }
@@ -104,6 +107,7 @@ heard_nobody(struct connection *c, int64_t now_ms)
 	set_known(c, NULL);
 	pthread_mutex_lock(&c->lock);
 	opens_fail(&c->opens);
+	route_fail_all(&c->routes);
 	pthread_mutex_unlock(&c->lock);
 	say_hello(c, now_ms);
 }
@@ -117,6 +121,18 @@ heard_opened(struct connection *c)
 		return;
 	pthread_mutex_lock(&c->lock);
 	opens_answer(&c->opens, c->in.token, &opened);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void
+heard_routed(struct connection *c)
+{
+	struct watcher_routed routed;
+
+	if (wire_get_routed(&c->in, &routed) != SMX_OK)
+		return;
+	pthread_mutex_lock(&c->lock);
+	route_answer(&c->routes, c->in.token, &routed);
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -141,6 +157,8 @@ receive(struct connection *c, int64_t now_ms)
 			heard_state(c);
 		else if (c->in.kind == WATCHER_OPENED)
 			heard_opened(c);
+		else if (c->in.kind == WATCHER_ROUTED)
+			heard_routed(c);
 		else if (c->in.kind == WATCHER_EVENTS)
 			return SMX_OK;
 	}
@@ -295,6 +313,43 @@ port_open(void *ctx, const char *id, char **envelope, size_t *envelope_len,
 }
 
 static int
+ask_route(struct connection *c, uint64_t token, const char *sender,
+    const char *recipient, int64_t until_mono_ms)
+{
+	struct watcher_packet p = { .fds = 0 };
+	int result;
+
+	if (c->fd < 0)
+		return SMX_EIO;
+	wire_begin(&p, WATCHER_ROUTE, c->generation, token);
+	result = wire_put_route(&p, sender, recipient, until_mono_ms);
+	if (result == SMX_OK && wire_send(c->fd, &p) != SMX_OK)
+		result = SMX_EIO;
+	return result;
+}
+
+static int
+port_route(void *ctx, const char *sender, const char *recipient,
+    struct smx_queue_route *route, int64_t until_mono_ms)
+{
+	struct connection *c = ctx;
+	struct route_place *place;
+	int result = SMX_ELIMIT;
+
+	pthread_mutex_lock(&c->lock);
+	place = route_begin(&c->routes);
+	if (place != NULL) {
+		result = ask_route(c, place->token, sender, recipient,
+		    until_mono_ms);
+		if (result == SMX_OK)
+			result = route_wait(place, &c->lock, until_mono_ms);
+		route_end(place, route);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return result;
+}
+
+static int
 port_state(void *ctx, struct smx_queue_state *state)
 {
 	struct connection *c = ctx;
@@ -319,12 +374,13 @@ port_close(void *ctx)
 		free(e.text);
 	wire_drop(&c->in);
 	opens_done(&c->opens);
+	route_places_done(&c->routes);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }
 
 static const struct smx_queue_ops ops = { port_verify, port_read, port_open,
-	port_next, port_state, port_close, NULL };
+	port_next, port_state, port_close, NULL, port_route };
 
 static int
 port_change(void *ctx, enum smx_queue_change what, const char *const *ids,
@@ -336,7 +392,7 @@ port_change(void *ctx, enum smx_queue_change what, const char *const *ids,
 }
 
 static const struct smx_queue_ops changing = { port_verify, port_read,
-	port_open, port_next, port_state, port_close, port_change };
+	port_open, port_next, port_state, port_close, port_change, port_route };
 
 void
 watcher_lend_helper(struct smx_queue *queue, struct helper *helper)
@@ -357,6 +413,7 @@ watcher_connect(struct smx_queue *out, int fd)
 		return SMX_ENOMEM;
 	pthread_mutex_init(&c->lock, NULL);
 	opens_init(&c->opens);
+	route_places_init(&c->routes);
 	result = begin(c, fd);
 	if (result != SMX_OK) {
 		port_close(c);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "glue/watcher_wire_in.h"
+
 #define WIRE_VERSION 3
 #define HEAD         16
 
@@ -18,6 +20,12 @@ put(struct watcher_packet *p, uint64_t value, unsigned bytes)
 	assert(p->len + bytes <= sizeof(p->data));
 	while (bytes-- != 0)
 		p->data[p->len++] = (unsigned char)(value >> 8 * bytes);
+}
+
+void
+wire_in_put(struct watcher_packet *p, uint64_t value, unsigned bytes)
+{
+	put(p, value, bytes);
 }
 
 static void
@@ -44,7 +52,8 @@ static int
 has_token(enum watcher_kind kind)
 {
 	return kind == WATCHER_VERIFY || kind == WATCHER_READ ||
-	       kind == WATCHER_OPEN || kind == WATCHER_OPENED;
+	       kind == WATCHER_OPEN || kind == WATCHER_OPENED ||
+	       kind == WATCHER_ROUTE || kind == WATCHER_ROUTED;
 }
 
 void
@@ -198,6 +207,12 @@ get(struct watcher_packet *p, unsigned bytes, uint64_t *value)
 	return SMX_OK;
 }
 
+int
+wire_in_get(struct watcher_packet *p, unsigned bytes, uint64_t *value)
+{
+	return get(p, bytes, value);
+}
+
 static int
 get_small(struct watcher_packet *p, uint64_t max, unsigned *value)
 {
@@ -232,7 +247,7 @@ read_head(struct watcher_packet *p)
 	p->at = sizeof(magic);
 	if (get(p, 1, &version) != SMX_OK || version != WIRE_VERSION ||
 	    get(p, 1, &kind) != SMX_OK || kind < WATCHER_HELLO ||
-	    kind > WATCHER_OPENED || get(p, 2, &count) != SMX_OK ||
+	    kind > WATCHER_ROUTED || get(p, 2, &count) != SMX_OK ||
 	    get(p, 8, &p->generation) != SMX_OK)
 		return SMX_EPROTO;
 	p->kind = (enum watcher_kind)kind;
@@ -268,6 +283,12 @@ more(struct watcher_packet *p)
 		return p->at == p->len ? SMX_ENOTFOUND : SMX_EPROTO;
 	p->count--;
 	return SMX_OK;
+}
+
+int
+wire_in_more(struct watcher_packet *p)
+{
+	return more(p);
 }
 
 int

@@ -29,6 +29,10 @@
  *	OPENED	watcher	token:64, count 1: result:8 envelope:64 size:64; with
  *			result 0 two descriptors, of a file with the envelope
  *			and of one with the content
+ *	ROUTE	worker	token:64, count 1: until:64 length:16 sender length:16
+ *			recipient; see watcher_route.h
+ *	ROUTED	watcher	token:64, count 1: result:8 hops:8, so many times
+ *			(length:16 hop); none with any other result than 0
  *
  * Numbers are big-endian, times of the monotonic clock.  A packet that is not
  * exactly this means nothing, and its descriptors are closed.
@@ -50,7 +54,9 @@ enum watcher_kind {
 	WATCHER_STATE,
 	WATCHER_READ,
 	WATCHER_OPEN,
-	WATCHER_OPENED
+	WATCHER_OPENED,
+	WATCHER_ROUTE,
+	WATCHER_ROUTED
 };
 
 /* A packet being written, or one being read. */
@@ -58,7 +64,7 @@ struct watcher_packet {
 	enum watcher_kind kind;
 	uint64_t generation;
 	unsigned count; /* things in it; left in it while reading */
-	uint64_t token; /* VERIFY, READ, OPEN, OPENED */
+	uint64_t token; /* of those that have one */
 	/* Descriptors that go with it: the packet's until wire_drop, or until
 	 * somebody takes one and leaves -1. */
 	int fd[WATCHER_FDS_MAX];

@@ -356,6 +356,18 @@ port_state(void *ctx, struct smx_queue_state *state)
 	return result;
 }
 
+static int
+port_route(void *ctx, const char *sender, const char *recipient,
+    struct smx_queue_route *route, int64_t until_mono_ms)
+{
+	struct pfqueue *q = ctx;
+
+	if (q->transports.config_directory == NULL)
+		return SMX_EIO;
+	return pfroute_ask(&q->transports, q->queue_directory, sender,
+	    recipient, route, until_mono_ms);
+}
+
 static void
 port_close(void *ctx)
 {
@@ -365,6 +377,6 @@ port_close(void *ctx)
 }
 
 const struct smx_queue_ops pfqueue_ops = { port_verify, port_read, port_open,
-	port_next, port_state, port_close, NULL };
+	port_next, port_state, port_close, NULL, port_route };
 const struct smx_queue_ops pfqueue_ops_watch = { port_verify, NULL, NULL,
-	port_next, port_state, port_close, NULL };
+	port_next, port_state, port_close, NULL, port_route };

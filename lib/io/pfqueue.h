@@ -16,6 +16,7 @@
 #include "io/pfqueue_marker.h"
 #include "io/pfqueue_read.h"
 #include "io/pfqueue_table.h"
+#include "io/pfroute.h"
 
 /*
  * Postfix's queue, watched from outside; the inside of struct smx_queue.
@@ -33,7 +34,7 @@
  *	pfqueue_ring.c	 the two bounded queues, in and out
  *
  * One thread calls everything but verify, read and state, which take the lock,
- * and open, which uses only what does not change.
+ * and open and route, which use only what does not change.
  */
 #define PFQUEUE_VERIFY_MAX 65536 /* ids waiting to be looked for */
 #define PFQUEUE_EVENTS_MAX 8192  /* events waiting to be fetched */
@@ -146,7 +147,8 @@ struct pfqueue {
 	struct pfmarker marker;
 
 	struct pfcat_tool tool;
-	int64_t tool_ms; /* when to look for it again */
+	int64_t tool_ms;                /* when to look for it again */
+	struct pftransports transports; /* has a lock of its own */
 	struct pfread read;
 	struct pflisting listing;
 	struct pflocal local;

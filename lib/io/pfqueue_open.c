@@ -53,6 +53,7 @@ find_tool(struct pfqueue *q, const struct pfqueue_options *o)
 
 	if (folder == NULL || folder[0] == '\0')
 		return;
+	(void)!pftransports_init(&q->transports, folder);
 	if (o->postcat != NULL) {
 		text_copy(q->tool.program, sizeof(q->tool.program), o->postcat);
 		text_copy(q->tool.config_directory,
@@ -167,6 +168,7 @@ pfqueue_close(struct pfqueue **queue)
 	free(q->queue_directory);
 	free(q->log_file);
 	free(q->marker_directory);
+	pftransports_done(&q->transports);
 	pthread_mutex_destroy(&q->lock);
 	free(q);
 }

@@ -348,8 +348,8 @@ START_TEST(strange_packets_mean_nothing)
 		for (size_t k = 0; k < len; k++)
 			junk[k] = (unsigned char)rand_r(&seed);
 		if (i % 2 == 0 && len > 6) {
-			memcpy(junk, "smxW\2", 5);
-			junk[5] = (unsigned char)(2 + i / 2 % 8);
+			memcpy(junk, "smxW\3", 5);
+			junk[5] = (unsigned char)(2 + i / 2 % 9);
 		}
 		/* towards the watcher, and towards the worker */
 		(void)!send(pair[0], junk, len, MSG_DONTWAIT);
