@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include "glue/watcher.h"
 #include "glue/watcher_copy.h"
 #include "glue/watcher_opens.h"
+#include "glue/watcher_route.h"
 #include "glue/watcher_wire.h"
 #include "io/pfqueue.h"
 #include "queue_tree.h"
@@ -603,6 +605,144 @@ START_TEST(opens_wait_for_each_other)
 }
 END_TEST
 
+/* ---- routes ---- */
+
+/* The MTA's resolver, which says the same to everybody. */
+static void *
+resolve(void *arg)
+{
+	static const char says[] = "protocol\0trivial_rewrite_protocol\0\0"
+				   "flags\0000\0transport\0error\0nexthop\0"
+				   "no\0recipient\0a@b.example\0flags\0"
+				   "4096\0\0";
+	int listener = *(int *)arg, fd;
+	char question[256];
+
+	while ((fd = accept(listener, NULL, NULL)) >= 0) {
+		(void)!recv(fd, question, sizeof(question), 0);
+		(void)!send(fd, says, sizeof(says) - 1, MSG_NOSIGNAL);
+		close(fd);
+	}
+	return NULL;
+}
+
+static int
+route_within(int64_t ms)
+{
+	struct smx_queue_route route;
+
+	return q.ops->route(q.ctx, "<>", "<a@b.example>", &route,
+	    clock_mono_ms() + ms);
+}
+
+static void *
+route_many(void *arg)
+{
+	*(int *)arg = route_within(WAIT);
+	return NULL;
+}
+
+/* There is no postconf for this queue, so what a service speaks is not known;
+ * but the MTA was asked, and was not before. */
+START_TEST(route_is_asked_of_the_mta)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	pthread_t server, thread[WATCHER_ROUTES_MAX];
+	int result[WATCHER_ROUTES_MAX], listener;
+
+	begun();
+	pump_start();
+	ck_assert_int_eq(route_within(WAIT), SMX_EIO);
+	(void)mkdir(tree_path(&t, "private"), 0700);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s",
+	    tree_path(&t, "private/rewrite"));
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&a, sizeof(a)), 0);
+	ck_assert_int_eq(listen(listener, 64), 0);
+	/* nobody takes the connection: it waits to the end */
+	ck_assert_int_eq(route_within(100), SMX_ETIMEOUT);
+	pthread_create(&server, NULL, resolve, &listener);
+	for (int i = 0; i < WATCHER_ROUTES_MAX; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, route_many,
+				     &result[i]),
+		    0);
+	for (int i = 0; i < WATCHER_ROUTES_MAX; i++) {
+		pthread_join(thread[i], NULL);
+		ck_assert_int_eq(result[i], SMX_EIO);
+	}
+	pump_stop();
+	shutdown(listener, SHUT_RDWR);
+	pthread_join(server, NULL);
+	close(listener);
+}
+END_TEST
+
+START_TEST(more_routes_than_may_wait_are_refused)
+{
+	static struct route_places places;
+
+	route_places_init(&places);
+	for (int i = 0; i < WATCHER_ROUTES_MAX; i++)
+		ck_assert_ptr_nonnull(route_begin(&places));
+	ck_assert_ptr_null(route_begin(&places));
+	route_places_done(&places);
+}
+END_TEST
+
+START_TEST(route_to_a_watcher_that_hangs_is_given_up)
+{
+	begun();
+	pump_start();
+	kill(watcher, SIGSTOP);
+	ck_assert_int_eq(route_within(200), SMX_ETIMEOUT);
+	kill(watcher, SIGCONT);
+	pump_stop();
+}
+END_TEST
+
+static const struct watcher_routed routeds[] = {
+	{ SMX_OK, { 2, { "smtp:[192.0.2.1]:25", "lmtp:unix:/run/l" } } },
+	{ SMX_ENOTFOUND, { 0 } },
+	{ SMX_ETIMEOUT, { 0 } },
+};
+
+START_TEST(packet_carries_a_route)
+{
+	static struct watcher_packet p, in;
+	static struct watcher_route_asked asked;
+	struct watcher_routed got;
+
+	wire_begin(&p, WATCHER_ROUTE, 7, 9);
+	ck_assert_int_eq(wire_put_route(&p, "<x@y>", "<\"a b\"@c>", 12345),
+	    SMX_OK);
+	ck_assert_int_eq(wire_send(pair[0], &p), SMX_OK);
+	ck_assert_int_eq(wire_receive(pair[1], &in), SMX_OK);
+	ck_assert_int_eq(in.kind, WATCHER_ROUTE);
+	ck_assert_int_eq(wire_get_route(&in, &asked), SMX_OK);
+	ck_assert_uint_eq(asked.token, 9);
+	ck_assert_int_eq(asked.until_mono_ms, 12345);
+	ck_assert_str_eq(asked.sender, "<x@y>");
+	ck_assert_str_eq(asked.recipient, "<\"a b\"@c>");
+	wire_begin(&p, WATCHER_ROUTED, 7, 9);
+	wire_put_routed(&p, &routeds[_i]);
+	ck_assert_int_eq(wire_send(pair[0], &p), SMX_OK);
+	ck_assert_int_eq(wire_receive(pair[1], &in), SMX_OK);
+	memset(&got, 0, sizeof(got));
+	ck_assert_int_eq(wire_get_routed(&in, &got), SMX_OK);
+	ck_assert_int_eq(got.result, routeds[_i].result);
+	ck_assert_uint_eq(got.route.count, routeds[_i].route.count);
+	for (size_t i = 0; i < got.route.count; i++)
+		ck_assert_str_eq(got.route.hop[i], routeds[_i].route.hop[i]);
+	/* cut anywhere it is none */
+	for (size_t cut = 24; cut < p.len; cut++) {
+		in.at = 24;
+		in.count = 1;
+		in.len = cut;
+		ck_assert_int_eq(wire_get_routed(&in, &got), SMX_EPROTO);
+	}
+}
+END_TEST
+
 START_TEST(late_answer_is_for_nobody_and_stays_open_nowhere)
 {
 	size_t before;
@@ -844,10 +984,15 @@ main(void)
 	tcase_add_test(tc, opens_fail_when_the_watcher_begins_anew);
 	tcase_add_test(tc, verify_does_not_wait_for_files);
 	tcase_add_loop_test(tc, next_worker_gets_no_file_of_the_last_one, 0, 2);
+	tcase_add_test(tc, route_is_asked_of_the_mta);
+	tcase_add_test(tc, route_to_a_watcher_that_hangs_is_given_up);
 	suite_add_tcase(s, tc);
 	tcase_add_checked_fixture(wire, setup_pair, NULL);
 	tcase_add_test(wire, packet_carries_every_field);
 	tcase_add_test(wire, packet_carries_the_whole_state);
+	tcase_add_test(wire, more_routes_than_may_wait_are_refused);
+	tcase_add_loop_test(wire, packet_carries_a_route, 0,
+	    sizeof(routeds) / sizeof(*routeds));
 	tcase_add_test(wire, more_opens_than_may_wait_are_refused);
 	tcase_add_test(wire, packet_that_lies_about_its_texts_means_nothing);
 	suite_add_tcase(s, wire);
