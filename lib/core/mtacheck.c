@@ -127,12 +127,16 @@ mtacheck_run(struct mta_check *c, struct arena *arena)
 		if (targets[i][0] != '\0')
 			c->way[i] = find_way(c, targets[i]);
 	mtacheck_files(c);
-	if (c->shadows) {
+	if (c->shadows || c->delivers)
 		mtacheck_intake(c);
+	if (c->shadows) {
 		mtacheck_local(c);
 		mtacheck_filters(c);
-		mtacheck_limits(c);
 	}
+	if (c->delivers)
+		mtacheck_delivered(c);
+	if (c->shadows || c->delivers)
+		mtacheck_limits(c);
 	mtacheck_general(c);
 	mtacheck_submit(c);
 	return arena_failed(arena) ? SMX_ENOMEM : SMX_OK;

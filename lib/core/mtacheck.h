@@ -17,6 +17,30 @@
  * Values in, findings out.
  */
 
+/* Names that were found, and how many there were. */
+#define MTA_NAMES_MAX 8
+
+struct mta_names {
+	const char *name[MTA_NAMES_MAX];
+	size_t kept, count;
+};
+
+/* A table or setting that changes addresses of mail which shadowmx may deliver
+ * itself. */
+#define MTA_REWRITES_MAX 32
+
+struct mta_rewrite {
+	const char *setting;
+	const char *table; /* as in the setting */
+	const char *word;  /* "aliases" */
+	const char *does;  /* "rewrites" */
+	const char *policy;
+	const char *unlisted; /* why it cannot be listed, NULL: it can */
+	int all;              /* it is for all mail */
+	size_t entries;
+	struct mta_names names; /* of recipients in question */
+};
+
 /* What only a look at the machine can tell.  Everything unknown is 0 or "". */
 struct mta_facts {
 	int asked;          /* postconf has answered */
@@ -43,6 +67,12 @@ struct mta_facts {
 	/* The default main.cf could be read, is not ours, and does not name our
 	 * folder: its path. */
 	const char *unlisted_in;
+
+	/* With "delivered" in some policy: */
+	struct mta_rewrite rewrites[MTA_REWRITES_MAX];
+	size_t rewrite_count;
+	struct mta_names local_names; /* "@domain", of mydestination */
+	const char *local_policy;     /* that delivers them elsewhere */
 };
 
 /* Ways in for resubmission, in this order. */
@@ -55,9 +85,10 @@ struct mta_check {
 	const struct mta_values *raw;  /* as written */
 	const struct mta_services *services;
 	const struct mta_facts *facts;
-	/* Over all policies that ask for a shadow: */
+	/* Over all policies that ask for something: */
 	int64_t max_delay_ms;
-	int shadows;         /* any does */
+	int shadows;         /* any for a shadow */
+	int delivers;        /* any for an answer of the next hop */
 	int refuses;         /* any with when_unprotected tempfail */
 	int discards;        /* messages are answered DISCARD */
 	int rcpt_unanswered; /* too many recipients: heard at the end only */

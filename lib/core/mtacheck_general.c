@@ -101,9 +101,8 @@ static const struct wrong slow_discard = { "cleanup", "in_flow_delay",
 	SMX_WARNING, "in-flow-delay", "0",
 	"Postfix takes one token for each message and gets none back for one "
 	"that is discarded, as one that shadowmx has delivered itself or that "
-	"milter.resend_guard keeps out: such mail falls to one message a "
-	"second "
-	"in each session",
+	"milter.resend_guard keeps out: such mail falls to one message per "
+	"second and session",
 	is_some_time };
 
 /* ---- macros ---- */
@@ -232,9 +231,15 @@ mtacheck_general(struct mta_check *c)
 {
 	for (size_t i = 0; i < sizeof(wrongs) / sizeof(*wrongs); i++)
 		judge_all(c, &wrongs[i]);
-	if (c->discards || c->conf->milter_resend_guard_ms > 0)
-		judge_all(c, &slow_discard);
-	if (c->shadows)
+	if (c->delivers || c->discards || c->conf->milter_resend_guard_ms > 0) {
+		struct wrong slow = slow_discard;
+
+		/* Every message of a policy, not one now and then. */
+		if (c->delivers)
+			slow.severity = SMX_ERROR;
+		judge_all(c, &slow);
+	}
+	if (c->shadows || c->delivers)
 		check_macros(c);
 	check_lifetime(c, "maximal_queue_lifetime");
 	check_lifetime(c, "bounce_queue_lifetime");

@@ -86,6 +86,7 @@ const char *milter_with(struct mta_check *check, const char *list,
 void mtacheck_intake(struct mta_check *check);
 void mtacheck_local(struct mta_check *check);
 void mtacheck_filters(struct mta_check *check);
+void mtacheck_delivered(struct mta_check *check);
 void mtacheck_limits(struct mta_check *check);
 void mtacheck_submit(struct mta_check *check);
 void mtacheck_general(struct mta_check *check);

@@ -11,6 +11,7 @@
 #define GOOD_A_SECOND 5
 #define GOOD_LEAST    100
 #define COMMAND_MS    5000
+#define RCPT_SPARE_MS 2000
 #define RCPT_LIMIT    "smtpd_recipient_limit"
 
 static int64_t
@@ -200,29 +201,52 @@ check_timeout(struct mta_check *c, const struct mta_service *s,
 /* Given with the milter itself, it counts instead of the setting. */
 static int
 check_own_timeout(struct mta_check *c, const struct mta_service *s,
-    const char *good)
+    const char *name, int64_t least_ms, const char *good, const char *why)
 {
-	const char *list = mta_text(&s->values, "smtpd_milters");
+	const char *list = mta_text(&s->values, "smtpd_milters"), *own;
 	struct milter_found found;
 	struct finding f;
 	int64_t ms;
 
 	milter_find(c, list, s->chroot, &found);
-	if (found.place < MILTER_EARLIER ||
-	    found.milter.content_timeout == NULL)
+	if (found.place < MILTER_EARLIER)
 		return 0;
-	ms = mta_span_ms(found.milter.content_timeout, 1000);
-	if (ms < 0 || ms > c->max_delay_ms)
+	own = strcmp(name, "content_timeout") == 0
+		  ? found.milter.content_timeout
+		  : found.milter.command_timeout;
+	if (own == NULL)
+		return 0;
+	ms = mta_span_ms(own, 1000);
+	if (ms < 0 || ms > least_ms)
 		return 1;
 	finding_begin(&f, c, SMX_ERROR, "timeout");
 	finding_service(&f, s, "smtpd_milters", list);
 	fix_service(&f, s, "smtpd_milters",
-	    milter_with(c, list, &found.milter, "content_timeout",
-		found.milter.content_timeout, good));
-	finding_tell(&f,
-	    "content_timeout is not longer than max_delay: Postfix stops "
-	    "waiting for shadowmx while the message waits for its shadow");
+	    milter_with(c, list, &found.milter, name, own, good));
+	finding_tell(&f, why);
 	return 1;
+}
+
+/* With "delivered" a recipient may wait for its next hop, and then the answer
+ * has still to come through. */
+static void
+check_command_timeout(struct mta_check *c, const struct mta_service *s,
+    int first)
+{
+	int64_t least =
+	    c->delivers ? c->conf->delivery_rcpt_wait_ms + RCPT_SPARE_MS : 0;
+	const char *why =
+	    "not longer than delivery.rcpt_wait: Postfix stops waiting for "
+	    "shadowmx while a recipient waits for its next hop";
+
+	if (least <= COMMAND_MS) {
+		least = COMMAND_MS;
+		why = "a busy host takes longer to answer now and then, and "
+		      "Postfix takes shadowmx for dead";
+	}
+	if (!check_own_timeout(c, s, "command_timeout", least, "30s", why))
+		check_timeout(c, s, "milter_command_timeout", first, least,
+		    "30s", why);
 }
 
 static void
@@ -231,14 +255,15 @@ check_timeouts(struct mta_check *c, const struct mta_service *s, int first)
 	const char *good = mta_fmt(c->arena, "%" PRId64 "s",
 	    2 * whole_seconds(c->max_delay_ms) + 300);
 
-	if (!check_own_timeout(c, s, good))
+	if (!check_own_timeout(c, s, "content_timeout", c->max_delay_ms, good,
+		"content_timeout is not longer than max_delay: Postfix stops "
+		"waiting for shadowmx while the message waits for its "
+		"shadow"))
 		check_timeout(c, s, "milter_content_timeout", first,
 		    c->max_delay_ms, good,
 		    "not longer than max_delay: Postfix stops waiting for "
 		    "shadowmx while the message waits for its shadow");
-	check_timeout(c, s, "milter_command_timeout", first, COMMAND_MS, "30s",
-	    "a busy host takes longer to answer now and then, and Postfix "
-	    "takes shadowmx for dead");
+	check_command_timeout(c, s, first);
 	check_timeout(c, s, "ipc_timeout", first, c->max_delay_ms + COMMAND_MS,
 	    mta_fmt(c->arena, "%" PRId64 "s",
 		2 * whole_seconds(c->max_delay_ms) + 3600),

@@ -249,30 +249,45 @@ candidate(struct search *s, uint32_t *policy, unsigned *by)
 	return 1;
 }
 
+/* What the keys point to. */
+struct search_text {
+	char text[2 * ADDR_MAX + 2];
+};
+
+static int
+search_begin(struct search *s, struct search_text *t,
+    const struct policies *policies, const struct policy_question *question)
+{
+	struct addr a;
+
+	if (addr_read(&a, question->recipient) != SMX_OK)
+		return 0;
+	s->policies = policies;
+	s->question = question;
+	s->ip_state = s->waits = 0;
+	s->general = s->key_count = s->cursor_count = 0;
+	if (policies->by_tables)
+		memset(s->hits, 0, sizeof(s->hits));
+	memcpy(t->text, a.local, a.local_len);
+	t->text[a.local_len] = '@';
+	memcpy(t->text + a.local_len + 1, a.domain, a.domain_len);
+	addr_fold(t->text, a.local_len);
+	keys_add(s, t->text, a.local_len + 1 + a.domain_len, a.local_len);
+	return 1;
+}
+
 const struct smx_ack *
 policies_find(const struct policies *policies,
     const struct policy_question *question, int *waits)
 {
+	struct search_text text;
 	struct search s;
-	struct addr a;
-	char text[2 * ADDR_MAX + 2];
 	uint32_t policy;
 	unsigned by;
 
-	if (addr_read(&a, question->recipient) != SMX_OK)
+	if (!search_begin(&s, &text, policies, question))
 		return NULL;
-	s.policies = policies;
-	s.question = question;
-	s.ip_state = s.waits = 0;
 	*waits = 0;
-	s.general = s.key_count = s.cursor_count = 0;
-	if (policies->by_tables)
-		memset(s.hits, 0, sizeof(s.hits));
-	memcpy(text, a.local, a.local_len);
-	text[a.local_len] = '@';
-	memcpy(text + a.local_len + 1, a.domain, a.domain_len);
-	addr_fold(text, a.local_len);
-	keys_add(&s, text, a.local_len + 1 + a.domain_len, a.local_len);
 	while (candidate(&s, &policy, &by)) {
 		int found = rule_matches(&s, &policies->rules[policy], by);
 
@@ -281,6 +296,47 @@ policies_find(const struct policies *policies,
 			return &policies->rules[policy].ack;
 	}
 	return &policies->defaults;
+}
+
+/* For whoever the client is, and however large the message. */
+static int
+rule_is_certain(const struct policy_rule *rule)
+{
+	return rule->authenticated < 0 && rule->country_count == 0 &&
+	       rule->asn_count == 0 && rule->network_count == 0 &&
+	       !rule->by_size;
+}
+
+static int
+is_delivered(const struct smx_ack *ack)
+{
+	return (ack->when & SMX_WHEN_DELIVERED) != 0;
+}
+
+const struct smx_ack *
+policies_may_deliver(const struct policies *policies,
+    const struct policy_question *question)
+{
+	struct search_text text;
+	struct search s;
+	uint32_t policy;
+	unsigned by;
+
+	if (!search_begin(&s, &text, policies, question))
+		return NULL;
+	while (candidate(&s, &policy, &by)) {
+		const struct policy_rule *rule = &policies->rules[policy];
+		unsigned missing = rule->by & ~by;
+
+		if ((missing & ~RULE_BY_RECIPIENT) != 0 ||
+		    (missing != 0 && !tables_match(&s, rule)))
+			continue;
+		if (is_delivered(&rule->ack))
+			return &rule->ack;
+		if (rule_is_certain(rule))
+			return NULL;
+	}
+	return is_delivered(&policies->defaults) ? &policies->defaults : NULL;
 }
 
 const struct smx_ack *
@@ -401,6 +457,15 @@ may_split(const struct smx_config *config)
 	const struct policies *policies = config->policies;
 
 	return placement_count(policies->common) < policies->least;
+}
+
+const struct smx_ack *
+policy_may_deliver(const struct smx_config *config, const char *recipient)
+{
+	const struct policy_question question = { NULL, recipient,
+		SMX_SIZE_UNKNOWN, &config->sources };
+
+	return policies_may_deliver(config->policies, &question);
 }
 
 int

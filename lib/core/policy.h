@@ -31,6 +31,10 @@ struct policy_question {
  * known, and with it the answer may be another one. */
 const struct smx_ack *policies_find(const struct policies *policies,
     const struct policy_question *question, int *waits);
+/* See policy_may_deliver(); the question's client and size are not looked at.
+ */
+const struct smx_ack *policies_may_deliver(const struct policies *policies,
+    const struct policy_question *question);
 const struct smx_ack *policies_defaults(const struct policies *policies);
 int policies_by_size(const struct policies *policies);
 /* Non-zero: a network of milter.own_networks, or this host itself. */
@@ -46,6 +50,15 @@ int policy_own(const struct smx_config *config, const char *address);
 int policy_may_skip(const struct smx_config *config);
 /* Non-zero: for some recipient the next hop is asked first. */
 int policy_delivers(const struct smx_config *config);
+/* A policy that does so, by its name; NULL: none. */
+const char *policy_delivering(const struct smx_config *config);
+/* The wish with SMX_WHEN_DELIVERED that a recipient has when its client and its
+ * size are as they have to be; NULL: there is none.  And that of somebody in a
+ * domain. */
+const struct smx_ack *policy_may_deliver(const struct smx_config *config,
+    const char *recipient);
+const struct smx_ack *policy_may_deliver_domain(const struct smx_config *config,
+    const char *domain);
 /* Non-zero: the MTA has to hear of each recipient whether it can be taken. */
 int policy_answers_rcpt(const struct smx_config *config);
 

@@ -13,9 +13,10 @@
 static void
 take_ack(struct mta_check *c, const struct smx_ack *ack)
 {
-	if ((ack->when & SMX_WHEN_SHADOWED) == 0)
+	if (ack->when == 0)
 		return;
-	c->shadows = 1;
+	c->shadows |= (ack->when & SMX_WHEN_SHADOWED) != 0;
+	c->delivers |= (ack->when & SMX_WHEN_DELIVERED) != 0;
 	c->refuses |= ack->when_unprotected == SMX_UNPROTECTED_TEMPFAIL;
 	if (ack->max_delay_ms > c->max_delay_ms)
 		c->max_delay_ms = ack->max_delay_ms;
@@ -40,6 +41,8 @@ smx_check_mta(const struct smx_config *config, smx_finding_fn each, void *ctx)
 		take_ack(&check, &draft->policies[i].ack.ack);
 	check.rcpt_unanswered = !policy_answers_rcpt(config);
 	rc = mta_look(&look, config, &arena);
+	if (rc == SMX_OK && check.delivers)
+		mta_look_rewrites(&look, config, &arena);
 	check.main = &look.main;
 	check.raw = &look.raw;
 	check.services = &look.services;

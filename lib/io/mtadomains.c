@@ -161,29 +161,47 @@ by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-int
-mta_domains_collect(struct mta_domains *d, const char *config_directory,
-    const struct mta_values *main, struct arena *arena)
+static void
+sort_domains(struct mta_domains *d)
 {
-	static const char *const settings[] = { "mydestination",
-		"relay_domains", "virtual_alias_domains",
-		"virtual_mailbox_domains" };
 	size_t kept = 0;
-	int rc = SMX_OK;
 
-	memset(d, 0, sizeof(*d));
-	d->arena = arena;
-	d->config_directory = config_directory;
-	for (size_t i = 0; rc == SMX_OK && i < 4; i++)
-		rc = add_list(d, mta_text(main, settings[i]), 0);
-	if (rc != SMX_OK || d->count == 0)
-		return rc;
+	if (d->count == 0)
+		return;
 	qsort(d->list, d->count, sizeof(*d->list), by_text);
 	for (size_t i = 0; i < d->count; i++)
 		if (kept == 0 || strcmp(d->list[kept - 1], d->list[i]) != 0)
 			d->list[kept++] = d->list[i];
 	d->count = kept;
-	return SMX_OK;
+}
+
+int
+mta_domains_of(struct mta_domains *d, const char *config_directory,
+    const char *list, struct arena *arena)
+{
+	int rc;
+
+	memset(d, 0, sizeof(*d));
+	d->arena = arena;
+	d->config_directory = config_directory;
+	rc = add_list(d, list, 0);
+	sort_domains(d);
+	return rc;
+}
+
+int
+mta_domains_collect(struct mta_domains *d, const char *config_directory,
+    const struct mta_values *main, struct arena *arena)
+{
+	static const char *const settings[] = { "relay_domains",
+		"virtual_alias_domains", "virtual_mailbox_domains" };
+	int rc = mta_domains_of(d, config_directory,
+	    mta_text(main, "mydestination"), arena);
+
+	for (size_t i = 0; rc == SMX_OK && i < 3; i++)
+		rc = add_list(d, mta_text(main, settings[i]), 0);
+	sort_domains(d);
+	return rc;
 }
 
 void

@@ -31,6 +31,9 @@ struct mta_domains {
 /* SMX_ENOMEM, SMX_ELIMIT */
 int mta_domains_collect(struct mta_domains *d, const char *config_directory,
     const struct mta_values *main, struct arena *arena) SMX_MUST_USE;
+/* The same of one such list. */
+int mta_domains_of(struct mta_domains *d, const char *config_directory,
+    const char *list, struct arena *arena) SMX_MUST_USE;
 /* Is it one of them, or below one that counts for those below it? */
 int mta_domains_have(struct mta_domains *d, const char *domain);
 /* Does one of these tables, as in transport_maps, say where its mail goes? */

@@ -19,6 +19,7 @@ struct mta_look {
 	struct mta_values raw;
 	struct mta_services services;
 	struct mta_facts facts;
+	const char *config_directory; /* of mta_look_rewrites */
 };
 
 /* facts.asked tells whether postconf has answered.  SMX_ENOMEM. */
@@ -31,6 +32,11 @@ int mta_look_main(struct mta_look *look, const char *config_directory,
 
 /* mtafacts.c: the machine.  Needs the values. */
 void mta_look_facts(struct mta_look *look, const struct smx_config *config,
+    struct arena *arena);
+
+/* mtarewrites.c: what changes addresses of mail that a policy with "delivered"
+ * is for.  Needs the values. */
+void mta_look_rewrites(struct mta_look *look, const struct smx_config *config,
     struct arena *arena);
 
 /* Are these two paths the same place, all links followed? */

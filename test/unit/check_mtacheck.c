@@ -334,6 +334,166 @@ START_TEST(resend_guard_discards)
 }
 END_TEST
 
+/* ---- delivered ---- */
+
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+#define RIGHT    "in_flow_delay = 0\n"
+
+static const struct {
+	const char *main;
+	const char *fields;
+	const char *overrides;
+	int delivers;
+	const char *found;
+	const char *fix; /* is among the lines */
+} delivers[] = {
+	{ RIGHT, "", "", 1, "", NULL },
+	{ "", "", "", 1, "in-flow-delay ", "'in_flow_delay = 0'" },
+	{ RIGHT "smtpd_milters = \n", "", "", 1, "milter-missing ",
+	    "smtpd_milters" },
+	/* it is asked, and then the next hop has the message */
+	{ RIGHT "content_filter = scan:[127.0.0.1]:10024\n", "", "", 1,
+	    "delivered-unfiltered ", "'content_filter = '" },
+	{ RIGHT "milter_command_timeout = 8s\n", "", "", 1, "timeout ",
+	    "'milter_command_timeout = 30s'" },
+	{ RIGHT "milter_command_timeout = 11s\n", "", "", 1, "", NULL },
+	{ "milter_command_timeout = 8s\n", "", "", 0, "", NULL },
+	{ RIGHT "smtpd_milters = { unix:shadowmx/milter.sock, "
+		"command_timeout = 9s }\n",
+	    "", "", 1, "timeout timeout ", "command_timeout=30s" },
+	{ RIGHT "milter_content_timeout = 10s\n", "", "", 1, "timeout ",
+	    "milter_content_timeout" },
+	/* no shadow is asked for: bounces have none */
+	{ RIGHT "internal_mail_filter_classes = \n", "", "", 1, "", NULL },
+};
+
+static struct world *
+world_delivers(void)
+{
+	struct world *w = world_new();
+
+	w->check.delivers = 1;
+	w->check.shadows = 0;
+	w->conf.delivery_rcpt_wait_ms = 8000;
+	return w;
+}
+
+START_TEST(delivery_asks_more_of_the_mta)
+{
+	struct world *w = world_delivers();
+
+	w->check.delivers = delivers[_i].delivers;
+	w->check.shadows = !delivers[_i].delivers;
+	world_run(w, delivers[_i].main, delivers[_i].fields,
+	    delivers[_i].overrides);
+	ck_assert_str_eq(w->found, delivers[_i].found);
+	if (delivers[_i].fix != NULL)
+		ck_assert_ptr_nonnull(strstr(w->fixes, delivers[_i].fix));
+	world_free(w);
+}
+END_TEST
+
+static const struct {
+	struct mta_rewrite rewrite;
+	const char *found;
+	const char *fix;
+} rewrites[] = {
+	{ { .setting = "virtual_alias_maps",
+	      .table = "hash:/etc/aliases",
+	      .word = "aliases",
+	      .does = "makes other addresses of",
+	      .policy = "edge",
+	      .entries = 9,
+	      .names = { { "a@b.example", "@c.example" }, 2, 2 } },
+	    "delivered-rewritten ",
+	    "# first of policies: { name = \"mta-aliases\"; match = { "
+	    "recipients = ( \"a@b.example\", \"@c.example\" ); }; "
+	    "acknowledge = { when = (); }; }," },
+	{ { .setting = "recipient_bcc_maps",
+	      .table = "hash:/etc/bcc",
+	      .word = "copies",
+	      .does = "copies",
+	      .policy = "edge",
+	      .names = { { "a@b.example" }, 1, 5 } },
+	    "delivered-rewritten ", "( \"a@b.example\", ... )" },
+	{ { .setting = "always_bcc",
+	      .table = "x@y.example",
+	      .word = "",
+	      .does = "copies",
+	      .policy = "edge",
+	      .all = 1 },
+	    "delivered-rewritten ", "'always_bcc = '" },
+	{ { .setting = "virtual_alias_maps",
+	      .table = "ldap:/etc/x",
+	      .word = "aliases",
+	      .does = "copies",
+	      .policy = "edge",
+	      .unlisted = "no" },
+	    "delivered-unknown ", NULL },
+	{ { .setting = "virtual_alias_maps",
+	      .table = "hash:/etc/x",
+	      .word = "aliases",
+	      .does = "copies",
+	      .policy = "edge",
+	      .entries = 9 },
+	    "", NULL },
+};
+
+START_TEST(what_the_mta_makes_of_addresses_is_left_out)
+{
+	struct world *w = world_delivers();
+
+	w->facts.rewrites[0] = rewrites[_i].rewrite;
+	w->facts.rewrite_count = 1;
+	world_run(w, RIGHT, "", "");
+	ck_assert_str_eq(w->found, rewrites[_i].found);
+	if (rewrites[_i].fix != NULL)
+		ck_assert_msg(strstr(w->fixes, rewrites[_i].fix) != NULL, "%s",
+		    w->fixes);
+	/* nobody delivers: nobody cares */
+	w->found[0] = '\0';
+	w->check.delivers = 0;
+	w->check.shadows = 1;
+	world_run(w, RIGHT, "", "");
+	ck_assert_str_eq(w->found, "");
+	world_free(w);
+}
+END_TEST
+
+static const struct {
+	const char *main;
+	const char *program;
+	const char *found;
+} locals[] = {
+	{ RIGHT "local_transport = local:$myhostname\n", "local",
+	    "delivered-local " },
+	{ RIGHT "local_transport = local\n", "local", "delivered-local " },
+	{ RIGHT "local_transport = local\n", "lmtp", "" },
+	{ RIGHT "local_transport = lmtp:unix:x\n", "local", "" },
+};
+
+START_TEST(mail_that_local_delivers_has_aliases)
+{
+	struct world *w = world_delivers();
+
+	w->facts.local_names = (struct mta_names){ { "@a.example" }, 1, 1 };
+	w->facts.local_policy = "edge";
+	w->check.shadows = 1;
+	world_run(w, locals[_i].main,
+	    strcmp(locals[_i].program, "local") == 0
+		? FIELDS("local/unix", "local", "unix", "n", "-", "local")
+		: FIELDS("local/unix", "local", "unix", "n", "-", "lmtp"),
+	    "");
+	ck_assert_str_eq(w->found, locals[_i].found);
+	if (locals[_i].found[0] != '\0')
+		ck_assert_ptr_nonnull(strstr(w->fixes,
+		    "{ name = \"mta-local\"; match = { recipients = ( "
+		    "\"@a.example\" ); }; acknowledge = { when = ( "
+		    "\"shadowed\" ); }; },"));
+	world_free(w);
+}
+END_TEST
+
 START_TEST(without_shadows_milters_do_not_matter)
 {
 	struct world *w = world_new();
@@ -668,6 +828,12 @@ main(void)
 	    sizeof(wrongs) / sizeof(*wrongs));
 	tcase_add_test(tc, slow_discards_matter_only_to_who_discards);
 	tcase_add_test(tc, resend_guard_discards);
+	tcase_add_loop_test(tc, delivery_asks_more_of_the_mta, 0,
+	    COUNT(delivers));
+	tcase_add_loop_test(tc, what_the_mta_makes_of_addresses_is_left_out, 0,
+	    COUNT(rewrites));
+	tcase_add_loop_test(tc, mail_that_local_delivers_has_aliases, 0,
+	    COUNT(locals));
 	tcase_add_test(tc, without_shadows_milters_do_not_matter);
 	tcase_add_test(tc, refusing_policy_makes_accept_an_error);
 	tcase_add_test(tc, recipients_as_many_as_the_mta_takes_anywhere);

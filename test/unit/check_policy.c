@@ -230,6 +230,59 @@ START_TEST(next_hop_is_that_of_the_policy)
 }
 END_TEST
 
+static const char delivering[] = PAIR ACCEPT
+    "policies = (\n"
+    " { name = \"never\"; match = { recipients = \"no@d.example\"; }; },\n"
+    " { name = \"guests\"; match = { domains = \"g.example\";"
+    "   authenticated = false; }; acknowledge = { when = (); }; },\n"
+    " { name = \"large\"; match = { min_size = \"1M\";"
+    "   domains = \"l.example\"; }; acknowledge = { when = \"delivered\";"
+    "   next_hop = \"smtp:a\"; }; },\n"
+    " { name = \"some\"; match = { recipients = ( \"one@r.example\","
+    "   \"any@\" ); }; acknowledge = { when = \"delivered\";"
+    "   next_hop = \"mta\"; }; },\n"
+    " { name = \"all\"; match = { domains = ( \"d.example\","
+    "   \"g.example\" ); }; acknowledge = { when = \"delivered\";"
+    "   next_hop = \"mta\"; }; } );\n";
+
+static const struct {
+	const char *name; /* "@domain": somebody in it */
+	const char *policy;
+} deliverings[] = {
+	{ "x@d.example", "all" },
+	{ "X@sub.D.example", "all" },
+	{ "no@d.example", NULL },
+	/* another client's wish decides nothing for all */
+	{ "x@g.example", "all" },
+	{ "x@l.example", "large" },
+	{ "one@r.example", "some" },
+	{ "two@r.example", NULL },
+	{ "any@else.example", "some" },
+	{ "@d.example", "all" },
+	{ "@R.example", "some" },
+	{ "@else.example", "some" },
+	{ "@l.example", "large" },
+};
+
+START_TEST(whom_it_may_be_for_is_known)
+{
+	struct smx_config *config = config_good(delivering);
+	const char *name = deliverings[_i].name;
+	const struct smx_ack *ack =
+	    name[0] == '@' ? policy_may_deliver_domain(config, name + 1)
+			   : policy_may_deliver(config, name);
+
+	if (deliverings[_i].policy == NULL) {
+		ck_assert_ptr_null(ack);
+	} else {
+		ck_assert_ptr_nonnull(ack);
+		ck_assert_str_eq(ack->policy, deliverings[_i].policy);
+	}
+	ck_assert_str_eq(policy_delivering(config), "large");
+	smx_config_release(&config);
+}
+END_TEST
+
 /* What the milter may leave out. */
 static const struct {
 	const char *text;
@@ -519,6 +572,8 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, next_hop_is_that_of_the_policy, 0,
 	    COUNT(hop_rows));
+	tcase_add_loop_test(tc, whom_it_may_be_for_is_known, 0,
+	    COUNT(deliverings));
 	tcase_add_loop_test(tc, delivery_needs_an_answer_to_each_recipient, 0,
 	    COUNT(steps));
 	tcase_add_loop_test(tc, first_matching_policy_decides, 0, COUNT(rows));
