@@ -504,6 +504,141 @@ case_filter_before_the_queue() {
 	expect 2 proxy-filter milter-missing
 }
 
+# ---- wrong ones: delivered ----
+
+# delivered MATCH [HOP]: a policy of that kind, before a Postfix that is right
+# for it.
+delivered() {
+	conf "policies = ( { name = \"edge\"; match = { $1 };
+	    acknowledge = { when = ( \"delivered\", \"shadowed\" );
+	    next_hop = \"${2:-smtp:[192.0.2.5]}\"; }; } );"
+	cf 'in_flow_delay = 0'
+}
+
+EDGE='domains = ( "edge.example" );'
+
+case_right_with_delivered() {
+	delivered "$EDGE"
+	cf 'virtual_alias_domains =' \
+	    'virtual_alias_maps = inline:{one@other.example=two@other.example}'
+	check | grep -q '^{"result":"ok"}$' || fail "$(check)"
+}
+
+case_delivered_with_in_flow_delay() {
+	delivered "$EDGE"
+	cf 'in_flow_delay = 1s'
+	expect 2 in-flow-delay
+	grep -q 'one message per second and session' "$A/found" ||
+	    fail "not said"
+}
+
+case_delivered_with_short_command_timeout() {
+	delivered "$EDGE"
+	cf 'milter_command_timeout = 9s'
+	expect 2 timeout
+}
+
+case_delivered_before_a_filter() {
+	delivered "$EDGE"
+	cf 'content_filter = scan:[127.0.0.1]:10024'
+	expect 2 delivered-unfiltered content-filter
+}
+
+# alias SETTING: found by the table's keys, and gone with the policy that is to
+# stand before.
+rewritten() {
+	expect_found 2 delivered-rewritten
+	$PYTHON -c '
+import json, sys
+for line in open(sys.argv[1]):
+    for text in json.loads(line).get("add", []):
+        print(text.split(": ", 1)[1])' "$A/found" >"$A/line"
+	grep -q . "$A/line" || fail "no line"
+	{
+		echo 'policies = ('
+		cat "$A/line"
+		echo ');'
+	} >"$A/conf.d/10-first.conf"
+	sed -i 's/},$/}/' "$A/conf.d/10-first.conf"
+	check | grep -q '^{"result":"ok"}$' || fail "$(check)"
+}
+
+case_delivered_with_aliases() {
+	delivered "$EDGE"
+	printf 'info@edge.example x@a.example\ny@other.example x@a.example\n' \
+	    >"$A/etc/virtual"
+	postmap -c "$A/etc" "hash:$A/etc/virtual" || fail "postmap"
+	cf 'virtual_alias_domains =' "virtual_alias_maps = hash:$A/etc/virtual"
+	rewritten
+	grep -q 'info@edge.example' "$A/line" || fail "$(cat "$A/line")"
+	! grep -q 'other.example' "$A/line" || fail "$(cat "$A/line")"
+}
+
+case_delivered_with_canonical_recipients() {
+	delivered "$EDGE"
+	cf 'recipient_canonical_maps = inline:{@edge.example=@a.example}'
+	rewritten
+}
+
+case_delivered_with_copies_by_recipient() {
+	delivered "$EDGE"
+	cf 'recipient_bcc_maps = inline:{info@edge.example=x@a.example}'
+	rewritten
+}
+
+# A policy for everybody concerns every domain, and a table of recipients those
+# that are in it.
+case_delivered_to_everybody_with_aliases() {
+	delivered '' mta
+	cf 'virtual_alias_domains =' \
+	    'virtual_alias_maps = inline:{one@other.example=two@other.example}'
+	expect_found 2 delivered-rewritten
+}
+
+case_delivered_by_table_with_aliases() {
+	printf 'one@edge.example\n' >"$A/table"
+	delivered "recipient_tables = ( \"$A/table\" );"
+	cf 'virtual_alias_domains =' \
+	    'virtual_alias_maps = inline:{one@edge.example=x@a.example, two@edge.example=x@a.example}'
+	rewritten
+	grep -q '"one@edge.example" )' "$A/line" || fail "$(cat "$A/line")"
+}
+
+case_delivered_with_copies_of_all() {
+	delivered "$EDGE"
+	cf 'always_bcc = archive@a.example'
+	expect 2 delivered-rewritten
+}
+
+case_delivered_with_other_senders() {
+	delivered "$EDGE"
+	cf 'sender_canonical_maps = inline:{x@a.example=y@a.example}' \
+	    'sender_bcc_maps = inline:{x@a.example=y@a.example}' \
+	    'canonical_maps = inline:{x@a.example=y@a.example}'
+	expect 2 delivered-rewritten
+	[ "$(grep -c delivered-rewritten "$A/found")" = 3 ] || fail "how many"
+}
+
+case_delivered_with_a_table_that_nobody_lists() {
+	delivered "$EDGE"
+	echo '/^x@other\.example$/ y@a.example' >"$A/etc/regexp"
+	cf 'virtual_alias_domains =' \
+	    "virtual_alias_maps = regexp:$A/etc/regexp"
+	expect_found 1 delivered-unknown
+	echo '/@edge\.example$/ y@a.example' >"$A/etc/regexp"
+	expect_found 2 delivered-rewritten
+}
+
+case_delivered_for_local_users() {
+	delivered 'domains = ( "a.example" );'
+	expect_found 2 delivered-local
+	grep -q '@a.example' "$A/found" || fail "which"
+	# local(8) delivers as before where the MTA decides.
+	rm "$A/conf.d/50-case.conf"
+	delivered 'domains = ( "a.example" );' mta
+	check | grep -q '^{"result":"ok"}$' || fail "$(check)"
+}
+
 # ---- wrong ones: the ways in for what is taken over ----
 
 case_submit_missing() {
