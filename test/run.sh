@@ -248,6 +248,8 @@ part_mta() {
 	    partition_delivers_once not_heard mta_stopped mta_down_in_order \
 	    leave_lasts leave_and_return frozen_holder frozen_primary
 	waits mta/limits 1800 env builddir="$plain" test/mta/limits.sh
+	waits mta/route 300 env \
+	    QUEUE_PROBE="$plain/test/mta/queue_probe" test/mta/route.sh
 	waits mta/queue_watch 900 env \
 	    QUEUE_PROBE="$plain/test/mta/queue_probe" test/mta/queue_watch.sh
 	waits "mta with sanitizers" 900 env builddir="$san" \

@@ -11,6 +11,7 @@
  *				state		epoch, links, master
  *				read ID...	their open recipients
  *				open ID FILE	FILE.envelope, FILE.content
+ *				route FROM TO	where the MTA would send it
  */
 #include "config.h"
 
@@ -138,6 +139,25 @@ open_file(const char *id, const char *name)
 	printf("opened %s %s\n", id, bad ? "badly" : "well");
 }
 
+/* Both in angle brackets. */
+static void
+order_route(char *words)
+{
+	char *to = strchr(words, ' ');
+	struct smx_queue_route route;
+	int result;
+
+	if (to == NULL)
+		return;
+	*to++ = '\0';
+	result =
+	    queue.ops->route(queue.ctx, words, to, &route, now_ms() + 20000);
+	printf("route %s", smx_errname(result));
+	for (size_t i = 0; result == SMX_OK && i < route.count; i++)
+		printf(" %s", route.hop[i]);
+	printf("\n");
+}
+
 static void
 follow(const char *id)
 {
@@ -249,6 +269,8 @@ obey(void)
 			read_files(line + 5);
 		else if (strncmp(line, "open ", 5) == 0)
 			order_open(line + 5);
+		else if (strncmp(line, "route ", 6) == 0)
+			order_route(line + 6);
 	}
 	len -= (size_t)(line - text);
 	memmove(text, line, len);
