@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/key.h"
+
 /* Longer values, encoded, are not worth a refused command: they must fit
  * into a line of 2048 bytes. */
 #define XFORWARD_VALUE_MAX 255
@@ -19,6 +21,8 @@ static const struct {
 	{ "DSN", SMTP_OFFERS_DSN },
 	{ "SIZE", SMTP_OFFERS_SIZE },
 	{ "XFORWARD", SMTP_OFFERS_XFORWARD },
+	{ "CHUNKING", SMTP_OFFERS_CHUNKING },
+	{ "STARTTLS", SMTP_OFFERS_STARTTLS },
 };
 
 enum attribute { NAME, ADDR, PORT, PROTO, HELO, SOURCE, IDENT, ATTRIBUTES };
@@ -63,6 +67,20 @@ xforward_offer(struct smtp_offer *offer, const char *text)
 	}
 }
 
+/* RFC 1870: without a number, or with 0, there is no fixed limit. */
+static void
+size_offer(struct smtp_offer *offer, const char *text)
+{
+	size_t len;
+
+	offer->size_max = 0;
+	text += strspn(text, " =");
+	len = strspn(text, "0123456789");
+	if ((text[len] != '\0' && text[len] != ' ') ||
+	    number_parse(text, len, UINT64_MAX, &offer->size_max) != SMX_OK)
+		offer->size_max = 0;
+}
+
 void
 smtpcmd_offer(struct smtp_offer *offer, const char *text)
 {
@@ -74,6 +92,8 @@ smtpcmd_offer(struct smtp_offer *offer, const char *text)
 			offer->bits |= offers[i].bit;
 	if (word_is(text, len, "XFORWARD"))
 		xforward_offer(offer, text + len);
+	if (word_is(text, len, "SIZE"))
+		size_offer(offer, text + len);
 }
 
 /* ---- what a message needs ---- */

@@ -20,10 +20,13 @@
 #define SMTP_OFFERS_DSN        0x08u
 #define SMTP_OFFERS_SIZE       0x10u
 #define SMTP_OFFERS_XFORWARD   0x20u
+#define SMTP_OFFERS_CHUNKING   0x40u
+#define SMTP_OFFERS_STARTTLS   0x80u
 
 struct smtp_offer {
 	unsigned bits;     /* SMTP_OFFERS_* */
 	unsigned xforward; /* attributes, the private order of smtpcmd.c */
+	uint64_t size_max; /* of a message, SIZE's number; 0: none was told */
 };
 
 /* Take in the text of one line of the answer to EHLO. */

@@ -11,6 +11,13 @@ smtpdata_begin(struct smtpdata *data)
 	data->start = 1;
 }
 
+void
+smtpdata_begin_chunk(struct smtpdata *data)
+{
+	smtpdata_begin(data);
+	data->chunk = 1;
+}
+
 static void
 put(struct smtpdata *data, const void *bytes, size_t len, struct buf *out)
 {
@@ -60,7 +67,7 @@ smtpdata_add(struct smtpdata *data, const void *in, size_t len, struct buf *out)
 			at++;
 			continue;
 		}
-		if (data->start && p[at] == '.' && out != NULL)
+		if (data->start && p[at] == '.' && !data->chunk && out != NULL)
 			(void)buf_add(out, ".", 1);
 		data->start = 0;
 		n = plain(data, p + at, len - at);
@@ -77,5 +84,5 @@ smtpdata_end(struct smtpdata *data, struct buf *out)
 		line_end(data, out);
 	if (out == NULL)
 		return SMX_OK;
-	return buf_add(out, ".\r\n", 3);
+	return data->chunk ? buf_error(out) : buf_add(out, ".\r\n", 3);
 }

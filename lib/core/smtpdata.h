@@ -18,10 +18,13 @@ struct smtpdata {
 	int cr;         /* the last byte was a CR that has not been written */
 	int start;      /* at the start of a line */
 	int eight;      /* a byte above 0x7f came */
+	int chunk;      /* for BDAT */
 	uint64_t bytes; /* after the repair of line ends, before the doubling */
 };
 
 void smtpdata_begin(struct smtpdata *data);
+/* For BDAT (RFC 3030): the same bytes, no dot doubled, none at the end. */
+void smtpdata_begin_chunk(struct smtpdata *data);
 /* Adds at most 2 * len + 2 bytes to out; out NULL: only count and look. */
 int smtpdata_add(struct smtpdata *data, const void *in, size_t len,
     struct buf *out);

@@ -10,6 +10,7 @@
 #include <shadowmx/envelope.h>
 #include <shadowmx/err.h>
 
+#include "core/hopanswer.h"
 #include "core/nexthop.h"
 
 /*
@@ -17,29 +18,6 @@
  * and LMTP (RFC 2033), several transactions at a time driven by one thread.
  * Nothing here waits but hop_run(), and that has a deadline.
  */
-enum hop_class {
-	HOP_YES = 1,     /* 2xx */
-	HOP_TEMP,        /* 4xx */
-	HOP_NO,          /* 5xx */
-	HOP_UNREACHABLE, /* no answer, and nothing was taken: no address, no
-			  * connection, no TLS where it must be, a greeting that
-			  * sends us away, a step past its deadline, an
-			  * answer that is none */
-	HOP_CANNOT,      /* it lacks what this message needs (8BITMIME, SMTPUTF8,
-			  * DSN parameters it would have to honour): nothing was
-			  * taken, somebody else may find a way */
-	HOP_UNSURE       /* lost after the final dot: it may have the message
-			  * (RFC 1047) */
-};
-
-struct hop_answer {
-	enum hop_class class;
-	int code;          /* 250, 550; 0: none was heard */
-	char enhanced[12]; /* "5.1.1" or "" */
-	char text[256];    /* printable ASCII, one line; for HOP_UNREACHABLE,
-			    * HOP_CANNOT, HOP_UNSURE what went wrong */
-};
-
 enum hop_tls {
 	HOP_TLS_NONE = 1,
 	HOP_TLS_MAY,     /* when offered; not verified; a handshake that fails
@@ -84,8 +62,9 @@ struct hop_body {
 	const struct smx_content *content; /* lent until hop_end */
 	const char *received;              /* our trace line(s), CRLF ended */
 	int eight;                         /* bytes above 0x7f in the content */
-	/* One per recipient of this transaction: 0, it is to be left out although
-	 * it was accepted; then all are asked about once more.  NULL: all. */
+	/* One per recipient of this transaction: 0, it is to be left out
+	 * although it was accepted; then all are asked about once more.  NULL:
+	 * all. */
 	const unsigned char *wanted;
 };
 /* Deliver to those that were accepted: with the next hop_run.  A connection
@@ -96,24 +75,26 @@ int hop_content(struct hop *hop, const struct hop_body *body) SMX_MUST_USE;
  * Go on with all of these until none has anything left to wait for, or until
  * then.  waiting as for smx_session_end; what it says ends the run.
  * SMX_OK; SMX_ETIMEOUT: at least one is not through; SMX_ECLOSED: waiting said
- * so.  Transactions that are not through stay as they are, and may be run on.
+ * so; SMX_ENOMEM.  Transactions that are not through stay as they are, and may
+ * be run on.
  */
 int hop_run(struct hop *const *hops, size_t count, int64_t until_mono_ms,
     smx_waiting_fn waiting, void *waiting_ctx);
 
-/* NULL: not known yet.  Before content: the answer to RCPT (or what came instead
- * of it: to the connection, to MAIL). */
+/* NULL: not known yet.  Before content: the answer to RCPT (or what came
+ * instead of it: to the connection, to MAIL). */
 const struct hop_answer *hop_rcpt_answer(const struct hop *hop, size_t n);
-/* What became of this recipient in the end: its last word. */
+/* What became of this recipient in the end: its last word.  Always NULL for one
+ * that was accepted and then left out of the content. */
 const struct hop_answer *hop_final_answer(const struct hop *hop, size_t n);
-/* Has the final dot (the last chunk) begun to leave?  From then on a transaction
- * that is given up is HOP_UNSURE, before it nothing was taken. */
+/* Has the final dot (the last chunk) begun to leave?  From then on a
+ * transaction that is given up is HOP_UNSURE, before it nothing was taken. */
 int hop_is_committed(const struct hop *hop);
 
-struct hop_times { /* ms; -1 not reached */
-	int64_t connect;  /* address, connection, greeting, TLS; 0: was kept */
-	int64_t rcpt;     /* longest answer to RCPT */
-	int64_t data;     /* from the content's first byte to the last answer */
+struct hop_times {       /* ms; -1 not reached */
+	int64_t connect; /* address, connection, greeting, TLS; 0: was kept */
+	int64_t rcpt;    /* longest answer to RCPT */
+	int64_t data;    /* from the content's first byte to the last answer */
 };
 void hop_times(const struct hop *hop, struct hop_times *out);
 /* The host that was spoken to, "mx.example.org[192.0.2.1]:25", "" none. */

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "io/hop.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "io/hop_in.h"
+
+/* ---- what all share ---- */
+
+int
+hops_new(struct hops **out, const struct hops_options *options, char *why,
+    size_t why_size)
+{
+	struct hops *hops = calloc(1, sizeof(*hops));
+
+	if (why_size > 0)
+		why[0] = '\0';
+	if (hops == NULL)
+		return SMX_ENOMEM;
+	hops->options = *options;
+	text_copy(hops->helo, sizeof(hops->helo), options->helo);
+	hops->options.helo = hops->helo;
+	if (hop_cache_new(&hops->cache, options->idle_ms, options->idle_max) !=
+	    SMX_OK) {
+		hops_free(&hops);
+		return SMX_ENOMEM;
+	}
+	*out = hops;
+	return SMX_OK;
+}
+
+void
+hops_free(struct hops **hops)
+{
+	if (*hops == NULL)
+		return;
+	hop_cache_free(&(*hops)->cache);
+	free(*hops);
+	*hops = NULL;
+}
+
+size_t
+hops_reset(struct hops *hops, const struct nexthop *to)
+{
+	return hop_cache_drop(hops->cache, to);
+}
+
+size_t
+hops_idle(struct hops *hops, const struct nexthop *to)
+{
+	hop_cache_tidy(hops->cache, clock_mono_ms());
+	return hop_cache_count(hops->cache, to);
+}
+
+/* ---- one transaction ---- */
+
+int
+hop_begin(struct hop **out, struct hops *hops, const struct nexthop *to,
+    const struct smx_envelope *envelope)
+{
+	struct hop *hop = calloc(1, sizeof(*hop));
+
+	if (hop == NULL)
+		return SMX_ENOMEM;
+	hop->hops = hops;
+	hop->to = *to;
+	hop->idle = 1;
+	hopconn_init(&hop->conn, hops->options.step_ms);
+	hoptalk_init(&hop->talk);
+	hop->talk.helo = hops->helo;
+	hop->talk.envelope = envelope;
+	hop->talk.lmtp = to->lmtp;
+	hop->talk.tls = HOPTALK_TLS_NONE;
+	hop->talk.avoid = hop_cache_avoids(hops->cache, to);
+	*out = hop;
+	return SMX_OK;
+}
+
+int
+hop_rcpt(struct hop *hop, size_t index)
+{
+	hop->talk.now_ms = clock_mono_ms();
+	return hoptalk_rcpt(&hop->talk, index);
+}
+
+int
+hop_content(struct hop *hop, const struct hop_body *body)
+{
+	hop->talk.now_ms = clock_mono_ms();
+	return hoptalk_content(&hop->talk, body->content, body->received,
+	    body->eight, body->wanted);
+}
+
+static const struct hoptalk_rcpt *
+rcpt_at(const struct hop *hop, size_t n)
+{
+	return n < hop->talk.count ? &hop->talk.rcpts[n] : NULL;
+}
+
+const struct hop_answer *
+hop_rcpt_answer(const struct hop *hop, size_t n)
+{
+	const struct hoptalk_rcpt *r = rcpt_at(hop, n);
+
+	return r != NULL && r->rcpt_known ? &r->rcpt : NULL;
+}
+
+const struct hop_answer *
+hop_final_answer(const struct hop *hop, size_t n)
+{
+	const struct hoptalk_rcpt *r = rcpt_at(hop, n);
+
+	return r != NULL && r->final_known ? &r->final : NULL;
+}
+
+int
+hop_is_committed(const struct hop *hop)
+{
+	return hoptalk_is_committed(&hop->talk);
+}
+
+void
+hop_times(const struct hop *hop, struct hop_times *out)
+{
+	out->connect = hop->talk.connect_ms;
+	out->rcpt = hop->talk.rcpt_ms;
+	out->data = hop->talk.data_ms;
+}
+
+const char *
+hop_peer(const struct hop *hop)
+{
+	return hop->peer;
+}
+
+static void
+conn_keep(struct hop *hop)
+{
+	struct hop_kept kept = { .conn = hop->conn, .line = hop->talk.line };
+
+	memcpy(kept.peer, hop->peer, sizeof(kept.peer));
+	hopconn_init(&hop->conn, 0);
+	hop_cache_put_take(hop->hops->cache, &hop->to, &kept, clock_mono_ms());
+}
+
+void
+hop_end(struct hop **hop)
+{
+	struct hop *h = *hop;
+
+	if (h == NULL)
+		return;
+	hop_cache_learn(h->hops->cache, &h->to, h->talk.avoid);
+	if (h->conn.fd >= 0 && hoptalk_keeps(&h->talk))
+		conn_keep(h);
+	hopconn_close(&h->conn, 0);
+	hoptalk_free(&h->talk);
+	free(h);
+	*hop = NULL;
+}

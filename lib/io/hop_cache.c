@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "io/hop_cache.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* Next hops of which something is remembered; the oldest goes. */
+#define LESSONS 64
+
+struct waiting {
+	struct waiting *next; /* the one that came before */
+	struct nexthop to;
+	struct hop_kept kept;
+	int64_t until_ms;
+};
+
+struct lesson {
+	struct nexthop to;
+	unsigned avoid;
+};
+
+struct hop_cache {
+	pthread_mutex_t lock;
+	int64_t idle_ms;
+	size_t idle_max;
+	struct waiting *first;
+	struct lesson lessons[LESSONS];
+	size_t lesson_next;
+};
+
+int
+nexthop_equal(const struct nexthop *a, const struct nexthop *b)
+{
+	return a->kind == b->kind && a->lmtp == b->lmtp && a->port == b->port &&
+	       strcasecmp(a->host, b->host) == 0 &&
+	       strcmp(a->path, b->path) == 0;
+}
+
+int
+hop_cache_new(struct hop_cache **out, int64_t idle_ms, size_t idle_max)
+{
+	struct hop_cache *cache = calloc(1, sizeof(*cache));
+
+	if (cache == NULL)
+		return SMX_ENOMEM;
+	if (pthread_mutex_init(&cache->lock, NULL) != 0) {
+		free(cache);
+		return SMX_ENOMEM;
+	}
+	cache->idle_ms = idle_ms;
+	cache->idle_max = idle_max;
+	*out = cache;
+	return SMX_OK;
+}
+
+void
+hop_cache_free(struct hop_cache **cache)
+{
+	if (*cache == NULL)
+		return;
+	(void)hop_cache_drop(*cache, NULL);
+	(void)pthread_mutex_destroy(&(*cache)->lock);
+	free(*cache);
+	*cache = NULL;
+}
+
+static void
+let_go(struct waiting *w)
+{
+	hopconn_close(&w->kept.conn, 1);
+	free(w);
+}
+
+static void
+tidy_locked(struct hop_cache *cache, int64_t now_ms)
+{
+	struct waiting **at = &cache->first;
+
+	while (*at != NULL) {
+		struct waiting *w = *at;
+
+		if (w->until_ms > now_ms) {
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
+		let_go(w);
+	}
+}
+
+void
+hop_cache_tidy(struct hop_cache *cache, int64_t now_ms)
+{
+	(void)pthread_mutex_lock(&cache->lock);
+	tidy_locked(cache, now_ms);
+	(void)pthread_mutex_unlock(&cache->lock);
+}
+
+int
+hop_cache_take(struct hop_cache *cache, const struct nexthop *to,
+    struct hop_kept *out, int64_t now_ms)
+{
+	struct waiting **at;
+	int found = 0;
+
+	(void)pthread_mutex_lock(&cache->lock);
+	tidy_locked(cache, now_ms);
+	at = &cache->first;
+	while (*at != NULL && !found) {
+		struct waiting *w = *at;
+
+		if (!nexthop_equal(&w->to, to)) {
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
+		found = hopconn_is_well(&w->kept.conn);
+		if (found) {
+			*out = w->kept;
+			free(w);
+		} else {
+			let_go(w);
+		}
+	}
+	(void)pthread_mutex_unlock(&cache->lock);
+	return found;
+}
+
+static size_t
+count_locked(const struct hop_cache *cache, const struct nexthop *to)
+{
+	size_t n = 0;
+
+	for (const struct waiting *w = cache->first; w != NULL; w = w->next)
+		n += to == NULL || nexthop_equal(&w->to, to);
+	return n;
+}
+
+void
+hop_cache_put_take(struct hop_cache *cache, const struct nexthop *to,
+    struct hop_kept *kept, int64_t now_ms)
+{
+	struct waiting *w = calloc(1, sizeof(*w));
+	int taken = 0;
+
+	if (w != NULL) {
+		w->to = *to;
+		w->kept = *kept;
+		w->until_ms = now_ms + cache->idle_ms;
+		(void)pthread_mutex_lock(&cache->lock);
+		tidy_locked(cache, now_ms);
+		taken = count_locked(cache, to) < cache->idle_max &&
+			cache->idle_ms > 0;
+		if (taken) {
+			w->next = cache->first;
+			cache->first = w;
+		}
+		(void)pthread_mutex_unlock(&cache->lock);
+	}
+	if (!taken) {
+		hopconn_close(&kept->conn, 1);
+		free(w);
+	}
+}
+
+size_t
+hop_cache_drop(struct hop_cache *cache, const struct nexthop *to)
+{
+	struct waiting **at = &cache->first;
+	size_t n = 0;
+
+	(void)pthread_mutex_lock(&cache->lock);
+	while (*at != NULL) {
+		struct waiting *w = *at;
+
+		if (to != NULL && !nexthop_equal(&w->to, to)) {
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
+		let_go(w);
+		n++;
+	}
+	for (size_t i = 0; i < LESSONS; i++)
+		if (to == NULL || nexthop_equal(&cache->lessons[i].to, to))
+			cache->lessons[i].avoid = 0;
+	(void)pthread_mutex_unlock(&cache->lock);
+	return n;
+}
+
+size_t
+hop_cache_count(struct hop_cache *cache, const struct nexthop *to)
+{
+	size_t n;
+
+	(void)pthread_mutex_lock(&cache->lock);
+	n = count_locked(cache, to);
+	(void)pthread_mutex_unlock(&cache->lock);
+	return n;
+}
+
+/* ---- lessons ---- */
+
+static struct lesson *
+lesson_find_locked(struct hop_cache *cache, const struct nexthop *to)
+{
+	for (size_t i = 0; i < LESSONS; i++)
+		if (cache->lessons[i].avoid != 0 &&
+		    nexthop_equal(&cache->lessons[i].to, to))
+			return &cache->lessons[i];
+	return NULL;
+}
+
+unsigned
+hop_cache_avoids(struct hop_cache *cache, const struct nexthop *to)
+{
+	const struct lesson *l;
+	unsigned avoid;
+
+	(void)pthread_mutex_lock(&cache->lock);
+	l = lesson_find_locked(cache, to);
+	avoid = l == NULL ? 0 : l->avoid;
+	(void)pthread_mutex_unlock(&cache->lock);
+	return avoid;
+}
+
+void
+hop_cache_learn(struct hop_cache *cache, const struct nexthop *to,
+    unsigned avoid)
+{
+	struct lesson *l;
+
+	if (avoid == 0)
+		return;
+	(void)pthread_mutex_lock(&cache->lock);
+	l = lesson_find_locked(cache, to);
+	if (l == NULL) {
+		l = &cache->lessons[cache->lesson_next++ % LESSONS];
+		l->avoid = 0;
+		l->to = *to;
+	}
+	l->avoid |= avoid;
+	(void)pthread_mutex_unlock(&cache->lock);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "io/hop_conn.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+
+/* The answer to the content may take longer than others (RFC 5321 4.5.3.2.6):
+ * whoever does not wait for it gets the message twice. */
+#define FINAL_STEPS 10
+
+void
+hopconn_init(struct hopconn *conn, int64_t step_ms)
+{
+	memset(conn, 0, sizeof(*conn));
+	conn->fd = -1;
+	conn->step_ms = step_ms;
+}
+
+void
+hopconn_step(struct hopconn *conn, const struct hoptalk *talk)
+{
+	int64_t ms = conn->step_ms;
+
+	if (hoptalk_is_committed(talk))
+		ms *= FINAL_STEPS;
+	conn->until_ms = talk->now_ms + ms;
+}
+
+void
+hopconn_close(struct hopconn *conn, int polite)
+{
+	static const char quit[] = "QUIT\r\n";
+
+	if (conn->fd < 0)
+		return;
+	if (polite)
+		(void)send(conn->fd, quit, sizeof(quit) - 1,
+		    MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)close(conn->fd);
+	hopconn_init(conn, conn->step_ms);
+}
+
+/* ---- opening ---- */
+
+static void
+failed(struct hoptalk *talk, int errnum)
+{
+	char text[128];
+
+	hoptalk_failed(talk, text_errno(text, sizeof(text), errnum));
+}
+
+void
+hopconn_open(struct hopconn *conn, const struct hop_addr *addr,
+    int64_t connect_ms, struct hoptalk *talk)
+{
+	int one = 1;
+
+	hoptalk_connecting(talk);
+	conn->fd = socket(addr->sa.ss_family,
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (conn->fd < 0) {
+		failed(talk, errno);
+		return;
+	}
+	/* only worth some milliseconds; a unix socket has no such option */
+	(void)setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	conn->connecting = 1;
+	conn->until_ms = talk->now_ms + connect_ms;
+	if (connect(conn->fd, (const struct sockaddr *)&addr->sa, addr->len) !=
+		0 &&
+	    errno != EINPROGRESS)
+		failed(talk, errno);
+}
+
+/* Connected, or not, or not yet. */
+static int
+connect_look(struct hopconn *conn, struct hoptalk *talk)
+{
+	struct pollfd p = { .fd = conn->fd, .events = POLLOUT };
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (poll(&p, 1, 0) <= 0)
+		return 0;
+	if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+		error = errno;
+	conn->connecting = 0;
+	if (error != 0) {
+		failed(talk, error);
+		return 1;
+	}
+	hoptalk_connected(talk);
+	hopconn_step(conn, talk);
+	return 1;
+}
+
+int
+hopconn_is_well(const struct hopconn *conn)
+{
+	char byte;
+
+	return conn->fd >= 0 &&
+	       recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	       errno == EAGAIN;
+}
+
+/* ---- bytes ---- */
+
+static int
+is_later(int errnum)
+{
+	return errnum == EAGAIN || errnum == EINTR;
+}
+
+static int
+receive(struct hopconn *conn, struct hoptalk *talk)
+{
+	char in[16384];
+	ssize_t n = recv(conn->fd, in, sizeof(in), 0);
+
+	if (n < 0 && is_later(errno))
+		return 0;
+	if (n < 0)
+		failed(talk, errno);
+	else if (n == 0)
+		hoptalk_failed(talk, "the connection was closed");
+	else if (hoptalk_received(talk, in, (size_t)n) > 0)
+		hopconn_step(conn, talk);
+	return 1;
+}
+
+static int
+transmit(struct hopconn *conn, struct hoptalk *talk)
+{
+	ssize_t n;
+
+	hoptalk_fill(talk);
+	if (talk->drop || talk->out.len == 0)
+		return 0;
+	n = send(conn->fd, talk->out.data, talk->out.len, MSG_NOSIGNAL);
+	if (n < 0 && is_later(errno))
+		return 0;
+	if (n < 0) {
+		/* what it said before it went may still be there to be read */
+		if (!receive(conn, talk) && !talk->drop)
+			failed(talk, EPIPE);
+		return 1;
+	}
+	hoptalk_sent(talk, (size_t)n);
+	hopconn_step(conn, talk);
+	return 1;
+}
+
+int
+hopconn_pump(struct hopconn *conn, struct hoptalk *talk)
+{
+	int moved;
+
+	if (conn->connecting)
+		return connect_look(conn, talk);
+	moved = receive(conn, talk);
+	if (talk->drop)
+		return 1;
+	return transmit(conn, talk) || moved;
+}
+
+short
+hopconn_events(const struct hopconn *conn, const struct hoptalk *talk)
+{
+	if (conn->connecting)
+		return POLLOUT;
+	return talk->out.len > 0 || talk->pouring ? POLLIN | POLLOUT : POLLIN;
+}
