@@ -11,8 +11,8 @@
  * What recent answers say about each next hop: is it worth waiting for, and for
  * how long.  No clock, no lock.
  *
- *	UP --no answer, several in a row--> DOWN --back-off over--> one trial -->
- *	UP, or DOWN for twice as long
+ *	UP --no answer, several in a row--> DOWN --back-off over--> one trial
+ *--> UP, or DOWN for twice as long
  *
  * Within the back-off nobody waits for it.
  */
@@ -23,23 +23,23 @@ enum hopstate_word { HOPSTATE_UP = 1, HOPSTATE_TRIAL, HOPSTATE_DOWN_NOW };
 
 struct hopstate {
 	char name[NEXTHOP_TEXT];
-	unsigned failures;    /* in a row */
+	unsigned failures; /* in a row */
 	int64_t down_until_ms;
 	int64_t backoff_ms;
-	int trial;            /* somebody is trying it just now */
-	int64_t rcpt_ms;      /* smoothed, with its deviation (as RFC 6298) */
+	int trial;       /* somebody is trying it just now */
+	int64_t rcpt_ms; /* smoothed, with its deviation (as RFC 6298) */
 	int64_t rcpt_dev_ms;
 	int64_t data_ms;
 	int64_t data_dev_ms;
 	uint64_t answers, failed, delivered, refused, unsure, slow;
-	int64_t last_ms;      /* used */
-	int64_t since_ms;     /* up or down since */
-	char why[256];        /* of the last failure */
+	int64_t last_ms;  /* used */
+	int64_t since_ms; /* up or down since */
+	char why[256];    /* of the last failure */
 };
 
 struct hopstates;
 struct hopstates_options {
-	int64_t backoff_ms;     /* first, doubles */
+	int64_t backoff_ms; /* first, doubles */
 	int64_t backoff_max_ms;
 };
 int hopstates_new(struct hopstates **out,
@@ -53,8 +53,8 @@ void hopstates_change(struct hopstates *states,
 enum hopstate_word hopstates_ask(struct hopstates *states, const char *name,
     int64_t trial_ms, int64_t now_ms);
 /* How long an answer to RCPT, and to the content, is worth waiting for: three
- * deviations beyond the usual, at least floor_ms, at most most_ms; most_ms while
- * nothing is known. */
+ * deviations beyond the usual, at least floor_ms, at most most_ms; most_ms
+ * while nothing is known. */
 int64_t hopstates_rcpt_wait(const struct hopstates *states, const char *name,
     int64_t floor_ms, int64_t most_ms);
 int64_t hopstates_data_wait(const struct hopstates *states, const char *name,

@@ -73,6 +73,7 @@ struct hoptalk {
 	enum hoptalk_tls tls;
 	unsigned avoid; /* HOPTALK_NO_*, learned bits are added */
 	int64_t now_ms; /* whenever something is told */
+	int behind;     /* not all that was sent has left */
 
 	struct hopline line;
 	struct buf out; /* to be sent */

@@ -253,7 +253,7 @@ final_said(struct hoptalk *talk, size_t n)
 {
 	struct hop_answer how;
 
-	if (!talk->body.ended || talk->sent < talk->end) {
+	if (!talk->body.ended || talk->sent < talk->end || talk->behind) {
 		early(talk);
 		return;
 	}

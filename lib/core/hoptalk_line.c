@@ -66,6 +66,10 @@ hoptalk_failed(struct hoptalk *talk, const char *why)
 	const char *at = hoptalk_awaits(talk);
 	int again = pipelining_failed(talk);
 
+	if (talk->line.stage == HOPLINE_SECURING) {
+		hoptalk_insecure(talk, why);
+		return;
+	}
 	if (again)
 		talk->avoid |= HOPTALK_NO_PIPELINING;
 	hopanswer_own(&how, HOP_UNREACHABLE, "%s%s%s", at,

@@ -2,20 +2,39 @@
 #include "config.h"
 #include "io/hop.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "io/hop_in.h"
+#include "io/tls.h"
 
 /* ---- what all share ---- */
+
+static int
+tls_make(struct hops *hops, char *why, size_t why_size)
+{
+	const struct hops_options *o = &hops->options;
+	int rc;
+
+	if (o->tls == HOP_TLS_NONE)
+		return SMX_OK;
+	rc = tls_outside_new(&hops->tls, o->tls == HOP_TLS_VERIFY, o->tls_ca);
+	if (rc == SMX_ECONFIG)
+		snprintf(why, why_size, "%s: no certificates can be read",
+		    o->tls_ca[0] == '\0' ? "the system's certificates"
+					 : o->tls_ca);
+	return rc;
+}
 
 int
 hops_new(struct hops **out, const struct hops_options *options, char *why,
     size_t why_size)
 {
 	struct hops *hops = calloc(1, sizeof(*hops));
+	int rc;
 
 	if (why_size > 0)
 		why[0] = '\0';
@@ -24,10 +43,14 @@ hops_new(struct hops **out, const struct hops_options *options, char *why,
 	hops->options = *options;
 	text_copy(hops->helo, sizeof(hops->helo), options->helo);
 	hops->options.helo = hops->helo;
-	if (hop_cache_new(&hops->cache, options->idle_ms, options->idle_max) !=
-	    SMX_OK) {
+	rc = hop_cache_new(&hops->cache, options->idle_ms, options->idle_max);
+	if (rc == SMX_OK)
+		rc = resolver_new(&hops->resolver);
+	if (rc == SMX_OK)
+		rc = tls_make(hops, why, why_size);
+	if (rc != SMX_OK) {
 		hops_free(&hops);
-		return SMX_ENOMEM;
+		return rc;
 	}
 	*out = hops;
 	return SMX_OK;
@@ -39,6 +62,8 @@ hops_free(struct hops **hops)
 	if (*hops == NULL)
 		return;
 	hop_cache_free(&(*hops)->cache);
+	resolver_free(&(*hops)->resolver);
+	tls_context_free(&(*hops)->tls);
 	free(*hops);
 	*hops = NULL;
 }
@@ -46,6 +71,7 @@ hops_free(struct hops **hops)
 size_t
 hops_reset(struct hops *hops, const struct nexthop *to)
 {
+	resolver_forget(hops->resolver);
 	return hop_cache_drop(hops->cache, to);
 }
 
@@ -57,6 +83,16 @@ hops_idle(struct hops *hops, const struct nexthop *to)
 }
 
 /* ---- one transaction ---- */
+
+/* What does not leave the host needs no secret. */
+static enum hoptalk_tls
+tls_wish(const struct hops *hops, const struct nexthop *to)
+{
+	if (hops->tls == NULL || to->kind == NEXTHOP_UNIX)
+		return HOPTALK_TLS_NONE;
+	return hops->options.tls == HOP_TLS_MAY ? HOPTALK_TLS_MAY
+						: HOPTALK_TLS_MUST;
+}
 
 int
 hop_begin(struct hop **out, struct hops *hops, const struct nexthop *to,
@@ -74,7 +110,7 @@ hop_begin(struct hop **out, struct hops *hops, const struct nexthop *to,
 	hop->talk.helo = hops->helo;
 	hop->talk.envelope = envelope;
 	hop->talk.lmtp = to->lmtp;
-	hop->talk.tls = HOPTALK_TLS_NONE;
+	hop->talk.tls = tls_wish(hops, to);
 	hop->talk.avoid = hop_cache_avoids(hops->cache, to);
 	*out = hop;
 	return SMX_OK;
@@ -158,6 +194,7 @@ hop_end(struct hop **hop)
 	if (h->conn.fd >= 0 && hoptalk_keeps(&h->talk))
 		conn_keep(h);
 	hopconn_close(&h->conn, 0);
+	lookup_end(&h->lookup);
 	hoptalk_free(&h->talk);
 	free(h);
 	*hop = NULL;

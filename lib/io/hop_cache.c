@@ -3,9 +3,13 @@
 #include "io/hop_cache.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
+
+#include "base/clock.h"
 
 /* Next hops of which something is remembered; the oldest goes. */
 #define LESSONS 64
@@ -24,6 +28,10 @@ struct lesson {
 
 struct hop_cache {
 	pthread_mutex_t lock;
+	pthread_cond_t change;
+	pthread_t keeper;
+	int keeps; /* there is such a thread */
+	int stop;
 	int64_t idle_ms;
 	size_t idle_max;
 	struct waiting *first;
@@ -37,34 +45,6 @@ nexthop_equal(const struct nexthop *a, const struct nexthop *b)
 	return a->kind == b->kind && a->lmtp == b->lmtp && a->port == b->port &&
 	       strcasecmp(a->host, b->host) == 0 &&
 	       strcmp(a->path, b->path) == 0;
-}
-
-int
-hop_cache_new(struct hop_cache **out, int64_t idle_ms, size_t idle_max)
-{
-	struct hop_cache *cache = calloc(1, sizeof(*cache));
-
-	if (cache == NULL)
-		return SMX_ENOMEM;
-	if (pthread_mutex_init(&cache->lock, NULL) != 0) {
-		free(cache);
-		return SMX_ENOMEM;
-	}
-	cache->idle_ms = idle_ms;
-	cache->idle_max = idle_max;
-	*out = cache;
-	return SMX_OK;
-}
-
-void
-hop_cache_free(struct hop_cache **cache)
-{
-	if (*cache == NULL)
-		return;
-	(void)hop_cache_drop(*cache, NULL);
-	(void)pthread_mutex_destroy(&(*cache)->lock);
-	free(*cache);
-	*cache = NULL;
 }
 
 static void
@@ -90,6 +70,115 @@ tidy_locked(struct hop_cache *cache, int64_t now_ms)
 		let_go(w);
 	}
 }
+
+/* ---- who closes them in time, when no message comes ---- */
+
+static int64_t
+first_end_locked(const struct hop_cache *cache)
+{
+	int64_t at = INT64_MAX;
+
+	for (const struct waiting *w = cache->first; w != NULL; w = w->next)
+		if (w->until_ms < at)
+			at = w->until_ms;
+	return at;
+}
+
+static void *
+keeper(void *arg)
+{
+	struct hop_cache *cache = arg;
+
+	(void)pthread_mutex_lock(&cache->lock);
+	while (!cache->stop) {
+		int64_t at = first_end_locked(cache);
+		struct timespec ts = { .tv_sec = (time_t)(at / 1000),
+			.tv_nsec = (long)(at % 1000 * 1000000) };
+
+		if (at == INT64_MAX)
+			(void)pthread_cond_wait(&cache->change, &cache->lock);
+		else
+			(void)pthread_cond_timedwait(&cache->change,
+			    &cache->lock, &ts);
+		tidy_locked(cache, clock_mono_ms());
+	}
+	(void)pthread_mutex_unlock(&cache->lock);
+	return NULL;
+}
+
+/* Not before there is something to keep.  Signals are not its business, and
+ * without it they are closed when the next message comes. */
+static void
+keeper_start_locked(struct hop_cache *cache)
+{
+	sigset_t all, before;
+
+	if (cache->keeps)
+		return;
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	cache->keeps = pthread_create(&cache->keeper, NULL, keeper, cache) == 0;
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static int
+lock_make(struct hop_cache *cache)
+{
+	pthread_condattr_t attr;
+	int rc;
+
+	if (pthread_condattr_init(&attr) != 0)
+		return SMX_ENOMEM;
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	rc = pthread_cond_init(&cache->change, &attr);
+	(void)pthread_condattr_destroy(&attr);
+	if (rc != 0)
+		return SMX_ENOMEM;
+	if (pthread_mutex_init(&cache->lock, NULL) != 0) {
+		(void)pthread_cond_destroy(&cache->change);
+		return SMX_ENOMEM;
+	}
+	return SMX_OK;
+}
+
+int
+hop_cache_new(struct hop_cache **out, int64_t idle_ms, size_t idle_max)
+{
+	struct hop_cache *cache = calloc(1, sizeof(*cache));
+
+	if (cache == NULL)
+		return SMX_ENOMEM;
+	if (lock_make(cache) != SMX_OK) {
+		free(cache);
+		return SMX_ENOMEM;
+	}
+	cache->idle_ms = idle_ms;
+	cache->idle_max = idle_max;
+	*out = cache;
+	return SMX_OK;
+}
+
+void
+hop_cache_free(struct hop_cache **cache)
+{
+	struct hop_cache *c = *cache;
+
+	if (c == NULL)
+		return;
+	(void)pthread_mutex_lock(&c->lock);
+	c->stop = 1;
+	(void)pthread_cond_broadcast(&c->change);
+	(void)pthread_mutex_unlock(&c->lock);
+	if (c->keeps)
+		(void)pthread_join(c->keeper, NULL);
+	(void)hop_cache_drop(c, NULL);
+	(void)pthread_cond_destroy(&c->change);
+	(void)pthread_mutex_destroy(&c->lock);
+	free(c);
+	*cache = NULL;
+}
+
+/* ---- put and take ---- */
 
 void
 hop_cache_tidy(struct hop_cache *cache, int64_t now_ms)
@@ -157,6 +246,8 @@ hop_cache_put_take(struct hop_cache *cache, const struct nexthop *to,
 		if (taken) {
 			w->next = cache->first;
 			cache->first = w;
+			keeper_start_locked(cache);
+			(void)pthread_cond_signal(&cache->change);
 		}
 		(void)pthread_mutex_unlock(&cache->lock);
 	}

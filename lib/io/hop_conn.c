@@ -16,6 +16,34 @@
 /* The answer to the content may take longer than others (RFC 5321 4.5.3.2.6):
  * whoever does not wait for it gets the message twice. */
 #define FINAL_STEPS 10
+#define PIECE       16384
+#define TLS_WAITS   65536 /* encrypted and not sent */
+
+static size_t
+unsent(const struct hopconn *conn)
+{
+	size_t n = 0;
+
+	if (conn->tls != NULL)
+		(void)tls_output(conn->tls, &n);
+	return n;
+}
+
+/* As send(): what TLS wants to say. */
+static ssize_t
+flush(struct hopconn *conn)
+{
+	size_t len;
+	const void *data = tls_output(conn->tls, &len);
+	ssize_t n;
+
+	if (len == 0)
+		return 0;
+	n = send(conn->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n > 0)
+		tls_sent(conn->tls, (size_t)n);
+	return n;
+}
 
 void
 hopconn_init(struct hopconn *conn, int64_t step_ms)
@@ -42,10 +70,14 @@ hopconn_close(struct hopconn *conn, int polite)
 
 	if (conn->fd < 0)
 		return;
-	if (polite)
+	if (polite && conn->tls == NULL)
 		(void)send(conn->fd, quit, sizeof(quit) - 1,
 		    MSG_NOSIGNAL | MSG_DONTWAIT);
+	else if (polite &&
+		 tls_write(conn->tls, quit, sizeof(quit) - 1) == SMX_OK)
+		(void)flush(conn);
 	(void)close(conn->fd);
+	tls_free(&conn->tls);
 	hopconn_init(conn, conn->step_ms);
 }
 
@@ -122,43 +154,176 @@ is_later(int errnum)
 	return errnum == EAGAIN || errnum == EINTR;
 }
 
-static int
-receive(struct hopconn *conn, struct hoptalk *talk)
+static void
+gone(struct hoptalk *talk, ssize_t n)
 {
-	char in[16384];
+	if (n < 0)
+		failed(talk, errno);
+	else
+		hoptalk_failed(talk, "the connection was closed");
+}
+
+static int
+receive_plain(struct hopconn *conn, struct hoptalk *talk)
+{
+	char in[PIECE];
 	ssize_t n = recv(conn->fd, in, sizeof(in), 0);
 
 	if (n < 0 && is_later(errno))
 		return 0;
-	if (n < 0)
-		failed(talk, errno);
-	else if (n == 0)
-		hoptalk_failed(talk, "the connection was closed");
+	if (n <= 0)
+		gone(talk, n);
 	else if (hoptalk_received(talk, in, (size_t)n) > 0)
 		hopconn_step(conn, talk);
+	return 1;
+}
+
+static void
+shake(struct hopconn *conn, struct hoptalk *talk)
+{
+	int rc = tls_handshake(conn->tls);
+
+	if (rc == TLS_AGAIN)
+		return;
+	if (rc != SMX_OK) {
+		hoptalk_insecure(talk, tls_reason(conn->tls));
+		return;
+	}
+	conn->shaken = 1;
+	hoptalk_secured(talk);
+	hopconn_step(conn, talk);
+}
+
+static void
+decrypt(struct hopconn *conn, struct hoptalk *talk)
+{
+	char in[PIECE];
+	size_t n;
+	int rc = SMX_OK;
+
+	while (!talk->drop) {
+		rc = tls_read(conn->tls, in, sizeof(in), &n);
+		if (rc != SMX_OK)
+			break;
+		if (hoptalk_received(talk, in, n) > 0)
+			hopconn_step(conn, talk);
+	}
+	if (rc == SMX_ECLOSED)
+		hoptalk_failed(talk, "the connection was closed");
+	else if (rc != SMX_OK && rc != TLS_AGAIN)
+		hoptalk_failed(talk, tls_reason(conn->tls));
+}
+
+static int
+receive_tls(struct hopconn *conn, struct hoptalk *talk)
+{
+	size_t room;
+	void *space = tls_space(conn->tls, &room);
+	ssize_t n = recv(conn->fd, space, room, 0);
+
+	if (n < 0 && is_later(errno))
+		return 0;
+	if (n <= 0) {
+		gone(talk, n);
+		return 1;
+	}
+	tls_received(conn->tls, (size_t)n);
+	if (!conn->shaken)
+		shake(conn, talk);
+	if (conn->shaken)
+		decrypt(conn, talk);
+	return 1;
+}
+
+static int
+receive(struct hopconn *conn, struct hoptalk *talk)
+{
+	return conn->tls != NULL ? receive_tls(conn, talk)
+				 : receive_plain(conn, talk);
+}
+
+/* What it said before it went may still be there to be read. */
+static int
+not_sent(struct hopconn *conn, struct hoptalk *talk)
+{
+	if (!receive(conn, talk) && !talk->drop)
+		failed(talk, EPIPE);
+	return 1;
+}
+
+static int
+transmit_plain(struct hopconn *conn, struct hoptalk *talk)
+{
+	ssize_t n;
+
+	if (talk->out.len == 0)
+		return 0;
+	n = send(conn->fd, talk->out.data, talk->out.len, MSG_NOSIGNAL);
+	if (n < 0 && is_later(errno))
+		return 0;
+	if (n < 0)
+		return not_sent(conn, talk);
+	hoptalk_sent(talk, (size_t)n);
+	hopconn_step(conn, talk);
+	return 1;
+}
+
+static int
+encrypt(struct hopconn *conn, struct hoptalk *talk)
+{
+	size_t waits;
+
+	(void)tls_output(conn->tls, &waits);
+	while (talk->out.len > 0 && waits < TLS_WAITS) {
+		size_t n = talk->out.len < PIECE ? talk->out.len : PIECE;
+
+		if (tls_write(conn->tls, talk->out.data, n) != SMX_OK) {
+			hoptalk_failed(talk, tls_reason(conn->tls));
+			return 1;
+		}
+		hoptalk_sent(talk, n);
+		(void)tls_output(conn->tls, &waits);
+	}
+	return 0;
+}
+
+static int
+transmit_tls(struct hopconn *conn, struct hoptalk *talk)
+{
+	ssize_t n;
+
+	if (conn->shaken && encrypt(conn, talk))
+		return 1;
+	n = flush(conn);
+	if (n < 0 && !is_later(errno))
+		return not_sent(conn, talk);
+	talk->behind = unsent(conn) > 0;
+	if (n <= 0)
+		return 0;
+	hopconn_step(conn, talk);
 	return 1;
 }
 
 static int
 transmit(struct hopconn *conn, struct hoptalk *talk)
 {
-	ssize_t n;
-
 	hoptalk_fill(talk);
-	if (talk->drop || talk->out.len == 0)
-		return 0;
-	n = send(conn->fd, talk->out.data, talk->out.len, MSG_NOSIGNAL);
-	if (n < 0 && is_later(errno))
-		return 0;
-	if (n < 0) {
-		/* what it said before it went may still be there to be read */
-		if (!receive(conn, talk) && !talk->drop)
-			failed(talk, EPIPE);
+	if (talk->drop)
 		return 1;
+	return conn->tls != NULL ? transmit_tls(conn, talk)
+				 : transmit_plain(conn, talk);
+}
+
+void
+hopconn_secure(struct hopconn *conn, struct tls_context *context,
+    const char *host, const char *also, struct hoptalk *talk)
+{
+	if (tls_outside(&conn->tls, context, host, also) != SMX_OK) {
+		hoptalk_insecure(talk, "out of memory");
+		return;
 	}
-	hoptalk_sent(talk, (size_t)n);
 	hopconn_step(conn, talk);
-	return 1;
+	shake(conn, talk);
 }
 
 int
@@ -179,5 +344,7 @@ hopconn_events(const struct hopconn *conn, const struct hoptalk *talk)
 {
 	if (conn->connecting)
 		return POLLOUT;
-	return talk->out.len > 0 || talk->pouring ? POLLIN | POLLOUT : POLLIN;
+	if (unsent(conn) > 0 || talk->out.len > 0 || talk->pouring)
+		return POLLIN | POLLOUT;
+	return POLLIN;
 }

@@ -7,11 +7,14 @@
 
 #include "core/hoptalk.h"
 #include "io/hop_addr.h"
+#include "io/tls.h"
 
 /* One connection that never waits: it carries the bytes of a talk. */
 struct hopconn {
 	int fd; /* -1 none */
 	int connecting;
+	struct tls *tls; /* NULL: plain */
+	int shaken;
 	int64_t until_ms; /* something has to happen before that */
 	int64_t step_ms;
 };
@@ -20,6 +23,9 @@ void hopconn_init(struct hopconn *conn, int64_t step_ms);
 /* Tells the talk how it went. */
 void hopconn_open(struct hopconn *conn, const struct hop_addr *addr,
     int64_t connect_ms, struct hoptalk *talk);
+/* From now on by TLS, with that host: see tls_outside(). */
+void hopconn_secure(struct hopconn *conn, struct tls_context *context,
+    const char *host, const char *also, struct hoptalk *talk);
 /* polite: say QUIT, without waiting for what is said to that. */
 void hopconn_close(struct hopconn *conn, int polite);
 /* Still there, and silent? */

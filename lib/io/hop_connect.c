@@ -7,8 +7,7 @@
 int
 hop_is_resolving(const struct hop *hop)
 {
-	(void)hop;
-	return 0;
+	return hop->lookup != NULL;
 }
 
 static int
@@ -28,24 +27,57 @@ resume(struct hop *hop)
 }
 
 static void
+resolved(struct hop *hop)
+{
+	lookup_end(&hop->lookup);
+	hop->resolved = 1;
+}
+
+static void
+nowhere(struct hop *hop, const char *why)
+{
+	hopanswer_own(&hop->nowhere, HOP_UNREACHABLE, "%s: %s", hop->to.host,
+	    why);
+	resolved(hop);
+}
+
+static void
+resolve_begin(struct hop *hop)
+{
+	if (hop->to.kind == NEXTHOP_MTA) {
+		nowhere(hop, "not a host");
+	} else if (hop_addrs_literal(&hop->addrs, &hop->to)) {
+		resolved(hop);
+	} else if (lookup_begin(&hop->lookup, hop->hops->resolver, &hop->to) !=
+		   SMX_OK) {
+		nowhere(hop, "out of memory or descriptors");
+	} else {
+		hop->conn.until_ms =
+		    hop->talk.now_ms + hop->hops->options.step_ms;
+	}
+}
+
+/* Non-zero: it is known where to go, or that there is nowhere. */
+static int
 resolve(struct hop *hop)
 {
-	hop->resolved = 1;
-	(void)hop_addrs_literal(&hop->addrs, &hop->to);
+	if (!hop->resolved && hop->lookup == NULL)
+		resolve_begin(hop);
+	if (hop->resolved)
+		return 1;
+	if (lookup_answer(hop->lookup, &hop->addrs, &hop->nowhere))
+		resolved(hop);
+	else if (hop->talk.now_ms >= hop->conn.until_ms)
+		nowhere(hop, "no answer in time to what its address is");
+	return hop->resolved;
 }
 
 static void
 give_up(struct hop *hop)
 {
-	struct hop_answer how;
-
-	if (hop->addrs.count == 0)
-		hopanswer_own(&how, HOP_UNREACHABLE, "no address for %s",
-		    hop->to.host);
-	else
-		how = hop->talk.why;
 	hop->cursor = 0;
-	hoptalk_give_up(&hop->talk, &how);
+	hoptalk_give_up(&hop->talk,
+	    hop->addrs.count == 0 ? &hop->nowhere : &hop->talk.why);
 }
 
 void
@@ -57,8 +89,8 @@ hop_connect(struct hop *hop)
 		talk->connect_from = talk->now_ms;
 	if (!hop->asked_cache && resume(hop))
 		return;
-	if (!hop->resolved)
-		resolve(hop);
+	if (!resolve(hop))
+		return;
 	if (talk->move) {
 		talk->move = 0;
 		hop->cursor++;
@@ -70,4 +102,13 @@ hop_connect(struct hop *hop)
 	hop_addr_format(&hop->addrs.list[hop->cursor], hop->peer);
 	hopconn_open(&hop->conn, &hop->addrs.list[hop->cursor],
 	    hop->hops->options.connect_ms, talk);
+}
+
+void
+hop_secure(struct hop *hop)
+{
+	const char *also = hop->to.kind == NEXTHOP_MX ? hop->to.host : NULL;
+
+	hopconn_secure(&hop->conn, hop->hops->tls,
+	    hop->addrs.list[hop->cursor].host, also, &hop->talk);
 }

@@ -7,10 +7,13 @@
 #include "io/hop_addr.h"
 #include "io/hop_cache.h"
 #include "io/hop_conn.h"
+#include "io/resolve.h"
 
 struct hops {
 	struct hops_options options;
 	struct hop_cache *cache;
+	struct resolver *resolver;
+	struct tls_context *tls; /* NULL: none is to be used */
 	char helo[256];
 };
 
@@ -21,7 +24,9 @@ struct hop {
 	struct hopconn conn;
 	struct hop_addrs addrs;
 	size_t cursor;
+	struct lookup *lookup; /* not answered yet */
 	int resolved;
+	struct hop_answer nowhere; /* when there is no address */
 	int asked_cache;
 	int idle; /* nothing was awaited after the last run */
 	char peer[HOP_ADDR_TEXT];
@@ -29,6 +34,7 @@ struct hop {
 
 /* hop_connect.c: get it a connection, or let it give up. */
 void hop_connect(struct hop *hop);
+void hop_secure(struct hop *hop);
 /* Nothing can go on before the resolver has answered. */
 int hop_is_resolving(const struct hop *hop);
 

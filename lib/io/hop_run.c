@@ -49,6 +49,11 @@ step(struct hop *hop)
 		hop_connect(hop);
 		return !hop_is_resolving(hop);
 	case HOPTALK_SECURE:
+		if (hop->conn.tls == NULL) {
+			hop_secure(hop);
+			return 1;
+		}
+		return hopconn_pump(&hop->conn, talk) || is_late(hop);
 	case HOPTALK_TALK:
 		return hopconn_pump(&hop->conn, talk) || is_late(hop);
 	case HOPTALK_IDLE:
@@ -123,7 +128,14 @@ watch(struct run *run, size_t i)
 	run->fds[i].fd = -1;
 	run->fds[i].events = 0;
 	run->fds[i].revents = 0;
-	if (is_through(hop) || hop->conn.fd < 0)
+	if (is_through(hop))
+		return;
+	if (hop_is_resolving(hop)) {
+		run->fds[i].fd = lookup_fd(hop->lookup);
+		run->fds[i].events = POLLIN;
+		return;
+	}
+	if (hop->conn.fd < 0)
 		return;
 	run->fds[i].fd = hop->conn.fd;
 	run->fds[i].events = hopconn_events(&hop->conn, &hop->talk);

@@ -9,28 +9,7 @@
 #include <openssl/ssl.h>
 
 #include "base/buf.h"
-
-struct tls_context {
-	SSL_CTX *ctx;
-	BIO_METHOD *bytes;      /* between OpenSSL and struct tls */
-	unsigned char alpn[64]; /* length, then the name */
-	size_t alpn_len;
-	struct tls_pin *pins;
-	size_t count;
-};
-
-struct tls {
-	SSL *ssl;
-	struct tls_context *context;
-	size_t wanted; /* peer we dialled, or TLS_ANY */
-	size_t peer;   /* peer found, TLS_ANY until then */
-	int stranger;  /* a certificate came, its pin is nobody's */
-	char reason[128];
-	struct buf out;
-	size_t out_sent;
-	size_t in_from, in_to;
-	char in[TLS_IN_MAX];
-};
+#include "io/tls_in.h"
 
 /* ---- bytes ---- */
 
@@ -215,6 +194,46 @@ tls_context_new(struct tls_context **out, const struct identity *identity,
 	return SMX_OK;
 }
 
+/* ---- hosts that are not of us ---- */
+
+static int
+outside_fill(struct tls_context *c, int verify, const char *ca)
+{
+	c->outside = 1;
+	c->ctx = SSL_CTX_new(TLS_client_method());
+	c->bytes = bytes_method();
+	if (c->ctx == NULL || c->bytes == NULL)
+		return SMX_ENOMEM;
+	SSL_CTX_set_options(c->ctx,
+	    SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF);
+	if (SSL_CTX_set_min_proto_version(c->ctx, TLS1_2_VERSION) != 1)
+		return SMX_EINVAL;
+	if (!verify)
+		return SMX_OK;
+	SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
+	if (ca[0] == '\0' ? SSL_CTX_set_default_verify_paths(c->ctx) != 1
+			  : SSL_CTX_load_verify_file(c->ctx, ca) != 1)
+		return SMX_ECONFIG;
+	return SMX_OK;
+}
+
+int
+tls_outside_new(struct tls_context **out, int verify, const char *ca)
+{
+	struct tls_context *c = calloc(1, sizeof(*c));
+	int error;
+
+	if (c == NULL)
+		return SMX_ENOMEM;
+	error = outside_fill(c, verify, ca);
+	ERR_clear_error();
+	if (error != SMX_OK)
+		tls_context_free(&c);
+	*out = c;
+	return error;
+}
+
 void
 tls_context_free(struct tls_context **context)
 {
@@ -278,6 +297,37 @@ tls_connect(struct tls **out, struct tls_context *context, size_t peer)
 	return error;
 }
 
+/* Names go into the greeting too (SNI); addresses have no place there. */
+static int
+names_set(SSL *ssl, const char *host, const char *also)
+{
+	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+
+	if (X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1)
+		return SMX_OK;
+	if (SSL_set_tlsext_host_name(ssl, host) != 1 ||
+	    SSL_set1_host(ssl, host) != 1 ||
+	    (also != NULL && SSL_add1_host(ssl, also) != 1))
+		return SMX_ENOMEM;
+	return SMX_OK;
+}
+
+int
+tls_outside(struct tls **out, struct tls_context *context, const char *host,
+    const char *also)
+{
+	int error = tls_new(out, context, TLS_ANY);
+
+	if (error != SMX_OK)
+		return error;
+	SSL_set_connect_state((*out)->ssl);
+	error = names_set((*out)->ssl, host, also);
+	ERR_clear_error();
+	if (error != SMX_OK)
+		tls_free(out);
+	return error;
+}
+
 void
 tls_free(struct tls **tls)
 {
@@ -298,6 +348,11 @@ reason_set(struct tls *t)
 
 	if (t->stranger)
 		text = "its key is not the pinned one";
+	else if ((SSL_get_verify_mode(t->ssl) & SSL_VERIFY_PEER) != 0 &&
+		 t->context->outside &&
+		 SSL_get_verify_result(t->ssl) != X509_V_OK)
+		text = X509_verify_cert_error_string(
+		    SSL_get_verify_result(t->ssl));
 	text_copy(t->reason, sizeof(t->reason), text != NULL ? text : "tls");
 	ERR_clear_error();
 }
@@ -310,7 +365,8 @@ tls_handshake(struct tls *tls)
 	ERR_clear_error();
 	n = SSL_do_handshake(tls->ssl);
 	if (n == 1) {
-		if (alpn_agreed(tls) && tls->peer != TLS_ANY)
+		if (tls->context->outside ||
+		    (alpn_agreed(tls) && tls->peer != TLS_ANY))
 			return SMX_OK;
 		text_copy(tls->reason, sizeof(tls->reason),
 		    "another protocol (ALPN)");
@@ -363,40 +419,4 @@ tls_read(struct tls *tls, void *out, size_t size, size_t *len)
 		return SMX_ECLOSED;
 	reason_set(tls);
 	return SMX_EPROTO;
-}
-
-void *
-tls_space(struct tls *tls, size_t *room)
-{
-	if (tls->in_from != 0) {
-		memmove(tls->in, tls->in + tls->in_from,
-		    tls->in_to - tls->in_from);
-		tls->in_to -= tls->in_from;
-		tls->in_from = 0;
-	}
-	*room = sizeof(tls->in) - tls->in_to;
-	return tls->in + tls->in_to;
-}
-
-void
-tls_received(struct tls *tls, size_t len)
-{
-	tls->in_to += len;
-}
-
-const void *
-tls_output(const struct tls *tls, size_t *len)
-{
-	*len = tls->out.len - tls->out_sent;
-	return *len == 0 ? NULL : tls->out.data + tls->out_sent;
-}
-
-void
-tls_sent(struct tls *tls, size_t len)
-{
-	tls->out_sent += len;
-	if (tls->out_sent >= tls->out.len) {
-		buf_clear(&tls->out);
-		tls->out_sent = 0;
-	}
 }

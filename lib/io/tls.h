@@ -36,6 +36,17 @@ int tls_connect(struct tls **out, struct tls_context *context,
     size_t peer) SMX_MUST_USE;
 void tls_free(struct tls **tls);
 
+/*
+ * TLS 1.2 or newer with a host that is none of ours: nobody's pin, and no
+ * certificate of our own.  verify: its certificate must be signed by one of
+ * those in the file ca ("": the system's) and be for host, a name or an
+ * address, or for also (may be NULL).  SMX_ECONFIG: ca.
+ */
+int tls_outside_new(struct tls_context **out, int verify,
+    const char *ca) SMX_MUST_USE;
+int tls_outside(struct tls **out, struct tls_context *context, const char *host,
+    const char *also) SMX_MUST_USE;
+
 /* SMX_OK, TLS_AGAIN, SMX_EPERM (not one of the pins), SMX_EPROTO. */
 int tls_handshake(struct tls *tls);
 /* Who the other side is, after the handshake. */

@@ -98,7 +98,10 @@ line(struct guest *g, char *out, size_t size)
 static void
 add(char **to, size_t *len, const char *data, size_t n)
 {
-	*to = realloc(*to, *len + n + 1);
+	const size_t step = 1 << 18;
+
+	if (*to == NULL || *len / step != (*len + n + 1) / step)
+		*to = realloc(*to, ((*len + n + 1) / step + 1) * step);
 	assert(*to != NULL);
 	memcpy(*to + *len, data, n);
 	*len += n;
