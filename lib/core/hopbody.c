@@ -49,16 +49,22 @@ content_next(struct hopbody *body, struct buf *out)
 	return smtpdata_add(&body->data, from, n, out);
 }
 
+/* The end goes with the last piece: when all that was announced has left, there
+ * is nothing more to come. */
 int
 hopbody_next(struct hopbody *body, struct buf *out)
 {
+	int rc;
+
 	if (!body->begun) {
 		body->begun = 1;
-		return smtpdata_add(&body->data, body->received,
+		rc = smtpdata_add(&body->data, body->received,
 		    strlen(body->received), out);
+	} else {
+		rc = content_next(body, out);
 	}
-	if (body->at < body->content->size)
-		return content_next(body, out);
+	if (rc != SMX_OK || body->at < body->content->size)
+		return rc;
 	body->ended = 1;
 	return smtpdata_end(&body->data, out);
 }

@@ -21,7 +21,7 @@ data_forget(struct hoptalk *talk)
 int
 hoptalk_is_committed(const struct hoptalk *talk)
 {
-	return talk->underway && talk->body.ended && talk->sent > talk->mark;
+	return talk->underway && talk->end > 0 && talk->sent > talk->mark;
 }
 
 /* ---- answers ---- */
@@ -253,7 +253,7 @@ final_said(struct hoptalk *talk, size_t n)
 {
 	struct hop_answer how;
 
-	if (!talk->body.ended || talk->sent < talk->end || talk->behind) {
+	if (talk->end == 0 || talk->sent < talk->end || talk->behind) {
 		early(talk);
 		return;
 	}
