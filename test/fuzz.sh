@@ -19,7 +19,7 @@ clang=
 seconds=${1:?fuzz.sh [-c] SECONDS [TARGET...]}
 shift
 targets="wire-server wire-client amend envelope pfcat table config smtpreply pflog
-    marker books header data store"
+    marker books header data store talk mx"
 # Input that came to something new once, and what was found with it.
 export FUZZ_CORPUS=$here/fuzz/corpus
 [ $# = 0 ] || targets=$*
@@ -36,7 +36,7 @@ build() {
 	  -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 	EOF
 	for f in "$root"/lib/base/*.c "$root"/lib/core/*.c "$root"/lib/io/*.c \
-	    "$here"/fuzz/{target,wire,text,files,records,shelf,libfuzzer}.c; do
+	    "$here"/fuzz/{target,wire,text,files,records,shelf,hop,libfuzzer}.c; do
 		o=$(echo "${f#"$root"/}" | tr / _)
 		objects+=("$out/${o%.c}.o")
 		printf '%s: %s\n\t%s $(CFLAGS) -c -o $@ $<\n' \

@@ -160,13 +160,12 @@ null_look(struct dnsmx *out)
 	out->count = kept;
 }
 
-int
-dnsmx_parse(struct dnsmx *out, const void *message, size_t len)
+static int
+message_read(struct dnsmx *out, const void *message, size_t len)
 {
 	struct view v = { .data = message, .len = len };
 	unsigned flags, questions, answers;
 
-	memset(out, 0, sizeof(*out));
 	if (len < HEADER)
 		return SMX_EPROTO;
 	skip(&v, 2);
@@ -192,6 +191,18 @@ dnsmx_parse(struct dnsmx *out, const void *message, size_t len)
 			return SMX_EPROTO;
 	null_look(out);
 	return SMX_OK;
+}
+
+int
+dnsmx_parse(struct dnsmx *out, const void *message, size_t len)
+{
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	rc = message_read(out, message, len);
+	if (rc != SMX_OK)
+		out->count = 0;
+	return rc;
 }
 
 void

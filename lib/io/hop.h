@@ -67,8 +67,9 @@ struct hop_body {
 	 * all. */
 	const unsigned char *wanted;
 };
-/* Deliver to those that were accepted: with the next hop_run.  A connection
- * that was lost since is made anew, recipients and all. */
+/* Deliver to those that were accepted: with the next hop_run; those that are
+ * wanted and not answered yet are waited for.  A connection that was lost since
+ * is made anew, recipients and all. */
 int hop_content(struct hop *hop, const struct hop_body *body) SMX_MUST_USE;
 
 /*
