@@ -104,6 +104,15 @@ talk_is_pipelined(const struct hoptalk *talk)
 
 /* ---- what the caller wants ---- */
 
+/* Since the last answer the other side may have gone: that is no reason to give
+ * up. */
+static void
+talk_pause(struct hoptalk *talk)
+{
+	talk->reused |=
+	    talk->line.stage == HOPLINE_READY && talk_awaited(talk) == 0;
+}
+
 int
 hoptalk_rcpt(struct hoptalk *talk, size_t index)
 {
@@ -123,6 +132,7 @@ hoptalk_rcpt(struct hoptalk *talk, size_t index)
 	r = &talk->rcpts[talk->count++];
 	memset(r, 0, sizeof(*r));
 	r->index = index;
+	talk_pause(talk);
 	talk_go(talk);
 	return SMX_OK;
 }

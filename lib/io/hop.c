@@ -190,7 +190,9 @@ hop_end(struct hop **hop)
 
 	if (h == NULL)
 		return;
-	hop_cache_learn(h->hops->cache, &h->to, h->talk.avoid);
+	/* what helped; a hop that is just broken teaches nothing */
+	if (h->talk.rcpt_ms >= 0)
+		hop_cache_learn(h->hops->cache, &h->to, h->talk.avoid);
 	if (h->conn.fd >= 0 && hoptalk_keeps(&h->talk))
 		conn_keep(h);
 	hopconn_close(&h->conn, 0);

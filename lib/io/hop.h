@@ -60,7 +60,8 @@ int hop_rcpt(struct hop *hop, size_t index) SMX_MUST_USE;
 
 struct hop_body {
 	const struct smx_content *content; /* lent until hop_end */
-	const char *received;              /* our trace line(s), CRLF ended */
+	const char *received;              /* our trace line(s), CRLF ended,
+					    * likewise */
 	int eight;                         /* bytes above 0x7f in the content */
 	/* One per recipient of this transaction: 0, it is to be left out
 	 * although it was accepted; then all are asked about once more.  NULL:

@@ -287,6 +287,28 @@ END_TEST
 
 /* The caller's deadline ends the wait wherever it is; nothing was taken unless
  * the content was whole. */
+static int
+messages(void)
+{
+	int n;
+
+	pthread_mutex_lock(&server.lock);
+	n = server.messages;
+	pthread_mutex_unlock(&server.lock);
+	return n;
+}
+
+/* Until it has had its chance, on a machine with other things to do. */
+static int
+message_comes(void)
+{
+	for (int i = 0; i < SOON / 10 && messages() == 0; i++)
+		usleep(10000);
+	return messages();
+}
+
+/* The caller's deadline ends the wait wherever it is; nothing was taken before
+ * the content was whole. */
 START_TEST(a_stall_ends_with_the_deadline)
 {
 	struct rule rule = { .on = stages[_i].on, .act = RULE_STALL };
@@ -297,8 +319,10 @@ START_TEST(a_stall_ends_with_the_deadline)
 	server.rule_count = 1;
 	server.offers = stages[_i].offers;
 	hop_server_start(&server);
-	how = attempt(300);
+	how = attempt(stage_is_final((size_t)_i) ? 2000 : 300);
 	ck_assert_int_lt(clock_mono_ms() - from, SOON);
+	if (how.class == HOP_UNSURE)
+		ck_assert_int_eq(message_comes(), 1);
 	hop_server_stop(&server);
 	ck_assert_int_eq(how.class,
 	    stage_is_final((size_t)_i) ? HOP_UNSURE : 0);
@@ -306,6 +330,7 @@ START_TEST(a_stall_ends_with_the_deadline)
 }
 END_TEST
 
+/* Too short for anything at times: but then nothing was taken either. */
 START_TEST(a_step_has_its_own_deadline)
 {
 	struct rule rule = { .on = stages[_i].on, .act = RULE_STALL };
@@ -321,8 +346,12 @@ START_TEST(a_step_has_its_own_deadline)
 	hop_server_start(&server);
 	how = attempt(SOON);
 	hop_server_stop(&server);
-	must_be(&how, stage_is_final((size_t)_i) ? HOP_UNSURE : HOP_UNREACHABLE,
-	    0);
+	if (how.class != HOP_UNSURE) {
+		must_be(&how, HOP_UNREACHABLE, 0);
+		ck_assert_int_eq(server.messages, 0);
+	} else {
+		ck_assert_int_eq(stage_is_final((size_t)_i), 1);
+	}
 }
 END_TEST
 
@@ -456,6 +485,41 @@ START_TEST(a_connection_lost_meanwhile_is_made_anew)
 	ck_assert_int_eq(server.connections, 2);
 	ck_assert_int_eq(server.messages, 1);
 	ck_assert_int_eq(hop_server_heard(&server, "RCPT TO:<none@"), 1);
+}
+END_TEST
+
+/* It hung up while the client took its time between two recipients. */
+START_TEST(a_connection_lost_between_recipients_is_made_anew)
+{
+	static const struct rule rules[] = {
+		{ .on = "RCPT TO:<one@",
+		    .say = "250 2.1.5 Ok\r\n",
+		    .act = RULE_CLOSE,
+		    .connection = 1 },
+		{ .on = "RCPT TO:<two@",
+		    .say = "421 4.4.2 idle\r\n",
+		    .act = RULE_CLOSE,
+		    .connection = 1 },
+	};
+	struct hop *hop;
+
+	server.rules = &rules[_i];
+	server.rule_count = 1;
+	hop_server_start(&server);
+	hop = begin();
+	rcpt(hop, "<one@example.org>");
+	ck_assert_int_eq(run(hop), SMX_OK);
+	rcpt(hop, "<two@example.org>");
+	ck_assert_int_eq(run(hop), SMX_OK);
+	must_be(hop_rcpt_answer(hop, 1), HOP_YES, 250);
+	ck_assert_int_eq(hop_content(hop, &body), SMX_OK);
+	ck_assert_int_eq(run(hop), SMX_OK);
+	must_be(hop_final_answer(hop, 0), HOP_YES, 250);
+	must_be(hop_final_answer(hop, 1), HOP_YES, 250);
+	hop_end(&hop);
+	hop_server_stop(&server);
+	ck_assert_int_eq(server.connections, 2);
+	ck_assert_int_eq(server.messages, 1);
 }
 END_TEST
 
@@ -607,8 +671,15 @@ START_TEST(one_that_hangs_does_not_keep_the_others)
 	    SMX_OK);
 	for (int i = 0; i < 3; i++)
 		ck_assert_int_eq(hop_content(all[i], &body), SMX_OK);
-	ck_assert_int_eq(hop_run(all, 3, clock_mono_ms() + 1000, NULL, NULL),
-	    SMX_ETIMEOUT);
+	for (int i = 0; i < SOON / 200; i++) {
+		ck_assert_int_eq(hop_run(all, 3, clock_mono_ms() + 200, NULL,
+				     NULL),
+		    SMX_ETIMEOUT);
+		if (hop_final_answer(all[0], 0) != NULL &&
+		    hop_final_answer(all[2], 0) != NULL &&
+		    hop_is_committed(all[1]))
+			break;
+	}
 	must_be(hop_final_answer(all[0], 0), HOP_YES, 250);
 	ck_assert_ptr_null(hop_final_answer(all[1], 0));
 	ck_assert_int_eq(hop_is_committed(all[1]), 1);
@@ -947,6 +1018,8 @@ plain_cases(void)
 	tcase_add_test(c, what_was_given_up_is_reset_first);
 	tcase_add_loop_test(c, a_kept_connection_that_died_is_replaced, 0, 6);
 	tcase_add_loop_test(c, a_connection_lost_meanwhile_is_made_anew, 0, 4);
+	tcase_add_loop_test(c,
+	    a_connection_lost_between_recipients_is_made_anew, 0, 2);
 	tcase_add_loop_test(c, who_is_not_wanted_does_not_get_it, 0, 2);
 	tcase_add_loop_test(c, lmtp_answers_for_each, 0, 2);
 	tcase_add_loop_test(c, who_offers_too_much_gets_it_in_the_old_way, 0,
