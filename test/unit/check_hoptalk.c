@@ -435,6 +435,33 @@ START_TEST(what_does_not_fit_does_not_leave)
 }
 END_TEST
 
+START_TEST(limits_are_numbers)
+{
+	static const struct {
+		const char *text;
+		uint64_t most;
+	} cases[] = {
+		{ "SIZE 1000", 1000 },
+		{ "size=1000", 1000 },
+		{ "SIZE", 0 },
+		{ "SIZE 0", 0 },
+		{ "SIZE 12x", 0 },
+		{ "SIZE -1", 0 },
+		{ "SIZE 99999999999999999999999", 0 },
+		{ "SIZE 18446744073709551615", UINT64_MAX },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct smtp_offer offer = { .size_max = 7 };
+
+		smtpcmd_offer(&offer, cases[i].text);
+		ck_assert_msg(offer.size_max == cases[i].most, "%s",
+		    cases[i].text);
+		ck_assert_uint_ne(offer.bits & SMTP_OFFERS_SIZE, 0);
+	}
+}
+END_TEST
+
 /* RCPT is not answered when the content is here: what comes then counts. */
 START_TEST(late_answers_to_rcpt)
 {
@@ -566,6 +593,7 @@ cases(void)
 	tcase_add_test(c, what_is_told_is_printable);
 	tcase_add_loop_test(c, content_that_changes_is_not_ended, 0, 4);
 	tcase_add_loop_test(c, what_does_not_fit_does_not_leave, 0, 2);
+	tcase_add_test(c, limits_are_numbers);
 	tcase_add_loop_test(c, late_answers_to_rcpt, 0, 2);
 	tcase_add_loop_test(c, the_last_word_counts, 0, 2);
 	tcase_add_test(c, many_recipients);
