@@ -3,6 +3,7 @@
 #include "io/hop.h"
 
 #include <check.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -815,6 +816,63 @@ START_TEST(a_name_is_looked_up)
 }
 END_TEST
 
+/* ---- several threads ---- */
+
+#define SHARERS 4
+#define ROUNDS  10
+
+static void *
+share(void *arg)
+{
+	struct smx_envelope *own;
+	int *taken = arg;
+
+	ck_assert_int_eq(smx_envelope_new(&own, 0), SMX_OK);
+	ck_assert_int_eq(smx_envelope_mail(own, "<a@example.org>", NULL, 0),
+	    SMX_OK);
+	ck_assert_int_eq(smx_envelope_rcpt(own, "<one@example.org>", NULL, 0),
+	    SMX_OK);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct hop *hop;
+
+		ck_assert_int_eq(hop_begin(&hop, hops, &server.to, own),
+		    SMX_OK);
+		ck_assert_int_eq(hop_rcpt(hop, 0), SMX_OK);
+		ck_assert_int_eq(run(hop), SMX_OK);
+		ck_assert_int_eq(hop_content(hop, &body), SMX_OK);
+		ck_assert_int_eq(run(hop), SMX_OK);
+		*taken += hop_final_answer(hop, 0)->class == HOP_YES;
+		hop_end(&hop);
+	}
+	smx_envelope_free(&own);
+	return NULL;
+}
+
+START_TEST(threads_share_what_is_kept)
+{
+	pthread_t threads[SHARERS];
+	int taken[SHARERS] = { 0 };
+
+	hops_free(&hops);
+	options.idle_max = SHARERS;
+	hops_open();
+	options.idle_max = 2;
+	hop_server_start(&server);
+	snprintf(server.to.host, sizeof(server.to.host), "localhost");
+	for (int i = 0; i < SHARERS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, share,
+				     &taken[i]),
+		    0);
+	for (int i = 0; i < SHARERS; i++) {
+		pthread_join(threads[i], NULL);
+		ck_assert_int_eq(taken[i], ROUNDS);
+	}
+	hop_server_stop(&server);
+	ck_assert_int_eq(server.messages, SHARERS * ROUNDS);
+	ck_assert_int_le(server.connections, SHARERS);
+}
+END_TEST
+
 /* ---- who waits for nothing closes ---- */
 
 START_TEST(idle_connections_end)
@@ -1032,6 +1090,7 @@ plain_cases(void)
 	tcase_add_test(c, nobody_there);
 	tcase_add_test(c, a_name_is_looked_up);
 	tcase_add_test(c, idle_connections_end);
+	tcase_add_test(c, threads_share_what_is_kept);
 	return c;
 }
 
