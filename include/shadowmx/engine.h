@@ -92,7 +92,12 @@ SMX_API int smx_session_auth(struct smx_session *session, const char *type,
 SMX_API int smx_session_mail(struct smx_session *session, const char *sender,
     const char *const *params, size_t count) SMX_MUST_USE;
 /* SMX_ELIMIT: the message has as many recipients as it may have; 452 4.5.3, the
- * client sends the rest in another one.  Others as for _mail. */
+ * client sends the rest in another one.  Others as for _mail.
+ *
+ * "delivered" in a policy is for smx_milter_run alone, which can answer for
+ * single recipients, strike them out of a message and discard it.  For any
+ * other caller it is as if no next hop had answered: what else the policy says
+ * holds. */
 SMX_API int smx_session_rcpt(struct smx_session *session, const char *rcpt,
     const char *const *params, size_t count) SMX_MUST_USE;
 /* As soon and as often as the MTA tells it; the last one counts. */
@@ -114,8 +119,10 @@ enum smx_earned {
 	SMX_EARNED_SHADOWED,    /* as many copies as asked */
 	SMX_EARNED_SHORT,       /* fewer than asked, one at least */
 	SMX_EARNED_UNPROTECTED, /* accepted with one copy only */
-	SMX_EARNED_RESENT       /* a message that the MTA has already, to be
+	SMX_EARNED_RESENT,      /* a message that the MTA has already, to be
 				 * discarded; only from smx_milter_run */
+	SMX_EARNED_DELIVERED    /* the next hop has taken it for all recipients:
+				 * to be discarded; only from smx_milter_run */
 };
 
 struct smx_verdict {
@@ -125,7 +132,7 @@ struct smx_verdict {
 	unsigned wanted;   /* of so many that the policy asks for */
 	char code[4];      /* "451" */
 	char enhanced[12]; /* "4.3.0" */
-	char text[128];    /* one line, no '%' */
+	char text[256];    /* one line */
 	struct smx_key key;
 	int64_t held_ms; /* how long this call took */
 };

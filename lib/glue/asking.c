@@ -37,8 +37,8 @@ may_split(const struct asking *asking)
 		   smx_envelope_get(asking->envelope, SMX_FIELD_DAEMON));
 }
 
-static int
-ask(const struct asking *asking, const char *recipient, uint64_t size,
+int
+asking_one(const struct asking *asking, const char *recipient, uint64_t size,
     struct smx_ack *ack)
 {
 	int rc;
@@ -51,16 +51,16 @@ ask(const struct asking *asking, const char *recipient, uint64_t size,
 
 int
 asking_recipient(const struct asking *asking, const char *recipient,
-    struct smx_ack *all)
+    struct smx_ack *one, struct smx_ack *all)
 {
-	struct smx_ack folded = asking->message->ack, ack;
-	int rc = ask(asking, recipient, SMX_SIZE_UNKNOWN, &ack);
+	struct smx_ack folded = asking->message->ack;
+	int rc = asking_one(asking, recipient, SMX_SIZE_UNKNOWN, one);
 	int split;
 
 	if (rc != SMX_OK)
 		return rc;
 	split = may_split(asking);
-	if (smx_policy_combine(&folded, &ack, split) != SMX_OK && split)
+	if (smx_policy_combine(&folded, one, split) != SMX_OK && split)
 		return SMX_ELIMIT;
 	*all = folded;
 	return SMX_OK;
@@ -89,7 +89,8 @@ asking_size(const struct asking *asking)
 	memset(&all, 0, sizeof(all));
 	for (size_t i = 0; i < count; i++) {
 		/* Each was good when it came. */
-		if (ask(asking, smx_envelope_recipient(asking->envelope, i),
+		if (asking_one(asking,
+			smx_envelope_recipient(asking->envelope, i),
 			message->size, &ack) != SMX_OK)
 			return;
 		(void)smx_policy_combine(&all, &ack, 0);

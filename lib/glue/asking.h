@@ -15,13 +15,17 @@ struct asking {
 	int whole;                       /* a message cannot be split */
 };
 
+/* The wish of one recipient.  SMX_EINVAL: an address too long. */
+int asking_one(const struct asking *asking, const char *recipient,
+    uint64_t size, struct smx_ack *ack) SMX_MUST_USE;
 /*
  * The wish of all so far and of one more recipient.  Nothing is changed but
- * *all.  SMX_ELIMIT: the two cannot hold together and the client is one that
- * sends the rest in another message; SMX_EINVAL: an address too long.
+ * *one, its own wish, and *all.  SMX_ELIMIT: the two cannot hold together and
+ * the client is one that sends the rest in another message; SMX_EINVAL: an
+ * address too long.
  */
 int asking_recipient(const struct asking *asking, const char *recipient,
-    struct smx_ack *all) SMX_MUST_USE;
+    struct smx_ack *one, struct smx_ack *all) SMX_MUST_USE;
 /* May the size of the message make this recipient's wish another one? */
 int asking_waits(const struct asking *asking, const char *recipient);
 /* At the end of the message its size is known: ask for every recipient once

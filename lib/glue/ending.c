@@ -9,7 +9,9 @@
 #include "base/log.h"
 #include "core/amend.h"
 #include "core/placement.h"
+#include "glue/courier.h"
 #include "glue/earn.h"
+#include "glue/handover.h"
 #include "glue/node.h"
 #include "glue/resend.h"
 
@@ -62,7 +64,7 @@ log_reason(struct log_line *l, const struct earn_result *earned)
 
 static void
 log_accepted(const struct ending *ending, const struct earn_result *earned,
-    const struct smx_verdict *verdict)
+    const struct handover *handover, const struct smx_verdict *verdict)
 {
 	static const char *const ack[] = {
 		[SMX_EARNED_NOTHING] = "nothing",
@@ -70,6 +72,8 @@ log_accepted(const struct ending *ending, const struct earn_result *earned,
 		[SMX_EARNED_SHADOWED] = "shadowed",
 		[SMX_EARNED_SHORT] = "short",
 		[SMX_EARNED_UNPROTECTED] = "unprotected",
+		[SMX_EARNED_RESENT] = "resent",
+		[SMX_EARNED_DELIVERED] = "delivered",
 	};
 	int bare = is_bare(verdict->earned);
 	struct log_line l;
@@ -79,22 +83,25 @@ log_accepted(const struct ending *ending, const struct earn_result *earned,
 	log_str(&l, "ack", ack[verdict->earned]);
 	if (earned != NULL)
 		log_copies(&l, ending->engine, earned, verdict);
+	if (handover != NULL)
+		handover_log(handover, &l);
 	log_common(&l, ending->message, ending->envelope, verdict);
-	if (bare)
+	if (bare && earned != NULL)
 		log_reason(&l, earned);
 	log_end(&l);
 }
 
 static void
 log_refused(const struct message *message, const struct smx_envelope *envelope,
-    enum reply reply, const struct earn_result *earned,
-    const struct smx_verdict *verdict)
+    const char *reason, const struct earn_result *earned,
+    const struct handover *handover, const struct smx_verdict *verdict)
 {
 	struct log_line l;
 
 	log_begin(&l, SMX_LOG_INFO, message->queue_id, "refused");
 	log_str(&l, "code", verdict->code);
-	log_str(&l, "reason", reply_words(reply)->reason);
+	log_str(&l, "reason", reason);
+	handover_log(handover, &l);
 	if (earned != NULL) {
 		log_key(&l, "key", &verdict->key);
 		log_num(&l, "asked", (int64_t)earned->asked);
@@ -117,6 +124,8 @@ struct course {
 	int registered; /* earned means something */
 	struct earn_result earned;
 	struct resend resend;
+	struct handover handover;
+	struct smx_ack ack; /* of those that are left */
 	enum reply reply;
 };
 
@@ -124,8 +133,11 @@ struct course {
 static const struct smx_envelope *
 envelope_of(const struct course *course)
 {
-	return course->resend.rest != NULL ? course->resend.rest
-					   : course->ending->envelope;
+	if (course->handover.rest != NULL)
+		return course->handover.rest;
+	return course->resend.rest != NULL && !course->handover.ran
+		   ? course->resend.rest
+		   : course->ending->envelope;
 }
 
 static int
@@ -169,7 +181,7 @@ ask(struct course *course, int room)
 
 	memset(&request, 0, sizeof(request));
 	request.engine = ending->engine;
-	request.ack = &message->ack;
+	request.ack = &course->ack;
 	request.ask = room;
 	request.waiting = ending->waiting;
 	request.waiting_ctx = ending->waiting_ctx;
@@ -189,8 +201,44 @@ ask(struct course *course, int room)
 	else if (course->earned.gave_up)
 		course->reply = REPLY_GIVEN_UP;
 	else if (course->earned.earned == SMX_EARNED_NOTHING)
-		course->reply = room ? no_copy(&message->ack) : REPLY_BUSY;
+		course->reply = room ? no_copy(&course->ack) : REPLY_BUSY;
 	return rc;
+}
+
+/* Where nothing but delivery was asked for and it has not come, nobody is asked
+ * for a copy; what the policy says to that is as for a copy that cannot be had.
+ */
+static int
+only_delivery(struct course *course)
+{
+	if (course->ack.when != SMX_WHEN_DELIVERED)
+		return 0;
+	course->ack.when = SMX_WHEN_SHADOWED;
+	course->ack.copies = course->ack.min_copies = 1;
+	return 1;
+}
+
+/* Nothing is left to be earned. */
+static int
+is_settled(const struct course *course)
+{
+	const struct handover *h = &course->handover;
+
+	return course->reply != REPLY_NONE || resend_is_all(&course->resend) ||
+	       (h->ran && (h->verdict.what != DELIVER_HOLD ||
+			      h->verdict.wish.when == 0));
+}
+
+static void
+hand_over(struct course *course)
+{
+	struct handover *h = &course->handover;
+
+	handover_run(h, course->ending, &course->resend, &course->content,
+	    course->began_ms);
+	if (h->gave_up)
+		course->reply = REPLY_GIVEN_UP;
+	course->ack = h->ran ? h->verdict.wish : course->ending->message->ack;
 }
 
 /* What is new of it is held; nothing is when all was taken before. */
@@ -199,12 +247,17 @@ take_in(struct course *course, int room)
 {
 	int rc;
 
+	course->ack = course->ending->message->ack;
 	if (room)
 		resend_look(&course->resend, course->ending);
 	if (course->resend.gave_up)
 		course->reply = REPLY_GIVEN_UP;
-	if (course->resend.gave_up || resend_is_all(&course->resend))
+	else if (room && !resend_is_all(&course->resend))
+		hand_over(course);
+	if (is_settled(course))
 		return SMX_OK;
+	if (only_delivery(course))
+		room = 0;
 	rc = encode(course);
 	return rc == SMX_OK ? ask(course, room) : rc;
 }
@@ -252,26 +305,83 @@ accept_new(const struct course *course, struct smx_verdict *verdict)
 	verdict->earned = earned->earned;
 	verdict->copies = (unsigned)earned->ranks.count;
 	verdict->wanted = earned->wanted;
-	log_accepted(&ending, earned, verdict);
+	log_accepted(&ending, earned, &course->handover, verdict);
 	resend_note(&ending, &earned->key);
+}
+
+/* The client would come again with all its recipients, and nobody would know
+ * whom the next hop has: one copy is the smaller harm.  One that cannot even be
+ * registered is found in the queue. */
+static void
+accept_anyway(struct course *course, struct smx_verdict *verdict)
+{
+	course->reply = REPLY_NONE;
+	course->ack.when = SMX_WHEN_SHADOWED;
+	course->ack.copies = course->ack.min_copies = 1;
+	course->ack.when_unprotected = SMX_UNPROTECTED_ACCEPT;
+	if ((course->envelope != NULL || encode(course) == SMX_OK) &&
+	    ask(course, 0) == SMX_OK && course->reply == REPLY_NONE) {
+		verdict->key = course->earned.key;
+		accept_new(course, verdict);
+		return;
+	}
+	verdict->accept = 1;
+	verdict->earned = SMX_EARNED_UNPROTECTED;
+	log_accepted(course->ending, NULL, &course->handover, verdict);
+	pass_by(course->ending);
+}
+
+/* In the next hop's words, if they are why. */
+static void
+refuse(struct course *course, struct smx_verdict *verdict)
+{
+	const struct ending *ending = course->ending;
+	const char *reason = reply_words(course->reply)->reason;
+
+	reply_refuse(course->reply, verdict);
+	if ((course->reply == REPLY_NONE || course->reply == REPLY_NO_COPY ||
+		course->reply == REPLY_BUSY) &&
+	    handover_words(&course->handover, ending, verdict))
+		reason = "next-hop";
+	log_refused(ending->message, ending->envelope, reason,
+	    course->registered ? &course->earned : NULL, &course->handover,
+	    verdict);
+}
+
+static void
+accept_without_copy(const struct course *course, struct smx_verdict *verdict)
+{
+	const struct handover *h = &course->handover;
+
+	verdict->accept = 1;
+	verdict->earned = SMX_EARNED_UNASKED;
+	if (h->verdict.what == DELIVER_DISCARD)
+		verdict->earned = h->verdict.taken != 0 ? SMX_EARNED_DELIVERED
+							: SMX_EARNED_RESENT;
+	log_accepted(course->ending, NULL, h, verdict);
 }
 
 static void
 settle(struct course *course, struct smx_verdict *verdict)
 {
 	const struct ending *ending = course->ending;
-	const struct earn_result *earned =
-	    course->registered ? &course->earned : NULL;
+	struct handover *h = &course->handover;
 	int resent =
 	    course->reply == REPLY_NONE && resend_is_all(&course->resend);
+	int done =
+	    course->reply == REPLY_NONE && h->ran &&
+	    (h->verdict.what == DELIVER_DISCARD ||
+		(h->verdict.what == DELIVER_HOLD && h->verdict.wish.when == 0));
 
 	verdict->held_ms = clock_mono_ms() - course->began_ms;
-	if (earned != NULL)
-		verdict->key = earned->key;
-	if (course->reply != REPLY_NONE || (earned == NULL && !resent)) {
-		reply_refuse(course->reply, verdict);
-		log_refused(ending->message, ending->envelope, course->reply,
-		    earned, verdict);
+	if (course->registered)
+		verdict->key = course->earned.key;
+	if (!resent && !done &&
+	    (course->reply != REPLY_NONE || !course->registered)) {
+		if (handover_may_refuse(h, ending))
+			refuse(course, verdict);
+		else
+			accept_anyway(course, verdict);
 		return;
 	}
 	resend_accepted(&course->resend, ending);
@@ -279,6 +389,8 @@ settle(struct course *course, struct smx_verdict *verdict)
 		verdict->accept = 1;
 		verdict->earned = SMX_EARNED_RESENT;
 		verdict->key = course->resend.question.first;
+	} else if (done) {
+		accept_without_copy(course, verdict);
 	} else {
 		accept_new(course, verdict);
 	}
@@ -290,7 +402,7 @@ ending_unasked(const struct ending *ending, struct smx_verdict *verdict)
 	memset(verdict, 0, sizeof(*verdict));
 	verdict->accept = 1;
 	verdict->earned = SMX_EARNED_UNASKED;
-	log_accepted(ending, NULL, verdict);
+	log_accepted(ending, NULL, NULL, verdict);
 }
 
 int
@@ -319,8 +431,13 @@ ending_run(const struct ending *ending, struct smx_verdict *verdict)
 	if (rc == SMX_OK)
 		rc = hold(&course);
 	settle(&course, verdict);
+	if (verdict->accept)
+		node_acknowledged(ending->engine, verdict->earned,
+		    verdict->held_ms);
+	handover_count(&course.handover, ending, verdict);
 	if (course.reply == REPLY_GIVEN_UP)
 		pass_by(ending);
+	handover_free(&course.handover);
 	resend_free(&course.resend);
 	free(course.envelope);
 	return verdict->code[0] == '5' ? SMX_OK : rc;

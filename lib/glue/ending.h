@@ -7,6 +7,8 @@
 
 #include "glue/message.h"
 
+struct asking;
+struct delivery;
 struct struck;
 
 /*
@@ -19,7 +21,9 @@ struct ending {
 	const struct smx_envelope *envelope;
 	smx_waiting_fn waiting;
 	void *waiting_ctx;
-	struct struck *struck; /* out; NULL: nothing can be struck out */
+	struct struck *struck;       /* out; NULL: nothing can be struck out */
+	const struct asking *asking; /* what single recipients ask for */
+	struct delivery *delivery;   /* NULL: no next hop was asked */
 };
 
 /* Fills in *verdict in every case.  What smx_session_end returns. */

@@ -60,7 +60,7 @@ macro(SMFICTX *ctx, const char *name)
 static sfsistat
 refuse(SMFICTX *ctx, const char *code, const char *enhanced, const char *text)
 {
-	char c[4], e[12], t[300];
+	char c[4], e[12], t[520];
 	size_t n = 0;
 
 	for (; *text != '\0' && n + 2 < sizeof(t); text++) {
@@ -170,10 +170,11 @@ static unsigned long
 wanted_actions(void)
 {
 	struct smx_config *config = node_config(conns_engine());
-	int guard = config_conf(config)->milter_resend_guard_ms > 0;
+	int strikes = config_conf(config)->milter_resend_guard_ms > 0 ||
+		      policy_delivers(config);
 
 	smx_config_release(&config);
-	return guard ? SMFIF_DELRCPT : 0;
+	return strikes ? SMFIF_DELRCPT : 0;
 }
 
 static sfsistat
@@ -203,6 +204,22 @@ on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2,
 	return SMFIS_CONTINUE;
 }
 
+/* A next hop is asked about a recipient: no progress is told at this step, but
+ * the pool is one thread short, as at an end of message. */
+static int
+on_rcpt_waiting(void *arg, int64_t waited_ms)
+{
+	struct conn *conn = arg;
+	struct conns_sight sight;
+
+	if (!conn->waits)
+		conns_ending(1);
+	conn->waits = 1;
+	conns_look(&sight);
+	selfping_help(&self, sight.idle, sight.spare, waited_ms);
+	return 0;
+}
+
 static sfsistat
 on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *from)
 {
@@ -228,6 +245,7 @@ on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *from)
 			session_whole(conn->session,
 			    (conn->steps & SMFIP_NR_RCPT) != 0);
 			session_guard(conn->session, conn->strikes);
+			session_waiting(conn->session, on_rcpt_waiting, conn);
 			status = quiet(conn, SMFIP_NR_CONN);
 		}
 	}
@@ -279,6 +297,17 @@ on_mail(SMFICTX *ctx, char **argv)
 	return leave(ctx, conn, SMFIP_NR_MAIL, rc);
 }
 
+/* The next hop's own words; there is an answer to RCPT, or nobody was asked. */
+static sfsistat
+refuse_in_its_words(SMFICTX *ctx, const struct conn *conn)
+{
+	struct smx_verdict verdict;
+
+	session_reply(conn->session, &verdict);
+	conns_leave();
+	return refuse(ctx, verdict.code, verdict.enhanced, verdict.text);
+}
+
 static sfsistat
 on_rcpt(SMFICTX *ctx, char **argv)
 {
@@ -291,6 +320,11 @@ on_rcpt(SMFICTX *ctx, char **argv)
 	if (argv[0] != NULL && conn->untold == SMX_OK)
 		rc = smx_session_rcpt(conn->session, argv[0],
 		    (const char *const *)argv + 1, params(argv));
+	if (conn->waits)
+		conns_ending(0);
+	conn->waits = 0;
+	if (rc == SMX_EREFUSED || rc == SMX_ETEMP)
+		return refuse_in_its_words(ctx, conn);
 	return leave(ctx, conn, SMFIP_NR_RCPT, rc);
 }
 
@@ -378,7 +412,8 @@ accept_without(SMFICTX *ctx, const struct conn *conn,
 	char *const *struck;
 	size_t count = session_struck(conn->session, &struck);
 
-	if (verdict->earned == SMX_EARNED_RESENT)
+	if (verdict->earned == SMX_EARNED_RESENT ||
+	    verdict->earned == SMX_EARNED_DELIVERED)
 		return SMFIS_DISCARD;
 	for (size_t i = 0; i < count; i++)
 		(void)smfi_delrcpt(ctx, struck[i]);

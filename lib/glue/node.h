@@ -25,6 +25,9 @@ struct smx_config *node_config(struct smx_engine *node);
 const struct smx_engine_ports *node_ports(const struct smx_engine *node);
 /* As the configuration names it; "?" when there is none of this number. */
 const char *node_peer_name(const struct smx_engine *node, size_t peer);
+struct courier;
+/* What delivers to next hops; NULL: nothing does. */
+struct courier *node_courier(const struct smx_engine *node);
 /* This host's epoch, for the shadows it sends out. */
 void node_epoch(struct smx_engine *node, struct smx_epoch *epoch);
 
@@ -35,6 +38,10 @@ void node_unprotected(struct smx_engine *node, const struct smx_key *key,
 
 /* Count an end of message in progress.  SMX_ELIMIT over max_held,
  * SMX_ECLOSED while stopping; leave only after SMX_OK. */
+/* Which delay has earned which yes, for status. */
+#define NODE_ACK_BUCKETS 7
+void node_acknowledged(struct smx_engine *node, enum smx_earned earned,
+    int64_t held_ms);
 int node_held_enter(struct smx_engine *node, int64_t max_held);
 /* held_ms goes into the delay histogram of status. */
 void node_held_leave(struct smx_engine *node, int64_t held_ms);

@@ -7,6 +7,7 @@
 
 #include "core/conf.h"
 #include "core/takeover.h"
+#include "glue/courier.h"
 #include "glue/node.h"
 #include "glue/recorder.h"
 #include "io/fencebook.h"
@@ -87,6 +88,9 @@ struct smx_engine {
 
 	struct fencebook *fencebook; /* the fencer's; NULL likewise */
 
+	struct courier *courier;
+	atomic_ullong acks[SMX_EARNED_DELIVERED + 1][NODE_ACK_BUCKETS];
+
 	size_t peers;
 	const char **peer_names;
 	struct node_peer *peer;
@@ -98,6 +102,7 @@ struct smx_engine {
 };
 
 extern const int64_t node_bucket_ms[NODE_BUCKETS];
+extern const int64_t node_ack_bucket_ms[NODE_ACK_BUCKETS];
 
 /* A thread with all signals blocked; SMX_EIO. */
 int node_thread(pthread_t *out, void *(*run)(void *), void *ctx);
@@ -151,6 +156,9 @@ void node_onecopy_tidy(struct smx_engine *node);
 /* As node_unprotected, for one that is to be copied from its file. */
 void node_passed(struct smx_engine *node, const struct smx_key *key,
     const char *queue_id);
+
+/* node_courier.c: SMX_ENOMEM. */
+int node_courier_make(struct smx_engine *node, const struct conf *conf);
 
 /* node_fence.c: what may be done to the queue, and what an earlier worker did.
  */

@@ -214,6 +214,8 @@ smx_engine_new(struct smx_engine **out, struct smx_config *config,
 		rc = make_takeover(node, conf);
 	if (rc == SMX_OK)
 		rc = compare_queue(node);
+	if (rc == SMX_OK)
+		rc = node_courier_make(node, config_conf(node->first_config));
 	if (rc == SMX_OK) {
 		node_fence_open(node, conf);
 		node_onecopy_open(node, conf);

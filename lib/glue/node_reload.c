@@ -33,6 +33,7 @@ smx_engine_reload(struct smx_engine *node, struct smx_config *config, char *why,
 	old = node->config;
 	node->config = next;
 	pthread_mutex_unlock(&node->config_lock);
+	courier_change(node->courier, config_conf(config));
 	smx_config_release(&old);
 	log_event(SMX_LOG_NOTICE, "reloaded", "result=ok");
 	return SMX_OK;

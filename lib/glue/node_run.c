@@ -205,6 +205,7 @@ smx_engine_free(struct smx_engine **engine)
 	smx_engine_stop(node, 0, 0);
 	onecopy_close(&node->onecopy);
 	fencebook_close(&node->fencebook);
+	courier_free(&node->courier);
 	takeover_free(&node->takeover);
 	engine_free(&node->core);
 	smx_config_release(&node->config);

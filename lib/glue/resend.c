@@ -17,15 +17,6 @@
 #define SECOND_MS 20
 #define LATER_MS  1000
 
-void
-struck_free(struct struck *struck)
-{
-	for (size_t i = 0; i < struck->count; i++)
-		free(struck->rcpts[i]);
-	free(struck->rcpts);
-	memset(struck, 0, sizeof(*struck));
-}
-
 /* A message without a name of its own may be another one that says the same. */
 static int
 is_guarded(const struct ending *ending)
@@ -89,62 +80,6 @@ wait_for_queue(struct resend *resend, const struct ending *ending)
 	ending->message->ack.max_delay_ms -= waited;
 }
 
-static int
-copy_head(struct smx_envelope *to, const struct smx_envelope *from)
-{
-	const char *const *params;
-	size_t count = smx_envelope_mail_params(from, &params);
-	int rc = SMX_OK;
-
-	for (int f = 0; f < SMX_FIELDS && rc == SMX_OK; f++)
-		rc = smx_envelope_set(to, (enum smx_field)f,
-		    smx_envelope_get(from, (enum smx_field)f));
-	if (rc == SMX_OK)
-		rc = smx_envelope_mail(to, smx_envelope_sender(from), params,
-		    count);
-	return rc;
-}
-
-static int
-leave_out(const struct resend *resend, const struct smx_envelope *from,
-    struct smx_envelope **out)
-{
-	const char *const *params;
-	size_t count = smx_envelope_recipients(from);
-	int rc = smx_envelope_new(out, count);
-
-	if (rc == SMX_OK)
-		rc = copy_head(*out, from);
-	for (size_t i = 0; i < count && rc == SMX_OK; i++) {
-		size_t n = smx_envelope_rcpt_params(from, i, &params);
-
-		if (!resend->taken[i])
-			rc = smx_envelope_rcpt(*out,
-			    smx_envelope_recipient(from, i), params, n);
-	}
-	return rc;
-}
-
-static int
-strike(const struct resend *resend, const struct ending *ending)
-{
-	struct struck *struck = ending->struck;
-
-	struck->rcpts = calloc(resend->question.count, sizeof(*struck->rcpts));
-	if (struck->rcpts == NULL)
-		return SMX_ENOMEM;
-	for (size_t i = 0; i < resend->message.count; i++) {
-		if (!resend->taken[i])
-			continue;
-		struck->rcpts[struck->count] =
-		    strdup(smx_envelope_recipient(ending->envelope, i));
-		if (struck->rcpts[struck->count] == NULL)
-			return SMX_ENOMEM;
-		struck->count++;
-	}
-	return SMX_OK;
-}
-
 void
 resend_look(struct resend *resend, const struct ending *ending)
 {
@@ -156,14 +91,10 @@ resend_look(struct resend *resend, const struct ending *ending)
 	wait_for_queue(resend, ending);
 	if (resend->gave_up || resend->question.count == 0)
 		return;
-	rc = strike(resend, ending);
-	if (rc == SMX_OK && !resend_is_all(resend))
-		rc = leave_out(resend, ending->envelope, &resend->rest);
-	if (rc == SMX_OK)
-		return;
-	struck_free(ending->struck);
-	smx_envelope_free(&resend->rest);
-	resend->question.count = 0;
+	rc = struck_set(ending->struck, ending->envelope, resend->taken,
+	    &resend->rest);
+	if (rc != SMX_OK)
+		resend->question.count = 0;
 }
 
 int

@@ -7,18 +7,12 @@
 
 #include "core/resend.h"
 #include "glue/ending.h"
+#include "glue/struck.h"
 
 /*
  * The resend guard at one end of message: which of its recipients the MTA has
  * been given before, and what is left of the envelope without them.
  */
-struct struck {
-	char **rcpts; /* as the MTA gave them */
-	size_t count;
-};
-
-void struck_free(struct struck *struck);
-
 struct resend {
 	struct resend_message message;
 	struct resend_question question;

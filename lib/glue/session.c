@@ -10,7 +10,9 @@
 
 #include "base/buf.h"
 #include "glue/asking.h"
+#include "glue/delivery.h"
 #include "glue/ending.h"
+#include "glue/handover.h"
 #include "glue/node.h"
 #include "glue/resend.h"
 
@@ -27,6 +29,10 @@ struct smx_session {
 	struct smx_key key;
 	int guard; /* what is struck out can be told */
 	struct struck struck;
+	struct delivery *delivery; /* NULL: no next hop was asked */
+	struct hop_answer words;   /* of the last that refused a recipient */
+	smx_waiting_fn waiting;    /* while one is asked */
+	void *waiting_ctx;
 };
 
 /* What the client says of itself is for the trail: a value that cannot be kept
@@ -112,6 +118,7 @@ pass_on(struct smx_session *session)
 static void
 forget(struct smx_session *session)
 {
+	delivery_free(&session->delivery);
 	message_free(&session->message);
 	smx_envelope_reset(session->envelope);
 }
@@ -157,6 +164,7 @@ smx_session_free(struct smx_session **session)
 		return;
 	pass_on(s);
 	pass_by(s);
+	delivery_free(&s->delivery);
 	message_free(&s->message);
 	struck_free(&s->struck);
 	smx_envelope_free(&s->envelope);
@@ -197,6 +205,20 @@ void
 session_guard(struct smx_session *session, int able)
 {
 	session->guard = able;
+}
+
+void
+session_waiting(struct smx_session *session, smx_waiting_fn waiting, void *ctx)
+{
+	session->waiting = waiting;
+	session->waiting_ctx = ctx;
+}
+
+void
+session_reply(const struct smx_session *session, struct smx_verdict *verdict)
+{
+	memset(verdict, 0, sizeof(*verdict));
+	handover_reply(&session->words, verdict);
 }
 
 size_t
@@ -321,25 +343,55 @@ keep_wish(struct smx_session *session, const char *rcpt,
 		session->message->sized = asking_waits(&asking, rcpt);
 }
 
+/* Only where every recipient has an answer of its own, and can be struck out of
+ * the message or the message be discarded. */
+static int
+ask_next_hop(struct smx_session *session, const struct smx_ack *one,
+    const char *rcpt, const char *const *params, size_t count)
+{
+	const struct delivery_rcpt ask = { .courier =
+					       node_courier(session->engine),
+		.conf = session->message->conf,
+		.client = session->address,
+		.envelope = session->envelope,
+		.ack = one,
+		.address = rcpt,
+		.params = params,
+		.param_count = count,
+		.waiting = session->waiting,
+		.waiting_ctx = session->waiting_ctx };
+
+	if (!session->guard || session->whole || ask.courier == NULL)
+		return SMX_OK;
+	return delivery_rcpt(&session->delivery, &ask, &session->words);
+}
+
 int
 smx_session_rcpt(struct smx_session *session, const char *rcpt,
     const char *const *params, size_t count)
 {
 	const struct asking asking = asking_of(session);
-	struct smx_ack all;
-	int rc;
+	struct smx_ack one, all;
+	int rc, asked;
 
 	if (session->message == NULL)
 		return SMX_ESTATE;
 	if (smx_envelope_recipients(session->envelope) >=
 	    (size_t)session->max_recipients)
 		return SMX_ELIMIT;
-	rc = asking_recipient(&asking, rcpt, &all);
+	rc = asking_recipient(&asking, rcpt, &one, &all);
+	if (rc != SMX_OK)
+		return rc;
+	asked = (one.when & SMX_WHEN_DELIVERED) != 0;
+	if (asked)
+		rc = ask_next_hop(session, &one, rcpt, params, count);
 	if (rc != SMX_OK)
 		return rc;
 	rc = smx_envelope_rcpt(session->envelope, rcpt, params, count);
 	if (rc == SMX_OK)
 		keep_wish(session, rcpt, &all);
+	else if (asked)
+		delivery_drop(session->delivery);
 	return client_fault(rc);
 }
 
@@ -408,17 +460,19 @@ int
 smx_session_end(struct smx_session *session, smx_waiting_fn waiting, void *ctx,
     struct smx_verdict *verdict)
 {
+	const struct asking asking = asking_of(session);
 	struct ending ending = { session->engine, session->message,
 		session->envelope, waiting, ctx,
-		session->guard ? &session->struck : NULL };
-	const struct asking asking = asking_of(session);
+		session->guard ? &session->struck : NULL, &asking,
+		session->delivery };
 	int rc;
 
 	pass_on(session);
 	asking_size(&asking);
 	rc = ending_run(&ending, verdict);
 	if (verdict->accept && verdict->earned != SMX_EARNED_UNASKED &&
-	    verdict->earned != SMX_EARNED_RESENT) {
+	    verdict->earned != SMX_EARNED_RESENT &&
+	    verdict->earned != SMX_EARNED_DELIVERED) {
 		session->key = verdict->key;
 		session->acknowledged = 1;
 	}

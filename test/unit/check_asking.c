@@ -68,8 +68,8 @@ static int
 rcpt(const char *recipient)
 {
 	const struct asking asking = { message, envelope, &client, 0 };
-	struct smx_ack all;
-	int rc = asking_recipient(&asking, recipient, &all);
+	struct smx_ack one, all;
+	int rc = asking_recipient(&asking, recipient, &one, &all);
 
 	if (rc != SMX_OK)
 		return rc;

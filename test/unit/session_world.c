@@ -95,6 +95,23 @@ engine_may_return(struct engine *engine, const struct smx_ack *ack,
 	return world.awaited;
 }
 
+/* Nobody here delivers to a next hop. */
+struct courier *
+node_courier(const struct smx_engine *node)
+{
+	(void)node;
+	return NULL;
+}
+
+void
+node_acknowledged(struct smx_engine *node, enum smx_earned earned,
+    int64_t held_ms)
+{
+	(void)node;
+	(void)earned;
+	(void)held_ms;
+}
+
 void
 node_unprotected(struct smx_engine *node, const struct smx_key *key,
     const char *queue_id)
