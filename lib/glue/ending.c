@@ -122,6 +122,7 @@ struct course {
 	size_t envelope_len;
 	int64_t began_ms;
 	int registered; /* earned means something */
+	int bare;       /* delivery alone was asked for, and has not come */
 	struct earn_result earned;
 	struct resend resend;
 	struct handover handover;
@@ -200,6 +201,8 @@ ask(struct course *course, int room)
 		course->reply = rc == SMX_ELIMIT ? REPLY_BUSY : REPLY_TROUBLE;
 	else if (course->earned.gave_up)
 		course->reply = REPLY_GIVEN_UP;
+	else if (course->earned.earned == SMX_EARNED_NOTHING && course->bare)
+		course->reply = REPLY_NOT_DELIVERED;
 	else if (course->earned.earned == SMX_EARNED_NOTHING)
 		course->reply = room ? no_copy(&course->ack) : REPLY_BUSY;
 	return rc;
@@ -256,10 +259,9 @@ take_in(struct course *course, int room)
 		hand_over(course);
 	if (is_settled(course))
 		return SMX_OK;
-	if (only_delivery(course))
-		room = 0;
+	course->bare = only_delivery(course);
 	rc = encode(course);
-	return rc == SMX_OK ? ask(course, room) : rc;
+	return rc == SMX_OK ? ask(course, room && !course->bare) : rc;
 }
 
 /* The ceiling on ends of message in progress: over it nobody is asked, and the
@@ -340,7 +342,7 @@ refuse(struct course *course, struct smx_verdict *verdict)
 
 	reply_refuse(course->reply, verdict);
 	if ((course->reply == REPLY_NONE || course->reply == REPLY_NO_COPY ||
-		course->reply == REPLY_BUSY) &&
+		course->reply == REPLY_NOT_DELIVERED) &&
 	    handover_words(&course->handover, ending, verdict))
 		reason = "next-hop";
 	log_refused(ending->message, ending->envelope, reason,

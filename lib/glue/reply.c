@@ -12,6 +12,10 @@ static const struct reply_words words[] = {
 	[REPLY_NO_COPY] = { "451", "4.3.0",
 	    "No second host has taken a copy yet, please try again later",
 	    "no-copy" },
+	[REPLY_NOT_DELIVERED] = { "451", "4.4.1",
+	    "The next hop has not taken the message yet, please try again "
+	    "later",
+	    "not-delivered" },
 	[REPLY_CONFLICT] = { "451", "4.3.0",
 	    "No second host has taken a copy yet, please try again later",
 	    "policies-conflict" },

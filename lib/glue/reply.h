@@ -10,7 +10,8 @@
  */
 enum reply {
 	REPLY_NONE = 0,
-	REPLY_NO_COPY,   /* policy: no copy, no acknowledgement */
+	REPLY_NO_COPY,       /* policy: no copy, no acknowledgement */
+	REPLY_NOT_DELIVERED, /* policy: not taken by the next hop, no yes */
 	REPLY_CONFLICT,  /* the same: too few members that all policies allow */
 	REPLY_GIVEN_UP,  /* the MTA is gone; nobody will read this */
 	REPLY_BUSY,      /* too many open messages */

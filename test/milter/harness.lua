@@ -91,10 +91,10 @@ h.ALL_TOLD = h.EVERYTHING - SMFIP_NOEOH - SMFIP_NODATA
 h.NR_MAIL = 0x4000
 h.STEPS = h.ALL_TOLD - h.NR_MAIL
 
--- steps: what this MTA offers, h.STEPS when nil.
-function h.connect(address, steps)
+-- steps, actions: what this MTA offers, h.STEPS and all when nil.
+function h.connect(address, steps, actions)
 	local conn = mt.connect(sock, 40, 0.05)
-	h.ok(mt.negotiate(conn, 6, steps or h.STEPS, 0x1ff),
+	h.ok(mt.negotiate(conn, 6, steps or h.STEPS, actions or 0x1ff),
 	    "negotiate")
 	mt.macro(conn, SMFIC_CONNECT, "{daemon_name}", "smtpd")
 	h.ok(mt.conninfo(conn, "client.example.net", address or "192.0.2.7"),
@@ -388,6 +388,23 @@ function h.not_logged(id, words)
 			end
 		end
 	end
+end
+
+-- Any line of the milter's log with all these words, waited for.
+function h.said(words)
+	for _ = 1, 400 do
+		for line in (slurp(dump .. "/log") or ""):gmatch("[^\n]+") do
+			local all = true
+			for _, word in ipairs(words) do
+				all = all and line:find(word, 1, true) ~= nil
+			end
+			if all then
+				return line
+			end
+		end
+		mt.sleep(0.05)
+	end
+	error("never logged: " .. table.concat(words, " "), 2)
 end
 
 -- A line of the peers' record of requests, waited for.

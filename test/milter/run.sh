@@ -29,13 +29,44 @@ appears() {
 	done
 }
 
+# hop NAME OPTION...: a next hop; its id is added to $sinks.
+hop() {
+	name=$1
+	shift
+	[ "$(id -u)" != 0 ] || set -- -u nobody "$@"
+	smtp-sink -L "$@" "unix:$dir/$name.hop" 50 2>>"$dir/hops" &
+	sinks="$sinks $!"
+	appears "$dir/$name.hop"
+}
+
+# Those that next_hop.conf.in names; nobody.hop is never there.
+next_hops() {
+	mkdir "$dir"
+	hop yes
+	hop no-rcpt -f RCPT
+	hop later-rcpt -r RCPT
+	hop slow-rcpt -W RCPT:4
+	hop no-dot -f .
+	hop later-dot -r .
+	hop slow-dot -W .:6
+}
+
 # host NAME [OPTION...]: a milter in a folder of its own; its id is left in
 # $pid.
 host() {
 	dir=$work/$1
+	hops=/dev/null
+	sinks=
+	case $1 in next_hop_*)
+		command -v smtp-sink >/dev/null || exit 77
+		hops=$here/next_hop.conf.in
+		next_hops
+	esac
 	shift
-	mkdir "$dir" || exit 1
-	sed "s#@DIR@#$dir#g; s#@DATA@#$data#g" "$here/suite.conf.in" >"$dir/suite.conf"
+	mkdir -p "$dir" || exit 1
+	sed "/^policies = (/r $hops
+	    " "$here/suite.conf.in" |
+	    sed "s#@DIR@#$dir#g; s#@DATA@#$data#g" >"$dir/suite.conf"
 	"$bin/milter_host" -c "$dir/suite.conf" -s "unix:$dir/milter.sock" \
 	    -d "$dir" "$@" 2>"$dir/err" &
 	pid=$!
@@ -51,7 +82,7 @@ verdict() {
 	else
 		failed=$((failed + 1))
 		echo "FAIL $1"
-		cat "$work/$1/out" "$work/$1/err" 2>/dev/null | sed 's/^/     /'
+		cat "$work/$1/out" "$work/$1/err" "$work/$1/hops" 2>/dev/null | sed 's/^/     /'
 	fi
 }
 
@@ -70,6 +101,7 @@ run_script() {
 	}
 	echo $status >"$dir/status"
 	kill -TERM "$pid" 2>/dev/null
+	[ -z "$sinks" ] || kill -TERM $sinks 2>/dev/null
 }
 
 # Each runs every so many of the scripts, in a shell of its own.  libmilter takes
