@@ -90,6 +90,8 @@ int ctl_peer_drain(const struct ctl *, const struct phrase *, char **, int);
 int ctl_drain(const struct ctl *, const struct phrase *, char **, int);
 /* ctl_fence.c */
 int ctl_fence(const struct ctl *, const struct phrase *, char **, int);
+/* ctl_nexthop.c */
+int ctl_nexthop(const struct ctl *, const struct phrase *, char **, int);
 /* ctl_leave.c */
 int ctl_leave(const struct ctl *, const struct phrase *, char **, int);
 /* ctl_replay.c */

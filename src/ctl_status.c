@@ -167,6 +167,64 @@ print_net(const struct record *r)
 	putchar('\n');
 }
 
+/* Only where messages are given to next hops. */
+static void
+print_delivery(const struct record *r)
+{
+	static const struct count counts[] = { { "delivery.messages",
+						   "messages" },
+		{ "delivery.partial", "in part" },
+		{ "delivery.refused_recipients", "refused rcpts" },
+		{ "delivery.refused", "refused" },
+		{ "delivery.unsure", "unsure" },
+		{ "delivery.over_limit", "over the limit" },
+		{ "delivery.served_again", "served again" } };
+	long long any = 0;
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+		any += record_number(r, counts[i].path, 0);
+	if (any != 0)
+		print_counts(r, "delivered", counts,
+		    sizeof(counts) / sizeof(*counts));
+}
+
+static void
+print_acknowledged(const struct record *r)
+{
+	static const char *const earned[] = { "delivered", "shadowed", "short",
+		"unprotected", "unasked", "resent" };
+	size_t n = record_count(r, "acknowledged");
+	char bound[32];
+
+	for (size_t e = 0; e < sizeof(earned) / sizeof(*earned); e++) {
+		long long all = 0;
+
+		for (size_t i = 0; i < n; i++)
+			all += record_number(record_item(r, "acknowledged", i),
+			    earned[e], 0);
+		if (all == 0)
+			continue;
+		printf("%-12s", earned[e]);
+		for (size_t i = 0; i < n; i++) {
+			const struct record *one =
+			    record_item(r, "acknowledged", i);
+			long long below = record_number(one, "below_ms", -1);
+
+			if (below < 0)
+				snprintf(bound, sizeof(bound), "more");
+			else if (below < 1000)
+				snprintf(bound, sizeof(bound), "<%lldms",
+				    below);
+			else
+				snprintf(bound, sizeof(bound), "<%llds",
+				    below / 1000);
+			printf("  %s %lld", bound,
+			    record_number(one, earned[e], 0));
+		}
+		putchar('\n');
+	}
+}
+
 static void
 print_status(const struct record *r)
 {
@@ -197,6 +255,8 @@ print_status(const struct record *r)
 		print_counts(r, "ended here", ended, 1);
 	print_store(r);
 	print_net(r);
+	print_delivery(r);
+	print_acknowledged(r);
 	if (record_count(r, "peers") > 0) {
 		putchar('\n');
 		(void)list_peers(r, "peers");

@@ -62,8 +62,9 @@ int command_drain(struct command *command);
 int command_fence(struct command *command); /* command_fence.c */
 void command_fence_members(struct buf *b,
     const struct engine_fence_counts *counts);
-int command_leave(struct command *command);  /* command_leave.c */
-int command_replay(struct command *command); /* command_replay.c */
+int command_leave(struct command *command);   /* command_leave.c */
+int command_nexthop(struct command *command); /* command_nexthop.c */
+int command_replay(struct command *command);  /* command_replay.c */
 
 /* command_own.c: own open messages */
 int command_own_list(struct command *command);

@@ -170,6 +170,44 @@ histogram(struct buf *b, const uint64_t *counts)
 	json_end(b);
 }
 
+/* What earned the yes, and after how long. */
+static void
+acknowledged(struct smx_engine *node, struct buf *b)
+{
+	static const char *const names[SMX_EARNED_DELIVERED + 1] = {
+		[SMX_EARNED_UNASKED] = "unasked",
+		[SMX_EARNED_SHADOWED] = "shadowed",
+		[SMX_EARNED_SHORT] = "short",
+		[SMX_EARNED_UNPROTECTED] = "unprotected",
+		[SMX_EARNED_RESENT] = "resent",
+		[SMX_EARNED_DELIVERED] = "delivered",
+	};
+
+	json_list(b, "acknowledged");
+	for (size_t i = 0; i < NODE_ACK_BUCKETS; i++) {
+		buf_str(b, i == 0 ? "{" : ",{");
+		/* -1: no upper bound */
+		json_num(b, "below_ms",
+		    node_ack_bucket_ms[i] == INT64_MAX ? -1
+						       : node_ack_bucket_ms[i]);
+		for (size_t e = SMX_EARNED_UNASKED; e <= SMX_EARNED_DELIVERED;
+		     e++)
+			json_num(b, names[e],
+			    (long long)atomic_load_explicit(&node->acks[e][i],
+				memory_order_relaxed));
+		json_close(b);
+	}
+	json_end(b);
+}
+
+static void
+delivery(struct smx_engine *node, struct buf *b)
+{
+	json_object(b, "delivery");
+	courier_members(node->courier, b);
+	json_close(b);
+}
+
 static unsigned
 peers(struct smx_engine *node, struct buf *b)
 {
@@ -303,6 +341,8 @@ command_status(struct command *c)
 	net(&b, &p.store);
 	p.look = peers(node, &b);
 	histogram(&b, p.held);
+	delivery(node, &b);
+	acknowledged(node, &b);
 	attention(&b, &p);
 	json_close(&b);
 	rc = command_line(c, &b);

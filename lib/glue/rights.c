@@ -13,8 +13,8 @@
 
 /* Everything that only looks.  Content of mail ("queue cat") is not for the
  * group: it is other people's. */
-static const char *const looking[] = { "status", "peer list", "queue list",
-	"queue show", "config show", "config text" };
+static const char *const looking[] = { "status", "peer list", "nexthop list",
+	"queue list", "queue show", "config show", "config text" };
 
 /* Asked again and again by who waits; with a word behind it does something. */
 static const char looking_alone[] = "fence";
