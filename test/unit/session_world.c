@@ -95,12 +95,11 @@ engine_may_return(struct engine *engine, const struct smx_ack *ack,
 	return world.awaited;
 }
 
-/* Nobody here delivers to a next hop. */
 struct courier *
 node_courier(const struct smx_engine *node)
 {
 	(void)node;
-	return NULL;
+	return world.courier;
 }
 
 void
@@ -325,6 +324,22 @@ smx_policy_locate(const struct smx_config *config, struct smx_client *client)
 	(void)config, (void)client;
 }
 
+static void
+next_hops(const char *recipient, struct smx_ack *ack)
+{
+	static const char *const a[] = { "lmtp:unix:/a" };
+	static const char *const b[] = { "lmtp:unix:/b" };
+
+	if (strstr(recipient, "-hop") != NULL)
+		ack->when |= SMX_WHEN_DELIVERED;
+	if (strstr(recipient, "-only") != NULL)
+		ack->when = SMX_WHEN_DELIVERED;
+	if ((ack->when & SMX_WHEN_DELIVERED) == 0)
+		return;
+	ack->next_hops = strstr(recipient, "-a@") != NULL ? a : b;
+	ack->next_hop_count = 1;
+}
+
 int
 smx_policy_recipient(const struct smx_config *config,
     const struct smx_client *client, const char *recipient, uint64_t size,
@@ -334,6 +349,7 @@ smx_policy_recipient(const struct smx_config *config,
 	memset(ack, 0, sizeof(*ack));
 	ack->policy = client->authenticated ? "known" : "strangers";
 	ack->when = strstr(recipient, "none") ? 0 : SMX_WHEN_SHADOWED;
+	next_hops(recipient, ack);
 	ack->copies =
 	    strstr(recipient, "two") || strstr(recipient, "both") ? 2 : 1;
 	ack->min_copies = strstr(recipient, "both") ? 2 : 1;
@@ -375,6 +391,11 @@ smx_policy_combine(struct smx_ack *message, const struct smx_ack *recipient,
 	(void)split;
 	if (message->policy == NULL || message->when == 0)
 		*message = *recipient;
+	if (world.courier == NULL || recipient->when == 0)
+		return SMX_OK;
+	message->when |= recipient->when;
+	if (recipient->when_unprotected == SMX_UNPROTECTED_TEMPFAIL)
+		message->when_unprotected = SMX_UNPROTECTED_TEMPFAIL;
 	return SMX_OK;
 }
 

@@ -19,7 +19,9 @@
  * Policy by local part: "none" no shadow, "accept" accept unprotected, "two"
  * two copies, "both" two copies or none, "later" 451 and after ten minutes of
  * trouble accepted; words may be joined ("two-accept"); anything else one copy
- * or 451.  max_delay is world.max_delay_ms.
+ * or 451; "-hop" delivery first, "-only" nothing but delivery, to one next hop
+ * for addresses with "-a@" and another one for all others.  max_delay is
+ * world.max_delay_ms.
  */
 #define WORLD_PEERS 3
 #define NEVER       INT64_MAX
@@ -63,9 +65,10 @@ struct world {
 	int trouble_told;                 /* to engine_trouble, -1 nothing */
 	int noted;                        /* written down as unprotected */
 	int by_size;                      /* some policy matches by size */
-	unsigned resent;      /* bit n: recipient n was taken before */
-	unsigned resend_asks; /* the queue answers after so many */
-	size_t resend_noted;  /* recipients of the last attempt noted */
+	unsigned resent;         /* bit n: recipient n was taken before */
+	unsigned resend_asks;    /* the queue answers after so many */
+	size_t resend_noted;     /* recipients of the last attempt noted */
+	struct courier *courier; /* NULL: nothing delivers to next hops */
 };
 
 extern struct world world;
