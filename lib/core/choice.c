@@ -90,7 +90,10 @@ engine_trouble(struct engine *engine, const struct smx_ack *ack, int began,
 	else
 		changed =
 		    trouble_end(&engine->troubles, ack->holders, needed(ack));
-	if (changed)
+	if (changed && needed(ack) == ENGINE_TROUBLE_DELIVERY)
+		log_event(began ? SMX_LOG_WARNING : SMX_LOG_NOTICE,
+		    began ? "trouble" : "trouble_over", "of=delivery");
+	else if (changed)
 		log_event(began ? SMX_LOG_WARNING : SMX_LOG_NOTICE,
 		    began ? "trouble" : "trouble_over", "min_copies=%u",
 		    needed(ack));

@@ -83,6 +83,9 @@ size_t engine_candidates(struct engine *engine, const struct smx_ack *ack,
  * of its peers are up and have neither failed nor refused a copy since the last
  * one they took.  A ceiling bounds the kinds that are kept.
  */
+/* As min_copies, more than there are peers: holders is no set of peers but
+ * stands for next hops that do not take what only they may have. */
+#define ENGINE_TROUBLE_DELIVERY 1000
 int64_t engine_trouble_ms(struct engine *engine, const struct smx_ack *ack,
     int64_t now_ms);
 void engine_trouble(struct engine *engine, const struct smx_ack *ack, int began,

@@ -143,6 +143,19 @@ courier_hops(struct courier *c)
 	return hops;
 }
 
+void
+courier_tidy(struct courier *c)
+{
+	static const struct nexthop nobody = { .kind = NEXTHOP_UNIX };
+	struct hops *hops;
+
+	pthread_mutex_lock(&c->lock);
+	hops = c->hops;
+	pthread_mutex_unlock(&c->lock);
+	if (hops != NULL)
+		(void)hops_idle(hops, &nobody); /* looks at all of them */
+}
+
 struct routes *
 courier_routes(struct courier *c)
 {

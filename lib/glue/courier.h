@@ -37,6 +37,9 @@ void courier_free(struct courier **courier);
 /* What a reload may change. */
 void courier_change(struct courier *courier, const struct conf *conf);
 
+/* Close connections that have waited long enough; to be called now and then. */
+void courier_tidy(struct courier *courier);
+
 /* Made with the first call; NULL: they cannot be had, which was logged. */
 struct hops *courier_hops(struct courier *courier);
 struct routes *courier_routes(struct courier *courier);

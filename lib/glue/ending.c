@@ -14,6 +14,7 @@
 #include "glue/handover.h"
 #include "glue/node.h"
 #include "glue/resend.h"
+#include "glue/undelivered.h"
 
 #define NAMES_SIZE 512
 
@@ -218,6 +219,8 @@ only_delivery(struct course *course)
 		return 0;
 	course->ack.when = SMX_WHEN_SHADOWED;
 	course->ack.copies = course->ack.min_copies = 1;
+	undelivered_begin(course->ending, course->handover.rcpts,
+	    course->handover.count, &course->ack);
 	return 1;
 }
 
@@ -241,6 +244,8 @@ hand_over(struct course *course)
 	    course->began_ms);
 	if (h->gave_up)
 		course->reply = REPLY_GIVEN_UP;
+	if (h->ran)
+		undelivered_end(course->ending, h->rcpts, h->count);
 	course->ack = h->ran ? h->verdict.wish : course->ending->message->ack;
 }
 

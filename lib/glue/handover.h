@@ -22,12 +22,12 @@ struct handover {
 	struct smx_envelope *rest; /* without those that are struck out; NULL:
 				    * all are left, or nobody is */
 	int gave_up;               /* the MTA did */
+	struct deliver_rcpt *rcpts;
+	size_t count;
 	/* handover.c only */
 	struct resend_message message;
-	struct deliver_rcpt *rcpts;
 	struct smx_ack *acks;
 	unsigned char *strike, *known, *taken;
-	size_t count;
 	size_t again; /* known from the book */
 	struct delivery_report report;
 };

@@ -156,6 +156,7 @@ keep(struct keeper *k)
 		keeper_heirs(k);
 		drop_finished(node);
 		node_look(node);
+		courier_tidy(node->courier);
 		if (node_now_ms() >= ask_at) {
 			ask_about_old(node, 2 * beat);
 			node_onecopy_tidy(node);

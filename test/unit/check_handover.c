@@ -268,6 +268,24 @@ START_TEST(the_next_hops_words_are_the_answer)
 }
 END_TEST
 
+START_TEST(delivery_alone_is_refused_for_a_while_and_then_accepted)
+{
+	to("<temp0-only-later-a@x>", NULL);
+	world.trouble_ms = 599999;
+	arrives(" <1@x>", 1);
+	ck_assert_int_eq(verdict.accept, 0);
+	ck_assert_int_eq(world.trouble_told, 1);
+	world.trouble_ms = 600000;
+	arrives(" <2@x>", 1);
+	ck_assert_int_eq(verdict.accept, 1);
+	ck_assert_int_eq(verdict.earned, SMX_EARNED_UNPROTECTED);
+	to("<yes0-only-later-a@x>", NULL);
+	arrives(" <3@x>", 1);
+	ck_assert_int_eq(verdict.earned, SMX_EARNED_DELIVERED);
+	ck_assert_int_eq(world.trouble_told, 0);
+}
+END_TEST
+
 START_TEST(who_is_refused_at_rcpt_is_not_in_the_message)
 {
 	to("<rno0-hop-a@x>", "<yes1-hop-b@x>");
@@ -358,6 +376,8 @@ main(void)
 	tcase_add_test(tc,
 	    all_delivered_is_discarded_and_nobody_is_asked_for_a_copy);
 	tcase_add_test(tc, the_next_hops_words_are_the_answer);
+	tcase_add_test(tc,
+	    delivery_alone_is_refused_for_a_while_and_then_accepted);
 	tcase_add_test(tc, who_is_refused_at_rcpt_is_not_in_the_message);
 	tcase_add_test(tc, the_rest_is_held_with_its_own_wish);
 	tcase_add_test(tc, too_many_that_wait_go_on_with_the_other_proofs);
