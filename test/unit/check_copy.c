@@ -208,6 +208,8 @@ START_TEST(a_restart_does_not_forget_what_is_to_be_copied)
 	world_end();
 	snprintf(file, sizeof(file), "%s/unprotected", folder);
 	(void)unlink(file);
+	snprintf(file, sizeof(file), "%s/served", folder);
+	(void)unlink(file);
 	ck_assert_int_eq(rmdir(folder), 0);
 }
 END_TEST
