@@ -196,6 +196,7 @@ part_tool() {
 	    test/tool/install.sh
 	busy "examples/policy" 900 "$plain/examples/policy" \
 	    examples/shadowmx.conf 192.0.2.7 someone@example.com
+	waits tool/nexthop 600 /usr/bin/python3 test/tool/nexthop_test.py
 	waits tool/daemon 600 env srcdir="$here" builddir="$san" \
 	    test/tool/daemon.sh
 	waits tool/operator 600 env srcdir="$here" builddir="$san" \
@@ -235,7 +236,7 @@ part_milter() {
 }
 
 # Scripts of test/mta, all their scenarios; the longest first.
-scenarios="flow three fence amend again epochs resend net odd operator"
+scenarios="flow deliver three fence amend again epochs resend net odd operator"
 
 part_mta() {
 	local t

@@ -5,7 +5,8 @@ want="autoconf automake libtool pkg-config gcc make m4 binutils
 libmilter-dev libconfig-dev libmaxminddb-dev libsqlite3-dev libssl-dev
 libjansson-dev check miltertest postfix swaks python3 python3-dkim openssl
 strace iproute2 procps mandoc bc util-linux sqlite3 valgrind xz-utils psmisc
-spin user-mode-linux e2fsprogs jq"
+spin user-mode-linux e2fsprogs jq
+dovecot-core dovecot-lmtpd"
 miss=
 for p in $want; do
 	dpkg-query -W -f '${Status}\n' "$p" 2>/dev/null |
