@@ -4,7 +4,10 @@
  * everything, and all of them say "continue".  What it costs is what any milter
  * costs.
  *
- *	noop-milter SOCKET
+ *	noop-milter SOCKET [discard]
+ *
+ * With "discard" the end of a message is answered with that: the least that a
+ * message costs which does not come into the queue.
  */
 #include <libmilter/mfapi.h>
 #include <stdio.h>
@@ -46,6 +49,13 @@ on_event(SMFICTX *ctx)
 }
 
 static sfsistat
+on_eom_discard(SMFICTX *ctx)
+{
+	(void)ctx;
+	return SMFIS_DISCARD;
+}
+
+static sfsistat
 on_body(SMFICTX *ctx, unsigned char *data, size_t len)
 {
 	(void)ctx, (void)data, (void)len;
@@ -58,7 +68,8 @@ main(int argc, char **argv)
 	static char name[] = "noop";
 	struct smfiDesc d;
 
-	if (argc != 2)
+	if (argc < 2 || argc > 3 ||
+	    (argc == 3 && strcmp(argv[2], "discard") != 0))
 		return 64;
 	memset(&d, 0, sizeof(d));
 	d.xxfi_name = name;
@@ -71,7 +82,7 @@ main(int argc, char **argv)
 	d.xxfi_header = on_header;
 	d.xxfi_eoh = on_event;
 	d.xxfi_body = on_body;
-	d.xxfi_eom = on_event;
+	d.xxfi_eom = argc == 3 ? on_eom_discard : on_event;
 	d.xxfi_abort = on_event;
 	d.xxfi_close = on_event;
 	if (smfi_register(d) != MI_SUCCESS ||

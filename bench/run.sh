@@ -4,6 +4,8 @@
 # What shadowing costs, on this machine, in one run:
 #
 #	bench/run.sh [ROUNDS] [BUILD]
+#	bench/run.sh cutthrough [ROUNDS] [BUILD]	delivery while the client
+#							waits: cutthrough.sh
 #
 # Interleaved rounds of plain Postfix, Postfix with a milter that does nothing,
 # and Postfix with a shadow on a second local host.  Figures mean something only
@@ -11,6 +13,7 @@
 # build (default: build-plain); all traffic stays in a network namespace.
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd)
+[ "${1:-}" != cutthrough ] || exec "$here/bench/cutthrough.sh" "${@:2}"
 # shellcheck disable=SC1091
 . "$here/test/mta/lib-postfix.sh"
 pf_private_net "$0" "$@"
