@@ -196,6 +196,8 @@ part_tool() {
 	    test/tool/install.sh
 	busy "examples/policy" 900 "$plain/examples/policy" \
 	    examples/shadowmx.conf 192.0.2.7 someone@example.com
+	busy "examples/policy, delivered" 900 "$plain/examples/policy" \
+	    examples/delivered.conf 192.0.2.7 someone@example.com
 	waits tool/nexthop 600 /usr/bin/python3 test/tool/nexthop_test.py
 	waits tool/daemon 600 env srcdir="$here" builddir="$san" \
 	    test/tool/daemon.sh

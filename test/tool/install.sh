@@ -32,6 +32,7 @@ for file in sbin/shadowmxd sbin/shadowmxctl lib/libshadowmx.so \
 	share/man/man8/shadowmxctl.8 share/man/man5/shadowmx.conf.5 \
 	share/man/man3/libshadowmx.3 \
 	share/doc/shadowmx/examples/shadowmx.conf \
+	share/doc/shadowmx/examples/delivered.conf \
 	share/doc/shadowmx/examples/postfix-main.cf \
 	share/doc/shadowmx/examples/postfix-master.cf \
 	share/doc/shadowmx/examples/postfix-fence.conf \
