@@ -4,58 +4,11 @@
 # Delayed acknowledgement: a real Postfix with shadowmxd delivers to its next hop
 # while the client waits.  Every scenario is a function deliver_NAME with hosts
 # of its own; "deliver.sh NAME..." runs only these, "deliver.sh -l" lists them.
-# $DELIVER_ALL: every stage with everything that can happen at it.
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
 . "$HERE/lib-hop.sh"
 
 TAKEOVER_AFTER=60s MAX_DELAY=20s
-: "${DELIVER_ALL:=}"
-
-at_least() { [ "$1" -ge "$2" ]; }
-at_most() { [ "$1" -le "$2" ]; }
-
-# N messages from the client to host a.
-send() {
-	need "mail to be sent" mail_send a --count "$1" ${2:+--kinds "$2"}
-}
-
-# What the client heard, kept in $LAB/said for "answer_is" and "rcpt_answer_is".
-say_post() {
-	post a "$1" sender@client.test.invalid "$2" >"$LAB/said"
-}
-answer_is() { tail -n 1 "$LAB/said" | grep -q "^$1"; }
-rcpt_answer_is() { grep -q "^rcpt $1@next.test.invalid $2" "$LAB/said"; }
-shows() { cat "$LAB/said"; "$@"; }
-
-served_is() { is "$(served "$1" | tr '\n' ' ')" "$2"; }
-copies_of() { served "$1" | grep -c .; }
-copies_are() { is "$(copies_of "$1")" "$2"; }
-no_bounce() { ! grep -l '"mail": "<>"' "$SINK"/*.json 2>/dev/null; }
-sinks_own() { find "$SINK" -name '[0-9]*.json' | wc -l; }
-memory_is_small() {
-	small_pid=$(worker_pid "$1") || return 1
-	grep -q libasan "/proc/$small_pid/maps" && return 0
-	at_most "$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' \
-	    "/proc/$small_pid/status")" 60000
-}
-
-R=r1@next.test.invalid
-
-one_hop() { # OPTION...
-	need "the MTA's next hop" sink_start
-	need "a next hop" hop_start h1 "$@"
-}
-
-# Every message once, at the next hop itself, and nothing of ours left.
-all_through() { # COUNT
-	need "all delivered, nothing damaged" ledger --wait 30 --least "$1"
-	need "nothing twice" is "$(tally duplicated)" 0
-	need "an empty queue" wait_for 20 queue_is_empty a
-	need "nothing at the holder" wait_for 20 no_rows b
-	need "nothing open" wait_for 20 status_is a own.open 0
-	need "nobody told of a failure" no_bounce
-}
 
 # ---- as it should be ----
 
@@ -148,13 +101,14 @@ deliver_to_dovecot() {
 
 deliver_two_and_three_next_hops() {
 	need "the MTA's next hop" sink_start
-	for n in 0 1 2; do
-		need "a next hop" hop_start h$n
-	done
-	front_routes "@next0.test.invalid \"$(hop_of h0)\"" \
+	need "a next hop" hop_start h0 --host ::1
+	need "a next hop" hop_start h1
+	need "a next hop" hop_start h2
+	v6="smtp:[::1]:$(hop_port h0)"
+	front_routes "@next0.test.invalid \"$v6\"" \
 	    "@next1.test.invalid ( \"smtp:[127.0.0.1]:$(pf_port)\", \"$(hop_of h1)\" )" \
 	    "@next2.test.invalid \"$(hop_of h2)\"" \
-	    "@next.test.invalid \"$(hop_of h0)\""
+	    "@next.test.invalid \"$v6\""
 	send 6 several,plain,eight
 	say_post two "a@next0.test.invalid b@next1.test.invalid"
 	need "a 250" shows answer_is 250
@@ -167,6 +121,30 @@ deliver_two_and_three_next_hops() {
 	done
 	need "two of them" served_is two "a@next0.test.invalid b@next1.test.invalid "
 	need "innocence" hop_is_innocent h0 h1 h2
+}
+
+# As the MTA's own tables have it: a transport of its own, and the relay host.
+deliver_where_the_mta_would() {
+	need "the MTA's next hop" sink_start
+	need "a next hop" hop_start h0
+	need "a next hop" hop_start h1 --lmtp
+	FRONT_BEFORE=where_tables
+	front '"mta"'
+	say_post one "a@next0.test.invalid c@next1.test.invalid"
+	need "a 250" shows answer_is 250
+	need "what the relay host gets" is "$(hop_served h0 one)" \
+	    a@next0.test.invalid
+	need "what the table says" is "$(hop_served h1 one)" c@next1.test.invalid
+	need "what earned it" acks_are delivered 1
+	need "nothing by the MTA" queue_is_empty a
+	need "innocence" hop_is_innocent h0 h1
+}
+
+where_tables() {
+	echo "next1.test.invalid lmtp:[127.0.0.1]:$(hop_port h1)" \
+	    >"$LAB/a/transport"
+	pf_cf "$LAB/a" "relayhost = [127.0.0.1]:$(hop_port h0)" \
+	    "transport_maps = texthash:$LAB/a/transport"
 }
 
 # ---- not in time, not at all ----
@@ -320,271 +298,6 @@ deliver_lost_after_the_dot() {
 	need "no third" served_is one "$R $R "
 }
 
-# ---- every stage ----
-
-# stage_case STAGE ACTION ANSWER COPIES: what the client hears, the most copies
-# there may be; with a 250 never none.
-stage_case() {
-	stage_n=$((${stage_n:-0} + 1))
-	ctl a nexthop reset >/dev/null
-	hop_control h1 "$1 = $2"
-	say_post "s$stage_n" "$R"
-	answer_is "$3" || {
-		say "   $1 = $2: not $3 but: $(cat "$LAB/said")"
-		exit 1
-	}
-	answer_is 250 && echo "s$stage_n $4 $1 = $2" >>"$LAB/stages"
-	return 0
-}
-
-stages_end_well() {
-	hop_control h1 ""
-	need "an empty queue" wait_for 30 queue_is_empty a
-	while read -r stage_tag stage_most stage_what; do
-		need "one copy at least: $stage_what" \
-		    wait_for 20 at_least_one "$stage_tag"
-		need "not more than $stage_most: $stage_what" \
-		    at_most "$(copies_of "$stage_tag")" "$stage_most"
-	done <"$LAB/stages"
-	need "nothing left at the holder" wait_for 20 no_rows b
-	need "the same worker" is "$(worker_pid a)" "$stage_worker"
-	need "nobody told of a failure" no_bounce
-}
-at_least_one() { [ "$(copies_of "$1")" -ge 1 ]; }
-
-deliver_every_stage_refuses() {
-	one_hop
-	front "\"$(hop_of h1)\""
-	stage_worker=$(worker_pid a)
-	for stage in "greeting" "EHLO" "MAIL" "RCPT" "DATA" "dot"; do
-		stage_case $stage "close" 250 1
-		stage_case $stage "reset" 250 1
-	done
-	stage_case content close 250 1
-	stage_case content reset 250 1
-	for stage in greeting EHLO DATA; do
-		stage_case $stage "421 4.3.2 Going down" 250 1
-		stage_case $stage "554 5.3.2 Not here" "[25]" 1
-	done
-	stage_case MAIL "451 4.3.0 Later" "[24]" 1
-	stage_case MAIL "550 5.7.1 Not from you" "550 5.7.1 Not from you" 0
-	stage_case RCPT "450 4.2.0 Later" "450 4.2.0 Later" 0
-	stage_case RCPT "421 4.3.2 Going down; close" "[24]" 1
-	stage_case RCPT "550 5.1.1 No" "550 5.1.1 No" 0
-	stage_case dot "451 4.3.0 Later" 250 1
-	stage_case dot "421 4.3.2 Going down; close" 250 1
-	stage_case dot "keep; close" 250 2
-	stage_case dot "keep; reset" 250 2
-	stages_end_well
-	need "innocence" hop_is_innocent h1
-}
-
-deliver_every_stage_stalls() {
-	MAX_DELAY=6s
-	DELIVERY='connect = "1s"; step = "1s"; rcpt_wait = "1500ms";'
-	one_hop
-	front "\"$(hop_of h1)\""
-	stage_worker=$(worker_pid a)
-	for stage in greeting EHLO MAIL RCPT DATA content dot; do
-		stage_case $stage stall 250 1
-	done
-	stage_case dot "keep; stall" 250 2
-	stage_case RCPT "drip 1" 250 1
-	if [ -n "$DELIVER_ALL" ]; then
-		for stage in greeting EHLO MAIL DATA; do
-			stage_case $stage "drip 1" 250 1
-		done
-		stage_case dot "drip 1" 250 2
-	fi
-	stages_end_well
-}
-
-# What is no answer, and answers that are too much.
-deliver_every_stage_talks_nonsense() {
-	MAX_DELAY=8s
-	DELIVERY='connect = "2s"; step = "2s"; rcpt_wait = "2s";'
-	one_hop
-	front "\"$(hop_of h1)\""
-	stage_worker=$(worker_pid a)
-	for stage in greeting EHLO MAIL RCPT DATA; do
-		stage_case $stage garbage 250 1
-		stage_case $stage big 250 1
-		stage_case $stage long 250 1
-	done
-	stage_case dot "garbage" 250 2
-	stage_case dot "big" 250 2
-	stage_case dot "long" 250 2
-	stage_case RCPT "999 What" 250 1
-	stage_case DATA "250 Not yet" 250 1
-	stage_case dot "354 Again" 250 2
-	stages_end_well
-	need "no megabytes kept" memory_is_small a
-}
-
-# ---- extensions ----
-
-# lie OFFER [RULE...]: each kind of mail gets through, one way or another, whole.
-lie() {
-	ctl a nexthop reset >/dev/null
-	lie_n=$((${lie_n:-0} + 1))
-	lie_offer=$1
-	shift
-	hop_control h1 "offer = $lie_offer" "$@"
-	mail_send a --count 4 --kinds plain,several,dots,long \
-	    --sessions 2 --prefix "lie$lie_n-" ||
-		exit 1
-	need "taken: offer = $lie_offer, $*" \
-	    is "$(acknowledged)" $((4 * lie_n))
-}
-
-deliver_lies_about_extensions() {
-	DELIVERY='connect = "2s"; step = "2s"; rcpt_wait = "4s";'
-	one_hop
-	front "\"$(hop_of h1)\""
-	lie ""
-	lie "PIPELINING, CHUNKING"
-	need "the next hop in use" is "$(hop_taken h1)" 8
-	lie "CHUNKING" "BDAT = 502 5.5.1 Not here"
-	lie "PIPELINING" "pipelined = 503 5.5.1 One at a time"
-	lie "SIZE 100"
-	lie "SIZE 0, PIPELINING, DSN, 8BITMIME" "MAIL/SIZE = 555 5.5.4 What"
-	lie "STARTTLS"
-	lie "8BITMIME, X-ODD=1 2 3, $(seq -s ', X' 1 300)"
-	lie "" "EHLO = 502 5.5.1 Not here"
-	hop_control h1 ""
-	need "all once, whole" ledger --wait 40 --least 36
-	need "nothing twice" is "$(tally duplicated)" 0
-	need "nobody told of a failure" no_bounce
-	need "innocence" hop_is_innocent h1
-}
-
-# What it lacks for this message, somebody else may find a way for.
-deliver_missing_extensions() {
-	one_hop
-	front "\"$(hop_of h1)\""
-	hop_control h1 "offer = PIPELINING, SIZE 100000"
-	send 4 utf8,dsn,plain,dkim
-	need "acknowledged" is "$(acknowledged)" 4
-	need "by the MTA, what the next hop cannot take" \
-	    ledger --wait 30 --least 4
-	need "the rest there" is "$(hop_taken h1)" 2
-	hop_control h1 "offer = SIZE 100000, 8BITMIME"
-	mail_send a --count 2 --kinds eight,big --prefix b-
-	need "acknowledged" is "$(acknowledged)" 6
-	need "delivery" ledger --wait 30 --least 6
-	need "8 bits there, the large one not" is "$(hop_taken h1)" 3
-	need "nothing twice" is "$(tally duplicated)" 0
-	need "innocence" hop_is_innocent h1
-}
-
-# STARTTLS as each level has it.
-deliver_tls_levels() {
-	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 \
-	    -addext "subjectAltName = IP:127.0.0.1" -keyout "$LAB/hop.key" \
-	    -out "$LAB/hop.crt" 2>/dev/null || exit 1
-	cat "$LAB/hop.key" "$LAB/hop.crt" >"$LAB/hop.pem"
-	chmod 644 "$LAB/hop.crt"
-	one_hop --cert "$LAB/hop.pem"
-	hop_control h1 "offer = PIPELINING, STARTTLS"
-	front "\"$(hop_of h1)\""
-	tls_policies=$front_policies
-	for tls_level in none may encrypt verify; do
-		DELIVERY="tls = \"$tls_level\"; tls_ca = \"$LAB/hop.crt\";"
-		front_conf "${tls_policies%,}"
-		need "a reload" ctl a reload
-		say_post $tls_level "$R"
-		need "a 250" shows answer_is 250
-		tls_file=$(grep -l "tag-$tls_level\." "$SINK"/h1-*.eml)
-		tls_had=$(jq -r '.tls // "clear"' "${tls_file%eml}json")
-		[ $tls_level = none ] && tls_want=clear || tls_want=TLSv1.3
-		need "TLS as \"$tls_level\" has it" is "$tls_had" $tls_want
-	done
-	hop_control h1 "offer = PIPELINING"
-	ctl a nexthop reset >/dev/null
-	say_post gone "$R"
-	need "a 250" shows answer_is 250
-	need "nothing in clear" is "$(hop_served h1 gone)" ""
-	need "delivery by the MTA" wait_for 20 copies_are gone 1
-	need "innocence" hop_is_innocent h1
-}
-
-# ---- much ----
-
-deliver_large_message() {
-	MAX_DELAY=60s
-	one_hop
-	front "\"$(hop_of h1)\""
-	mail_send a --count 2 --kinds big,plain --big-bytes 20000000 ||
-		exit 1
-	need "both acknowledged" is "$(acknowledged)" 2
-	need "both at the next hop" is "$(hop_taken h1)" 2
-	need "no message in memory" memory_is_small a
-	hop_control h1 "offer = CHUNKING, PIPELINING"
-	ctl a nexthop reset >/dev/null
-	mail_send a --count 1 --kinds big --big-bytes 20000000 --prefix c- ||
-		exit 1
-	need "three acknowledged" is "$(acknowledged)" 3
-	all_through 3
-	need "all at the next hop" is "$(hop_taken h1)" 3
-}
-
-# 500 recipients, and by LMTP every fifth is refused after the content.
-deliver_many_recipients() {
-	MAX_DELAY=60s
-	one_hop --lmtp
-	front "\"lmtp:[127.0.0.1]:$(hop_port h1)\""
-	many=$(seq -f 'r%g@next.test.invalid' -s ' ' 0 499)
-	say_post one "$many"
-	need "a 250" shows answer_is 250
-	need "500 of them" is "$(hop_served h1 one | sort -u | wc -l)" 500
-	need "once each" copies_are one 500
-	hop_control h1 "dot/[05]@ = 452 4.2.2 Full"
-	say_post two "$many"
-	need "a 250" shows answer_is 250
-	need "400 delivered" is "$(hop_served h1 two | wc -l)" 400
-	need "the others by the MTA" wait_for 40 copies_are two 500
-	need "once each" is "$(served two | sort -u | wc -l)" 500
-	need "nobody told of a failure" no_bounce
-	need "innocence" hop_is_innocent h1
-}
-
-# Seconds from the try to the 250: the median of so many from the first or last.
-answer_took() { # head|tail COUNT
-	jq -rs 'map(select(.event == "try")) as $t | map(select(.event == "ok")) |
-	    map(. as $o | .when - ($t[] | select(.serial == $o.serial).when)) | .[]' \
-	    "$LAB/sent.a/sent.jsonl" | $1 -n "$2" | sort -g |
-	    sed -n "$(($2 / 2))p"
-}
-
-# A discarded message gives no token back: one a second when the MTA waits for it.
-deliver_discards_are_not_slow() {
-	one_hop
-	front "\"$(hop_of h1)\""
-	need "200 sent" mail_send a --count 200 --kinds plain --sessions 2 \
-	    --per-session 100
-	need "200 acknowledged" is "$(acknowledged)" 200
-	slow_first=$(answer_took head 20) slow_last=$(answer_took tail 40)
-	need "the last as quick as the first ($slow_first, $slow_last)" \
-	    awk "BEGIN { exit !($slow_last < 4 * $slow_first + 0.4) }"
-	all_through 200
-	need "nothing by the MTA" is "$(sinks_own)" 0
-}
-
-# More wait than may: the others are protected another way, none is refused.
-deliver_limits_on_holding() {
-	DELIVERY='max_held = 2; max_held_client = 2;'
-	one_hop
-	hop_control h1 "dot = slow 3"
-	front "\"$(hop_of h1)\""
-	mail_send a --count 12 --kinds plain --sessions 12 --per-session 1
-	need "12 acknowledged" is "$(acknowledged)" 12
-	all_through 12
-	need "some at the next hop" at_least "$(acks delivered)" 1
-	need "some shadowed" at_least "$(acks shadowed)" 1
-	need "12 in all" is $(($(acks delivered) + $(acks shadowed))) 12
-	need "none unprotected" status_is a own.accepted_unprotected 0
-}
-
 # ---- our own death ----
 
 # The worker dies while the next hop is at this stage; the client comes again.
@@ -602,8 +315,8 @@ killed_at() { # TAG STAGE ACTION
 	need "a new worker" wait_for 15 answers a
 	need "its peer" wait_for 15 peers_up a
 	hop_control h1 ""
-	need "the client's 250 at $2" wait_for 30 eval \
-	    'say_post "$1" "$R"; answer_is 250' sh "$1"
+	need "the client's 250 at $2" wait_for 30 post_is_taken a "$1" \
+	    sender@client.test.invalid "$R"
 }
 
 deliver_killed_at_every_step() {
@@ -616,6 +329,33 @@ deliver_killed_at_every_step() {
 	# It has said yes, and we have not.
 	killed_at after dot "keep; stall"
 	need "one more at the most" wait_for 20 served_is after "$R $R "
+	need "an empty queue" wait_for 20 queue_is_empty a
+}
+
+# One next hop has said yes, we wait for another.
+deliver_killed_between_two_next_hops() {
+	need "the MTA's next hop" sink_start
+	need "a next hop" hop_start h0
+	need "a next hop" hop_start h1
+	front_routes "@next0.test.invalid \"$(hop_of h0)\"" \
+	    "@next1.test.invalid \"$(hop_of h1)\""
+	hop_control h1 "dot = stall"
+	two="a@next0.test.invalid c@next1.test.invalid"
+	say_post one "$two" &
+	killed_client=$!
+	need "the next hop's yes" wait_for 15 served_is one \
+	    "a@next0.test.invalid "
+	need "the other at its dot" wait_for 15 hop_says h1 "dot .*stall"
+	need "a worker to kill" worker_kill a
+	wait $killed_client
+	need "no 250" not answer_is 250
+	need "a new worker" wait_for 15 answers a
+	need "its peer" wait_for 15 peers_up a
+	hop_control h1 ""
+	need "the client's 250" wait_for 30 post_is_taken a one \
+	    sender@client.test.invalid "$two"
+	need "none lost, one more at the most" wait_for 20 served_is one \
+	    "a@next0.test.invalid a@next0.test.invalid c@next1.test.invalid "
 	need "an empty queue" wait_for 20 queue_is_empty a
 }
 
@@ -659,9 +399,4 @@ deliver_operator_sees_next_hops() {
 
 # ---- all of them ----
 
-if [ "${1:-}" = all ]; then
-	DELIVER_ALL=1
-	export DELIVER_ALL
-	shift
-fi
 lab_main deliver "$@"

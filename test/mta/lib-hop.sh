@@ -20,6 +20,7 @@
 #				stands at the end of the configuration
 #	front_routes "MATCH HOPS"...	the same with a policy each: MATCH is a
 #				recipient or @domain; $FRONT_MORE as MORE
+# $FRONT_BEFORE is called before a starts.
 
 # ---- a next hop that does what it is told ----
 
@@ -42,9 +43,10 @@ hop_stop() {
 
 # Again where it was.
 hop_again() {
-	lab_again=$1
+	lab_again=$1 lab_port=$(hop_port "$1")
 	shift
-	hop_start "$lab_again" --port "$(cat "$LAB/hop.$lab_again/port")" "$@"
+	rm "$LAB/hop.$lab_again/port"
+	hop_start "$lab_again" --port "$lab_port" "$@"
 }
 
 hop_control() {
@@ -72,9 +74,8 @@ hop_is_innocent() {
 # Which of $SINK's files hold TAG, and what came to a hop of that name.
 hop_served() { # NAME TAG
 	grep -l "Subject: tag-$2\." "$SINK/$1"-*.eml 2>/dev/null |
-	    sed 's/eml$/json/' | while read -r lab_file; do
-		jq -r '.rcpts[].rcpt' "$lab_file"
-	done | tr -d '<>' | sort
+	    sed 's/eml$/json/' | xargs -r jq -r '.rcpts[].rcpt' |
+	    tr -d '<>' | sort
 }
 
 # ---- a Postfix ----
@@ -156,11 +157,14 @@ dovecot_has() {
 
 # ---- the host in front ----
 
-# A client's patience and the share of each step are those of the scenario.
-: "${DELIVERY:=}" "${FRONT_MORE:=}"
+# What a scenario says of the group delivery.  All clients are one here.
+: "${DELIVERY:=}" "${FRONT_MORE:=}" "${MAX_HELD:=25}" "${MAX_HELD_CLIENT:=25}"
 
 front_conf() { # POLICIES
-	host_conf a "" "delivery = { $DELIVERY }; policies = ( $1 ); $FRONT_MORE"
+	host_conf a "" "delivery = { max_held = $MAX_HELD;
+	    max_held_client = $MAX_HELD_CLIENT; $DELIVERY };
+	policies = ( $1 );
+	$FRONT_MORE"
 }
 
 front_policy() { # NAME MATCH HOPS ACKNOWLEDGE
@@ -175,6 +179,7 @@ front_hosts() {
 	# What the next hop gets is to be what was sent; and no token is given
 	# back for a message that was discarded.
 	pf_cf "$LAB/a" "local_header_rewrite_clients =" "in_flow_delay = 0"
+	${FRONT_BEFORE:-:}
 }
 
 front() {
@@ -200,3 +205,54 @@ front_routes() {
 # The words of the log about how messages were acknowledged.
 acks() { grep -c "event=acknowledged ack=$1\b" "$LAB/a/shadowmxd.log"; }
 acks_are() { is "$(acks "$1")" "$2"; }
+
+# ---- what scenarios say ----
+
+at_least() { [ "$1" -ge "$2" ]; }
+at_most() { [ "$1" -le "$2" ]; }
+
+# N messages from the client to host a.
+send() {
+	need "mail to be sent" mail_send a --count "$1" ${2:+--kinds "$2"}
+}
+
+# What the client heard, kept in $LAB/said for "answer_is" and "rcpt_answer_is".
+say_post() {
+	post a "$1" sender@client.test.invalid "$2" >"$LAB/said"
+}
+answer_is() { tail -n 1 "$LAB/said" | grep -q "^$1"; }
+# The same where there is one recipient: to RCPT, when that was refused.
+heard() {
+	head -n 1 "$LAB/said" | sed 's/^rcpt [^ ]* //' | grep -q "^$1"
+}
+rcpt_answer_is() { grep -q "^rcpt $1@next.test.invalid $2" "$LAB/said"; }
+shows() { cat "$LAB/said"; "$@"; }
+
+served_is() { is "$(served "$1" | tr '\n' ' ')" "$2"; }
+copies_of() { served "$1" | grep -c .; }
+copies_are() { is "$(copies_of "$1")" "$2"; }
+no_bounce() { ! grep -l '"mail": "<>"' "$SINK"/*.json 2>/dev/null; }
+sinks_own() { find "$SINK" -name '[0-9]*.json' | wc -l; }
+memory_is_small() {
+	small_pid=$(worker_pid "$1") || return 1
+	grep -q libasan "/proc/$small_pid/maps" && return 0
+	at_most "$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' \
+	    "/proc/$small_pid/status")" 60000
+}
+
+R=r1@next.test.invalid
+
+one_hop() { # OPTION...
+	need "the MTA's next hop" sink_start
+	need "a next hop" hop_start h1 "$@"
+}
+
+# Every message once, at the next hop itself, and nothing of ours left.
+all_through() { # COUNT
+	need "all delivered, nothing damaged" ledger --wait 30 --least "$1"
+	need "nothing twice" is "$(tally duplicated)" 0
+	need "an empty queue" wait_for 20 queue_is_empty a
+	need "nothing at the holder" wait_for 20 no_rows b
+	need "nothing open" wait_for 20 status_is a own.open 0
+	need "nobody told of a failure" no_bounce
+}

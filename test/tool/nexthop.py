@@ -14,7 +14,7 @@ above 0x7f, a command behind one that ends a group.
 
 FOLDER/control, read again at each step, has lines
 
-    offer = WORD, SIZE 1000, ...   what EHLO says; STARTTLS needs --cert
+    offer = WORD, SIZE 1000, ...   what EHLO says; STARTTLS works with --cert
     STAGE[/REGEX] = ACTION; ...    the first that matches; REGEX: the argument
 
 Stages: greeting EHLO HELO STARTTLS MAIL RCPT DATA BDAT content dot RSET QUIT, and
@@ -361,7 +361,7 @@ class Session:
         self.forget()
         self.helo = text
         offered = self.control.offer()
-        if self.tls or not self.server.cert:
+        if self.tls:
             offered = [o for o in offered if o != "STARTTLS"]
         words = ["next.test.invalid"] + offered
         lines = ["250-" + w for w in words[:-1]] + ["250 " + words[-1]]
@@ -377,7 +377,8 @@ class Session:
     def on_starttls(self, text):
         if not self.has("STARTTLS"):
             self.fault("STARTTLS was not offered")
-        if not self.answer("STARTTLS", text):
+        words = None if self.server.cert else "454 4.7.0 Not now"
+        if not self.answer("STARTTLS", text, words):
             return
         if self.wire.drop():
             self.fault("something behind STARTTLS")
