@@ -21,12 +21,16 @@ Stages: greeting EHLO HELO STARTTLS MAIL RCPT DATA BDAT content dot RSET QUIT, a
 "pipelined": a command with more behind it.  By LMTP "dot" is asked per recipient,
 whom REGEX is about.  Actions, one after the other:
 
-    slow S[-S]    wait, by chance in between      stall      no word any more
-    CODE [TEXT]   this answer                     close      end the connection
-    big           a megabyte of lines before it   reset      end it with RST
-    long          a line of a megabyte            garbage    bytes, no answer
-    drip S        one byte in S seconds           keep       take it (dot), whatever
-    first N       only the first N times                     is said next
+    slow S[-S]    wait, by chance in between
+    CODE [TEXT]   this answer, before what comes behind it
+    close         end the connection, without an answer but for a CODE before
+    reset         likewise, with RST
+    stall         no word any more, until control changes
+    garbage       bytes, and no answer
+    big, long     a megabyte before the answer, of lines, in one line
+    drip S        one byte in S seconds
+    keep          take it (dot), whatever comes behind it
+    first N       what follows only the first N times
 """
 
 import argparse
@@ -261,8 +265,7 @@ class Session:
         """What control says, else words; was it a yes (2xx, 354)?"""
         if words is None:
             words = WORDS[stage]
-        drip = 0.0
-        more = ""
+        usual, drip, more, last = words, 0.0, "", None
         for action in self.control.actions(stage, text):
             verb, _, value = action.partition(" ")
             self.log("%s %s: %s" % (stage, text[:80], action))
@@ -281,13 +284,17 @@ class Session:
             elif verb == "garbage":
                 self.wire.send(random.randbytes(997) + b"\r\n\0\r\n99\r\n")
                 return False
-            else:
+            elif words is usual:
                 self.end(verb)
+            else:
+                last = verb
         if words[0] in "23" and keep is not None:
             keep()
         if stage == "DATA" and self.wire.waiting():
             self.fault("content before the answer to DATA")
         self.send(self.before(more, words) + words.encode() + b"\r\n", drip)
+        if last:
+            self.end(last)
         return words[0] in "23"
 
     def before(self, more, words):

@@ -126,6 +126,9 @@ def closes_at_each_stage(hop):
             except OSError:
                 said = [""]
             assert said[-1] == "", (stage, how, said)
+    hop.control("MAIL = 421 4.3.2 Bye; close")
+    c = Client(hop)
+    assert c.say("MAIL FROM:<>") == "421 4.3.2 Bye\r\n" and c.reply() == ""
     assert hop.taken() == []
 
 
