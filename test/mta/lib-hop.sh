@@ -231,7 +231,7 @@ shows() { cat "$LAB/said"; "$@"; }
 served_is() { is "$(served "$1" | tr '\n' ' ')" "$2"; }
 copies_of() { served "$1" | grep -c .; }
 copies_are() { is "$(copies_of "$1")" "$2"; }
-no_bounce() { ! grep -l '"mail": "<>"' "$SINK"/*.json 2>/dev/null; }
+no_bounce() { ! grep -l '^Content-Type: multipart/report' "$SINK"/*.eml; }
 sinks_own() { find "$SINK" -name '[0-9]*.json' | wc -l; }
 memory_is_small() {
 	small_pid=$(worker_pid "$1") || return 1
