@@ -162,13 +162,16 @@ milter = { listen = "unix:$work/sock/ours"; group = "postfix"; };
 mta = { kind = "postfix"; config_directory = "$work/ours/etc";
         queue_directory = "$work/ours/spool"; submit = "127.0.0.1:9"; };
 store = { path = "$work/store"; };
-peers = { listen = ""; };
+peers = { listen = ""; key = "$work/node.key"; };
 log = { to = "stderr"; };
 delivery = { max_held = 500; max_held_client = 500; connections = 200; };
 defaults = { acknowledge = { when = ( "delivered" ); max_delay = "20s";
              next_hop = "smtp:[127.0.0.1]:8800"; when_unprotected = "tempfail"; }; };
 END
 	mkdir "$work/store" "$work/run"
+	"$build/src/shadowmxctl" key generate "$work/node.key" >/dev/null ||
+	    fail "no key"
+	chown nobody "$work/node.key"
 	chown nobody "$work/store" "$work/run"
 	"$build/src/shadowmxd" -c "$work/ours.conf" >"$work/ours.log" 2>&1 &
 	pids+=($!)
