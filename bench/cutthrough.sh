@@ -95,6 +95,32 @@ postfix_make() { # NAME LINE...
 	    "local_header_rewrite_clients =" "in_flow_delay = 0" "$@"
 }
 
+# CPU seconds used so far by a process, its living children and all it reaped.
+cpu_tree() {
+	local pid=$1 sum rest
+	[ -r "/proc/$pid/stat" ] || { echo 0; return; }
+	sum=$(sed 's/.*) //' "/proc/$pid/stat" |
+	    awk -v hz="$(getconf CLK_TCK)" '{ print ($12+$13+$14+$15)/hz }')
+	for rest in $(pgrep -P "$pid"); do
+		sum="$sum $(cpu_tree "$rest")"
+	done
+	echo "$sum" | awk '{ for (i = 1; i <= NF; i++) s += $i; print s }'
+}
+
+# The MTA, the milter, the next hop.
+cpu_now() { # SETUP
+	case $1 in
+	exim) cpu_tree "$exim_pid" ;;
+	*) cpu_tree "$(pf_pid "$work/$1")" ;;
+	esac
+	case $1 in
+	discard) cpu_tree "$discard_pid" ;;
+	ours) cpu_tree "$ours_pid" ;;
+	*) echo 0 ;;
+	esac
+	cpu_tree "$sink_pid"
+}
+
 exim_conf() {
 	cat <<END
 exim_user = Debian-exim
@@ -149,6 +175,7 @@ exim_start() {
 	    mount --bind "$1/group" /etc/group && shift && exec "$@"' sh \
 	    "$work/exim" "$exim" -bdf -C "$work/exim.conf" >"$work/exim.log" 2>&1 &
 	pids+=($!)
+	exim_pid=$!
 	pf_wait 10 sh -c "ss -Hltn 'sport = :${port[exim]}' | grep -q ." ||
 	    fail "Exim does not start"
 }
@@ -175,6 +202,7 @@ END
 	chown nobody "$work/store" "$work/run"
 	"$build/src/shadowmxd" -c "$work/ours.conf" >"$work/ours.log" 2>&1 &
 	pids+=($!)
+	ours_pid=$!
 	pf_wait 15 test -S "$work/sock/ours" || fail "no milter socket"
 }
 
@@ -184,6 +212,7 @@ cc_bench noop-milter -lmilter -lpthread
 mkdir -p -m 755 "$work/sock" && chown postfix "$work/sock"
 smtp-sink -u postfix 127.0.0.1:8800 1000 2>/dev/null &
 pids+=($!)
+sink_pid=$!
 for i in $SETUPS; do
 	case $i in
 	plain) postfix_make plain ;;
@@ -195,6 +224,7 @@ for i in $SETUPS; do
 	discard)
 		"$work/noop-milter" "unix:$work/sock/discard" discard &
 		pids+=($!)
+		discard_pid=$!
 		pf_wait 5 test -S "$work/sock/discard"
 		chmod 777 "$work/sock/discard"
 		postfix_make discard "smtpd_milters = unix:$work/sock/discard"
@@ -227,12 +257,14 @@ direct() { # SETUP
 }
 
 one() { # SETUP SESSIONS MESSAGES BYTES
-	local line before
+	local line before cpu
 	before=$(direct "$1")
+	cpu=$(cpu_now "$1" | paste -sd' ')
 	line=$("$work/load" 127.0.0.1 "${port[$1]}" "$2" "$3" "$4") ||
 	    fail "load on $1"
 	pf_wait 120 drained "$1" || fail "$1 does not drain"
-	echo "$1 $2 $4 $line $(($(direct "$1") - before))" >>"$work/results"
+	echo "$1 $2 $4 $line $(($(direct "$1") - before))" \
+	    "$cpu $(cpu_now "$1" | paste -sd' ')" >>"$work/results"
 }
 
 for i in $SETUPS; do
@@ -263,7 +295,8 @@ function over(s, a, b,   n, d) {
   list[k, "rate"] = list[k, "rate"] " " $6
   list[k, "p50"] = list[k, "p50"] " " $7
   list[k, "p99"] = list[k, "p99"] " " $8
-  failed[$1] += $9; done[$1] += $4; direct[$1] += $10
+  failed[$1] += $9; done[$1] += $4; direct[$1] += $10; n_of[k] += $4
+  for (i = 1; i <= 3; i++) cpu[k, i] += $(13 + i) - $(10 + i)
   if (!(($2, $3) in seen)) { seen[$2, $3] = 1; order[++shapes] = $2 SUBSEP $3 } }
 END {
   n = split(setups, name, " ")
@@ -286,6 +319,19 @@ END {
 	printf "%-9s %8s", f[1], f[2]
 	for (i = 1; i <= n; i++) printf " %8.2f %8.2f", median(name[i] SUBSEP order[s] SUBSEP "p50") / 1000,
 	    median(name[i] SUBSEP order[s] SUBSEP "p99") / 1000
+	print ""
+  }
+  print "\nCPU milliseconds per message: MTA + milter + next hop"
+  printf "%-9s %8s", "sessions", "bytes"
+  for (i = 1; i <= n; i++) printf " %17s", name[i]
+  print ""
+  for (s = 1; s <= shapes; s++) {
+	split(order[s], f, SUBSEP)
+	printf "%-9s %8s", f[1], f[2]
+	for (i = 1; i <= n; i++) {
+		k = name[i] SUBSEP order[s]
+		printf "  %4.2f+%4.2f+%4.2f ", cpu[k, 1] / n_of[k] * 1000, cpu[k, 2] / n_of[k] * 1000, cpu[k, 3] / n_of[k] * 1000
+	}
 	print ""
   }
   print "\nof all messages, delivered (discarded) before their 250"
