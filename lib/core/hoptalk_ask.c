@@ -199,11 +199,27 @@ ask_go(struct hoptalk *talk)
 
 /* ---- what is answered ---- */
 
+/* "Not now, first that": it has not kept up with its own offer. */
+static int
+lost_step(struct hoptalk *talk, const char *what)
+{
+	struct hop_answer how;
+
+	if (talk->reply.code != 503 || !talk_is_pipelined(talk))
+		return 0;
+	talk->avoid |= HOPTALK_NO_PIPELINING;
+	hopanswer_at(&how, HOP_UNREACHABLE, what, &talk->reply);
+	line_break(talk, &how, 1);
+	return 1;
+}
+
 static void
 mail_reply(struct hoptalk *talk)
 {
 	struct hop_answer how;
 
+	if (lost_step(talk, "MAIL"))
+		return;
 	hopanswer_reply(&how, &talk->reply);
 	if (how.class == HOP_YES) {
 		talk->mail = MAIL_TAKEN;
@@ -225,16 +241,11 @@ rcpt_reply(struct hoptalk *talk, size_t n)
 		ask_answer(talk, n, &talk->mail_no);
 		return;
 	}
+	if (lost_step(talk, "RCPT"))
+		return;
 	hopanswer_reply(&how, &talk->reply);
 	if (how.class == HOP_UNREACHABLE) {
 		line_sent_away(talk, "RCPT");
-		return;
-	}
-	if (how.code == 503 && talk_is_pipelined(talk)) {
-		/* "MAIL first": it has not kept up with its own offer */
-		talk->avoid |= HOPTALK_NO_PIPELINING;
-		hopanswer_at(&how, HOP_UNREACHABLE, "RCPT", &talk->reply);
-		line_break(talk, &how, 1);
 		return;
 	}
 	if (ms > talk->rcpt_ms)

@@ -186,6 +186,19 @@ START_TEST(a_refused_sender_is_everybodys_answer)
 }
 END_TEST
 
+/* It offers more than it keeps: that is no word about the sender. */
+START_TEST(a_sender_refused_out_of_step_is_asked_about_alone)
+{
+	rcpt("<one@example.org>");
+	offered("250-PIPELINING\r\n");
+	hoptalk_sent(&talk, talk.out.len);
+	hears("503 5.5.1 one at a time\r\n");
+	needs(HOPTALK_CLOSE);
+	ck_assert_uint_ne(talk.avoid & HOPTALK_NO_PIPELINING, 0);
+	ck_assert_int_eq(talk.rcpts[0].rcpt_known, 0);
+}
+END_TEST
+
 START_TEST(helo_when_ehlo_is_not_known)
 {
 	rcpt("<one@example.org>");
@@ -581,6 +594,7 @@ cases(void)
 	tcase_add_test(c, one_thing_after_the_other);
 	tcase_add_test(c, all_at_once);
 	tcase_add_loop_test(c, a_refused_sender_is_everybodys_answer, 0, 2);
+	tcase_add_test(c, a_sender_refused_out_of_step_is_asked_about_alone);
 	tcase_add_test(c, helo_when_ehlo_is_not_known);
 	tcase_add_test(c, no_helo_in_lmtp);
 	tcase_add_test(c, what_was_offered_in_clear_text_is_forgotten);
