@@ -301,8 +301,15 @@ answer_took() { # head|tail COUNT
 	    sed -n "$(($2 / 2))p"
 }
 
+# A run of the queue fills up the tokens, to as many as default_process_limit.
+no_queue_runs() {
+	pf_cf "$LAB/a" "queue_run_delay = 300s" "minimal_backoff_time = 300s" \
+	    "maximal_backoff_time = 300s"
+}
+
 # A discarded message gives no token back: one a second when the MTA waits for it.
 nexthop_discards_are_not_slow() {
+	FRONT_BEFORE=no_queue_runs
 	one_hop
 	front "\"$(hop_of h1)\""
 	need "200 sent" mail_send a --count 200 --kinds plain --sessions 2 \
