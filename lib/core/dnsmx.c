@@ -225,3 +225,14 @@ dnsmx_sort(struct dnsmx *mx, const uint32_t dice[DNSMX_MAX])
 		mx->hosts[k] = h;
 	}
 }
+
+unsigned
+dnsmx_limit(const struct dnsmx *mx, const unsigned char own[DNSMX_MAX])
+{
+	unsigned limit = DNSMX_ALL;
+
+	for (size_t i = 0; i < mx->count; i++)
+		if (own[i] != 0 && mx->hosts[i].preference < limit)
+			limit = mx->hosts[i].preference;
+	return limit;
+}

@@ -27,5 +27,10 @@ int dnsmx_parse(struct dnsmx *out, const void *message, size_t len);
 /* In the order in which they are tried; equal ones as the dice say, which are
  * DNSMX_MAX random numbers. */
 void dnsmx_sort(struct dnsmx *mx, const uint32_t dice[DNSMX_MAX]);
+/* own: non-zero for each that is this host.  Only those with a lower preference
+ * than this may be given the mail, or it would come back (RFC 5321 5.1). */
+#define DNSMX_ALL 65536u
+unsigned dnsmx_limit(const struct dnsmx *mx,
+    const unsigned char own[DNSMX_MAX]);
 
 #endif

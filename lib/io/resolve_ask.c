@@ -6,10 +6,12 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <arpa/nameser.h>
 #include <resolv.h>
 
+#include "base/buf.h"
 #include "base/key.h"
 #include "core/dnsmx.h"
 
@@ -81,6 +83,51 @@ records(const char *domain, struct dnsmx *mx, struct hop_answer *why)
 	return SMX_OK;
 }
 
+/* Whatever it is called: an address of this host can be bound. */
+static int
+is_own(const struct hop_addr *a)
+{
+	struct sockaddr_storage sa = a->sa;
+	int fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int own;
+
+	if (fd < 0)
+		return 0;
+	if (sa.ss_family == AF_INET)
+		((struct sockaddr_in *)&sa)->sin_port = 0;
+	else
+		((struct sockaddr_in6 *)&sa)->sin6_port = 0;
+	own = bind(fd, (const struct sockaddr *)&sa, a->len) == 0;
+	close(fd);
+	return own;
+}
+
+/* Without this host and those that come after it. */
+static void
+hosts(const struct dnsmx *mx, const struct nexthop *to, struct hop_addrs *out,
+    struct hop_answer *why)
+{
+	unsigned char own[DNSMX_MAX] = { 0 };
+	size_t of[HOP_ADDRS_MAX], n = 0, kept = 0;
+	unsigned limit;
+
+	for (size_t i = 0; i < mx->count && out->count < HOP_ADDRS_MAX; i++) {
+		addresses(mx->hosts[i].name, to->port, out, why);
+		for (; n < out->count; n++) {
+			of[n] = i;
+			own[i] |= (unsigned char)is_own(&out->list[n]);
+		}
+	}
+	limit = dnsmx_limit(mx, own);
+	for (n = 0; n < out->count; n++)
+		if (mx->hosts[of[n]].preference < limit)
+			out->list[kept++] = out->list[n];
+	if (kept == 0 && out->count != 0)
+		hopanswer_own(why, HOP_CANNOT,
+		    "%s: mail for it is to come to this host", to->host);
+	out->count = kept;
+}
+
 static void
 domain_hosts(const struct nexthop *to, struct hop_addrs *out,
     struct hop_answer *why)
@@ -98,14 +145,14 @@ domain_hosts(const struct nexthop *to, struct hop_addrs *out,
 		return;
 	}
 	if (mx.count == 0) {
-		addresses(to->host, to->port, out, why);
-		return;
+		(void)text_copy(mx.hosts[0].name, sizeof(mx.hosts[0].name),
+		    to->host);
+		mx.count = 1;
 	}
 	/* without dice they stay as the server put them */
 	(void)!key_random(dice, sizeof(dice));
 	dnsmx_sort(&mx, dice);
-	for (size_t i = 0; i < mx.count && out->count < HOP_ADDRS_MAX; i++)
-		addresses(mx.hosts[i].name, to->port, out, why);
+	hosts(&mx, to, out, why);
 }
 
 void

@@ -76,6 +76,21 @@ START_TEST(equal_hosts_are_shuffled)
 }
 END_TEST
 
+START_TEST(this_host_and_those_behind_it_are_left_out)
+{
+	struct dnsmx four = { .count = 4 };
+	unsigned char own[DNSMX_MAX] = { 0 };
+
+	for (unsigned i = 0; i < 4; i++)
+		four.hosts[i].preference = 10 * (i / 2);
+	ck_assert_uint_eq(dnsmx_limit(&four, own), DNSMX_ALL);
+	own[3] = 1;
+	ck_assert_uint_eq(dnsmx_limit(&four, own), 10);
+	own[1] = 1;
+	ck_assert_uint_eq(dnsmx_limit(&four, own), 0);
+}
+END_TEST
+
 START_TEST(a_domain_may_take_no_mail)
 {
 	static const char null[] =
@@ -241,6 +256,7 @@ cases(void)
 	tcase_set_timeout(c, 120);
 	tcase_add_test(c, hosts_come_in_their_order);
 	tcase_add_test(c, equal_hosts_are_shuffled);
+	tcase_add_test(c, this_host_and_those_behind_it_are_left_out);
 	tcase_add_test(c, a_domain_may_take_no_mail);
 	tcase_add_test(c, other_answers_are_told_apart);
 	tcase_add_test(c, names_are_hostile);
