@@ -143,6 +143,34 @@ check_local(struct mta_check *c)
 		c->facts->local_policy));
 }
 
+/* ---- milters before it ---- */
+
+/* What one of them does to sender and recipients when the message ends is done
+ * by cleanup, and no milter behind it is told. */
+static void
+check_milters(struct mta_check *c, const struct mta_service *s)
+{
+	const char *setting = "smtpd_milters";
+	const char *value = mta_text(&s->values, setting);
+	struct mta_milter list[MTA_MILTERS_MAX];
+	struct milter_found found;
+	struct finding f;
+
+	milter_find(c, value, s->chroot, &found);
+	if (found.place != MILTER_LAST ||
+	    mta_milters_parse(c->arena, value, list) < 2)
+		return;
+	finding_begin(&f, c, SMX_WARNING, "delivered-milters");
+	finding_service(&f, s, setting, value);
+	finding_tell(&f,
+	    "what the milters before shadowmx change of sender and recipients "
+	    "is "
+	    "not shown to it: with \"delivered\" the next hop gets the "
+	    "message for those that the client named, and a recipient that "
+	    "was added gets none when all of these were delivered; let no "
+	    "such milter be here, or take \"delivered\" out of the policies");
+}
+
 /* ---- filters behind the milter ---- */
 
 static void
@@ -168,18 +196,20 @@ check_filter(struct mta_check *c, const struct mta_service *s)
 	    "next hop has taken it by then, and the filter never sees it");
 }
 
+/* What main.cf says is said once. */
 static void
-check_filters(struct mta_check *c)
+check_services(struct mta_check *c, const char *setting,
+    void (*check)(struct mta_check *, const struct mta_service *))
 {
 	int told = 0;
 
 	for (size_t i = 0; i < c->services->count; i++) {
 		const struct mta_service *s = &c->services->list[i];
-		int own = service_overrides(s, "content_filter");
+		int own = service_overrides(s, setting);
 
 		if (!service_takes_mail(c, s) || (told && !own))
 			continue;
-		check_filter(c, s);
+		check(c, s);
 		told |= !own;
 	}
 }
@@ -189,5 +219,6 @@ mtacheck_delivered(struct mta_check *c)
 {
 	check_rewrites(c);
 	check_local(c);
-	check_filters(c);
+	check_services(c, "smtpd_milters", check_milters);
+	check_services(c, "content_filter", check_filter);
 }

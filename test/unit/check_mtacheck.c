@@ -354,6 +354,11 @@ static const struct {
 	/* it is asked, and then the next hop has the message */
 	{ RIGHT "content_filter = scan:[127.0.0.1]:10024\n", "", "", 1,
 	    "delivered-unfiltered ", "'content_filter = '" },
+	{ RIGHT "smtpd_milters = inet:127.0.0.1:11332, "
+		"unix:shadowmx/milter.sock\n",
+	    "", "", 1, "delivered-milters ", NULL },
+	{ "smtpd_milters = inet:127.0.0.1:11332, unix:shadowmx/milter.sock\n",
+	    "", "", 0, "", NULL },
 	{ RIGHT "milter_command_timeout = 8s\n", "", "", 1, "timeout ",
 	    "'milter_command_timeout = 30s'" },
 	{ RIGHT "milter_command_timeout = 11s\n", "", "", 1, "", NULL },
