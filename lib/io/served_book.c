@@ -14,32 +14,19 @@
 #include "base/buf.h"
 #include "base/crash.h"
 #include "base/log.h"
-#include "core/amend.h"
 #include "core/idmap.h"
+#include "core/servedline.h"
 #include "io/fsutil.h"
 
-/*
- * A line for each recipient, all of one length, so that the next one is found
- * after any damage:
- *
- *	MILLISECONDS DIGEST ORIGIN LINE CHECK\n
- *
- * all in hexadecimal; CHECK is over what stands before it.
- */
-#define FILE_NAME  "served"
-#define FILE_NEW   "served.new"
-#define DIGEST_HEX ((size_t)2 * SMX_DIGEST_BYTES)
-#define CHECKED    (17 + DIGEST_HEX + 1 + 17 + 17)
-#define LINE_LEN   (CHECKED + 17)
-#define LINE_SIZE  (LINE_LEN + 1)
-#define BATCH      256
+#define FILE_NAME "served"
+#define FILE_NEW  "served.new"
+#define LINE_LEN  SERVEDLINE_LEN
+#define BATCH     256
 
 struct served {
 	struct idnode by_rcpt;
 	struct served *next; /* in the order of the file */
-	int64_t ms;          /* wall clock */
-	uint8_t digest[SMX_DIGEST_BYTES];
-	uint64_t origin, line;
+	struct servedline is;
 };
 
 struct served_book {
@@ -52,70 +39,6 @@ struct served_book {
 	struct served *first, *last;
 	size_t count;
 };
-
-/* ---- one line ---- */
-
-static void
-write_line(char out[LINE_SIZE], const struct served *one)
-{
-	size_t n = (size_t)snprintf(out, LINE_SIZE, "%016" PRIx64 " ",
-	    (uint64_t)one->ms);
-
-	for (size_t i = 0; i < sizeof(one->digest); i++)
-		n += (size_t)snprintf(out + n, LINE_SIZE - n, "%02x",
-		    one->digest[i]);
-	n += (size_t)snprintf(out + n, LINE_SIZE - n,
-	    " %016" PRIx64 " %016" PRIx64 " ", one->origin, one->line);
-	(void)snprintf(out + n, LINE_SIZE - n, "%016" PRIx64 "\n",
-	    amend_hash(0, out, n));
-}
-
-static int
-digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Sixteen digits and what has to follow them. */
-static int
-read_number(const char *text, char after, uint64_t *out)
-{
-	*out = 0;
-	for (size_t i = 0; i < 16; i++) {
-		int d = digit(text[i]);
-
-		if (d < 0)
-			return 0;
-		*out = *out << 4 | (unsigned)d;
-	}
-	return text[16] == after;
-}
-
-static int
-read_line(const char *text, struct served *out)
-{
-	const char *digest = text + 17, *rest = digest + DIGEST_HEX + 1;
-	uint64_t ms, check;
-
-	memset(out, 0, sizeof(*out));
-	if (!read_number(text, ' ', &ms) || ms > INT64_MAX || rest[-1] != ' ' ||
-	    !read_number(rest, ' ', &out->origin) ||
-	    !read_number(rest + 17, ' ', &out->line) ||
-	    !read_number(rest + 34, '\n', &check) ||
-	    check != amend_hash(0, text, CHECKED))
-		return 0;
-	for (size_t i = 0; i < sizeof(out->digest); i++) {
-		int high = digit(digest[2 * i]), low = digit(digest[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return 0;
-		out->digest[i] = (uint8_t)(high << 4 | low);
-	}
-	out->ms = (int64_t)ms;
-	return 1;
-}
 
 /* ---- in memory ---- */
 
@@ -136,7 +59,7 @@ hash_of(const struct idmap *map, const uint8_t *digest, uint64_t origin,
 }
 
 static int
-keep(struct served_book *book, const struct served *from)
+keep(struct served_book *book, const struct servedline *from)
 {
 	struct served *one = malloc(sizeof(*one));
 
@@ -144,10 +67,10 @@ keep(struct served_book *book, const struct served *from)
 		free(one);
 		return SMX_ENOMEM;
 	}
-	*one = *from;
+	one->is = *from;
 	one->next = NULL;
 	idmap_add(&book->map, &one->by_rcpt,
-	    hash_of(&book->map, one->digest, one->origin, one->line));
+	    hash_of(&book->map, one->is.digest, one->is.origin, one->is.line));
 	if (book->last != NULL)
 		book->last->next = one;
 	else
@@ -172,7 +95,7 @@ forget_first(struct served_book *book)
 
 /* A clock that was set back makes nobody old. */
 static int
-is_old(const struct served *one, int64_t now_wall_ms)
+is_old(const struct servedline *one, int64_t now_wall_ms)
 {
 	return now_wall_ms - one->ms > SERVED_KEEP_MS;
 }
@@ -180,7 +103,7 @@ is_old(const struct served *one, int64_t now_wall_ms)
 static void
 forget_old(struct served_book *book, int64_t now_wall_ms)
 {
-	while (book->first != NULL && is_old(book->first, now_wall_ms))
+	while (book->first != NULL && is_old(&book->first->is, now_wall_ms))
 		forget_first(book);
 }
 
@@ -196,9 +119,9 @@ find(const struct served_book *book, const struct resend_message *message,
 		const struct served *one =
 		    (void *)((char *)n - offsetof(struct served, by_rcpt));
 
-		if (one->line == line && one->origin == message->origin &&
-		    memcmp(one->digest, message->digest, sizeof(one->digest)) ==
-			0)
+		if (one->is.line == line && one->is.origin == message->origin &&
+		    memcmp(one->is.digest, message->digest,
+			sizeof(one->is.digest)) == 0)
 			return one;
 	}
 	return NULL;
@@ -231,7 +154,7 @@ skip_damage(const char *text, size_t len)
 }
 
 static int
-take_line(struct served_book *book, const struct served *one,
+take_line(struct served_book *book, const struct servedline *one,
     int64_t now_wall_ms)
 {
 	book->lines++;
@@ -248,12 +171,12 @@ static int
 take_lines(struct served_book *book, const char *text, size_t len,
     int64_t now_wall_ms, size_t *damaged, size_t *used)
 {
-	struct served one;
+	struct servedline one;
 	size_t at = 0;
 	int rc = SMX_OK;
 
 	while (rc == SMX_OK && len - at >= LINE_LEN) {
-		if (read_line(text + at, &one)) {
+		if (servedline_read(text + at, &one)) {
 			rc = take_line(book, &one, now_wall_ms);
 			at += LINE_LEN;
 		} else {
@@ -307,7 +230,7 @@ write_all(const struct served_book *book, int fd)
 
 	for (const struct served *one = book->first;
 	     one != NULL && rc == SMX_OK; one = one->next) {
-		write_line(lines + n * LINE_LEN, one);
+		servedline_write(lines + n * LINE_LEN, &one->is);
 		if (++n == BATCH || one->next == NULL) {
 			rc = fs_write_all(fd, lines, n * LINE_LEN);
 			n = 0;
@@ -421,10 +344,10 @@ served_book_close(struct served_book **book)
 
 /* ---- writing ---- */
 
-static struct served
+static struct servedline
 describe(const struct resend_message *message, size_t rcpt, int64_t now_wall_ms)
 {
-	struct served one = { .ms = now_wall_ms < 0 ? 0 : now_wall_ms,
+	struct servedline one = { .ms = now_wall_ms < 0 ? 0 : now_wall_ms,
 		.origin = message->origin,
 		.line = message->rcpts[rcpt].line };
 
@@ -480,10 +403,10 @@ add_lines(struct served_book *book, const struct resend_message *message,
 	if (text == NULL)
 		return SMX_EIO;
 	for (size_t i = 0; i < message->count; i++) {
-		struct served one = describe(message, i, now_wall_ms);
+		struct servedline one = describe(message, i, now_wall_ms);
 
 		if (served[i])
-			write_line(text + n++ * LINE_LEN, &one);
+			servedline_write(text + n++ * LINE_LEN, &one);
 	}
 	rc = append(book, text, n * LINE_LEN);
 	free(text);
@@ -491,7 +414,7 @@ add_lines(struct served_book *book, const struct resend_message *message,
 		return rc;
 	book->lines += n;
 	for (size_t i = 0; i < message->count && rc == SMX_OK; i++) {
-		struct served one = describe(message, i, now_wall_ms);
+		struct servedline one = describe(message, i, now_wall_ms);
 
 		if (served[i])
 			rc = keep(book, &one);
@@ -536,7 +459,7 @@ served_book_look(struct served_book *book, const struct resend_message *message,
 		const struct served *one =
 		    book->count == 0 ? NULL : find(book, message, i);
 
-		served[i] = one != NULL && !is_old(one, now_wall_ms);
+		served[i] = one != NULL && !is_old(&one->is, now_wall_ms);
 		n += served[i];
 	}
 	pthread_mutex_unlock(&book->lock);
