@@ -187,6 +187,7 @@ stop(struct worker *w, int64_t leaving_ms, int64_t drain_ms)
 	if (!stop_milter(w)) {
 		log_event(SMX_LOG_WARNING, "milter-lingers", "waited_ms=%d",
 		    MILTER_STOP_MS);
+		(void)pthread_detach(w->milter);
 		return;
 	}
 	smx_engine_free(&w->engine);
