@@ -141,8 +141,8 @@ struct smx_queue_ops {
 	 * content is read to its end, lines ended by LF.  Blocks until
 	 * until_mono_ms at most; any thread.  SMX_ENOTFOUND, SMX_EIO,
 	 * SMX_ETIMEOUT.  The receiver checks that the end was the end:
-	 * *size is how long the content is.  *held: it was on hold, by whomever,
-	 * when it was opened.
+	 * *size is how long the content is.  *held: it was on hold, by
+	 * whomever, when it was opened.
 	 */
 	int (*open)(void *ctx, const char *id, char **envelope,
 	    size_t *envelope_len, int *fd, uint64_t *size, int *held,

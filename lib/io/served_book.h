@@ -18,7 +18,8 @@
  * Threads: any; one lock inside.
  */
 #define SERVED_RCPTS_MAX 200000
-#define SERVED_KEEP_MS   (INT64_C(7) * 24 * 3600 * 1000) /* a client's patience */
+#define SERVED_KEEP_MS   (INT64_C(7) * 24 * 3600 * 1000) /* a client's patience \
+							  */
 
 struct served_book;
 int served_book_open(struct served_book **out, const char *folder,
