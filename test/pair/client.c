@@ -210,8 +210,12 @@ copied(struct world *w, struct host *h, struct attempt *a)
 {
 	struct engine_ranks ranks;
 	unsigned gained = a->hold.copies;
+	unsigned had = a->has;
 
 	rank(w, a, &ranks);
+	/* Who had the copies that could not be replaced had them. */
+	if (gained == 0)
+		a->has |= had;
 	ranks.wanted = (unsigned)w->copies;
 	say(w, "%s: attempt %d has %u more copies", host_name(h->index),
 	    (int)(a - w->attempt), gained);
