@@ -32,7 +32,8 @@ struct control {
 	pthread_mutex_t lock;
 	pthread_t acceptor;
 	int stop[2]; /* closing [1] wakes the acceptor */
-	struct log_limit limit;
+	/* A flood of the one must not hide the other. */
+	struct log_limit refused, busy;
 	struct client clients[CONTROL_MAX_CONNECTIONS];
 };
 
@@ -139,7 +140,8 @@ read_request(struct client *client, char *out, size_t size)
 }
 
 static void
-complain(struct client *client, const char *event, int rc, const char *command)
+complain(struct client *client, struct log_limit *limit, const char *event,
+    int rc, const char *command)
 {
 	struct control *control = client->control;
 	struct log_line l;
@@ -147,10 +149,10 @@ complain(struct client *client, const char *event, int rc, const char *command)
 	int allowed;
 
 	pthread_mutex_lock(&control->lock);
-	allowed = log_allow(&control->limit, 5, clock_mono_ms());
-	unsaid = control->limit.unsaid;
+	allowed = log_allow(limit, 5, clock_mono_ms());
+	unsaid = limit->unsaid;
 	if (allowed)
-		control->limit.unsaid = 0;
+		limit->unsaid = 0;
 	pthread_mutex_unlock(&control->lock);
 	if (!allowed)
 		return;
@@ -187,13 +189,14 @@ serve(struct client *client)
 	if (rc == SMX_ECLOSED)
 		return;
 	if (rc != SMX_OK) {
-		complain(client, "control-refused", rc, "");
+		complain(client, &control->refused, "control-refused", rc, "");
 		send_result(client, rc, "");
 		return;
 	}
 	looks = control_only_looks(command);
 	if (looks ? !client->rights.may_look : !client->rights.may_change) {
-		complain(client, "control-refused", SMX_EPERM, command);
+		complain(client, &control->refused, "control-refused",
+		    SMX_EPERM, command);
 		send_result(client, SMX_EPERM,
 		    looks ? "only root and the control group may ask this"
 			  : "only root may ask this");
@@ -273,7 +276,7 @@ turn_away(struct control *control, int fd, int rc)
 	struct client one = { .control = control, .fd = fd };
 
 	rights_of(&control->options, fd, &one.rights);
-	complain(&one, "control-busy", rc, "");
+	complain(&one, &control->busy, "control-busy", rc, "");
 	send_result(&one, rc, "too many connections");
 	close(fd);
 }
