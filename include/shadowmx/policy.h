@@ -28,6 +28,8 @@ enum smx_unprotected {
 #define SMX_WHEN_DELIVERED 0x02u /* the next hop has taken it; tried first */
 /* when == 0: acknowledged at once, no shadow is made */
 
+struct smx_backup; /* of the policy; opaque */
+
 struct smx_ack {
 	const char *policy;   /* name of the policy that decided, "defaults" */
 	unsigned when;        /* SMX_WHEN_* bits */
@@ -48,6 +50,9 @@ struct smx_ack {
 	 * folded they mean nothing. */
 	const char *const *next_hops;
 	size_t next_hop_count;
+	/* This host is the backup MX of the recipient's domain; NULL: it is
+	 * not.  Likewise of one recipient. */
+	const struct smx_backup *backup;
 };
 
 /* The size of a message that is not known yet. */

@@ -99,6 +99,27 @@ struct conf {
 	int64_t delivery_backoff_ms;      /* 10s, doubles */
 	int64_t delivery_backoff_max_ms;  /* 10m */
 
+	int64_t backup_probe_ms;      /* 30s: each primary MX host, while up */
+	int64_t backup_probe_down_ms; /* 15s, while down */
+	int64_t backup_probe_wait_ms; /* 10s for one probe */
+	int64_t backup_up_after;      /* 2 probes */
+	int64_t backup_down_after;    /* 3 */
+	int64_t backup_rcpt_wait_ms;  /* 5s, for a primary's word at RCPT */
+	int64_t backup_good_ms;       /* 31d: how long a good recipient is */
+	int64_t backup_good_ask_ms;   /* 7d: asked again, while it is up */
+	int64_t backup_bad_ms;        /* 3d */
+	int64_t backup_bad_ask_ms;    /* 3h */
+	int64_t backup_recipients;    /* 2000000 that are remembered */
+	int64_t backup_tries;         /* 1000000 first tries remembered */
+	int64_t backup_harvest;       /* 20 unknown ones of a client network a
+				       * minute, 0: any */
+	int64_t backup_queue_lifetime_ms; /* 5d, as the MTA has it */
+	int64_t backup_rate;              /* 10 released a second, at first */
+	int64_t backup_rate_max;          /* 200 */
+	int64_t backup_keep_ms;           /* 90d: books of what has ended */
+	int64_t backup_mx_watch_ms;       /* 1h, 0: never */
+	const char *backup_alarm;         /* a program; "": none */
+
 	const char *control_listen; /* "": <run_directory>/control.sock */
 	const char *control_group;  /* may read; "": root and user only */
 

@@ -475,9 +475,20 @@ policy_delivers(const struct smx_config *config)
 }
 
 int
+policy_backs_up(const struct smx_config *config)
+{
+	const struct draft *draft = &config->draft;
+
+	for (size_t i = 0; i < draft->policy_count; i++)
+		if (draft->policies[i].backup.while_up != 0)
+			return 1;
+	return 0;
+}
+
+int
 policy_answers_rcpt(const struct smx_config *config)
 {
-	return policy_delivers(config) ||
+	return policy_delivers(config) || policy_backs_up(config) ||
 	       config->draft.conf.milter_max_recipients < RCPTS_PLENTY ||
 	       may_split(config);
 }

@@ -205,6 +205,8 @@ rules_compile(struct policies *p, struct arena *arena,
 
 		ack_compile(&rules[i].ack, &conf->ack, conf->name,
 		    &draft->conf);
+		if (conf->backup.while_up != 0)
+			rules[i].ack.backup = &conf->backup;
 		result = rule_compile(&rules[i], arena, conf, sources);
 		if (rules[i].by == 0 || rules[i].table_count != 0)
 			general[p->general_count++] = (uint32_t)i;

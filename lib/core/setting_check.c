@@ -183,6 +183,26 @@ check_next_hop(const char *text, char *out)
 	return wrong;
 }
 
+/* As a next hop that is one host; without a word in front it is SMTP. */
+const char *
+check_primary(const char *text, char *out)
+{
+	char full[SETTING_TEXT_MAX + 1];
+	struct nexthop hop;
+	const char *wrong;
+
+	if (strncmp(text, "smtp:", 5) == 0)
+		text += 5;
+	if (snprintf(full, sizeof(full), "smtp:%s", text) >= (int)sizeof(full))
+		return "this is too long";
+	wrong = nexthop_check(&hop, full);
+	if (wrong == NULL && hop.kind != NEXTHOP_HOST)
+		return "this is not one host: write it in brackets";
+	if (wrong == NULL)
+		nexthop_format(&hop, out);
+	return wrong;
+}
+
 const char *
 check_country(const char *text, char *out)
 {

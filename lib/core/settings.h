@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/backup.h"
 #include "core/conf.h"
 
 /*
@@ -16,7 +17,8 @@ enum section {
 	SECTION_MEMBER, /* struct conf_member, peers.members[] */
 	SECTION_ACK,    /* struct ack_conf, defaults.acknowledge, policies' */
 	SECTION_POLICY, /* struct policy_conf, policies[] */
-	SECTION_MATCH   /* struct policy_match, policies[].match */
+	SECTION_MATCH,  /* struct policy_match, policies[].match */
+	SECTION_BACKUP  /* struct smx_backup, policies[].backup */
 };
 
 enum setting_kind {
@@ -108,6 +110,7 @@ struct policy_conf {
 	const char *name;
 	struct policy_match match;
 	struct ack_conf ack;
+	struct smx_backup backup; /* while_up 0: the group was left out */
 };
 
 /* conf first: offsets in struct conf are offsets in here. */

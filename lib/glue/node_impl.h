@@ -7,6 +7,7 @@
 
 #include "core/conf.h"
 #include "core/takeover.h"
+#include "glue/backup.h"
 #include "glue/courier.h"
 #include "glue/node.h"
 #include "glue/recorder.h"
@@ -89,6 +90,8 @@ struct smx_engine {
 	struct fencebook *fencebook; /* the fencer's; NULL likewise */
 
 	struct courier *courier;
+
+	_Atomic(struct backup *) backup; /* set once; see backup.h */
 	atomic_ullong acks[SMX_EARNED_DELIVERED + 1][NODE_ACK_BUCKETS];
 
 	size_t peers;
@@ -159,6 +162,9 @@ void node_passed(struct smx_engine *node, const struct smx_key *key,
 
 /* node_courier.c: SMX_ENOMEM. */
 int node_courier_make(struct smx_engine *node, const struct conf *conf);
+
+/* node_backup.c: when the configuration of this moment wants it. */
+void node_backup_open(struct smx_engine *node);
 
 /* node_fence.c: what may be done to the queue, and what an earlier worker did.
  */

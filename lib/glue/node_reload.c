@@ -35,6 +35,7 @@ smx_engine_reload(struct smx_engine *node, struct smx_config *config, char *why,
 	pthread_mutex_unlock(&node->config_lock);
 	courier_change(node->courier, config_conf(config));
 	smx_config_release(&old);
+	node_backup_open(node);
 	log_event(SMX_LOG_NOTICE, "reloaded", "result=ok");
 	return SMX_OK;
 }

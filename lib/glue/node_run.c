@@ -102,6 +102,8 @@ smx_engine_start(struct smx_engine *node)
 	rc = link->ops->serve(link->ctx, &node->server);
 	if (rc == SMX_OK)
 		rc = start_threads(node, config_conf(node->first_config));
+	if (rc == SMX_OK)
+		node_backup_open(node);
 	if (rc != SMX_OK)
 		smx_engine_stop(node, 0, 0);
 	return rc;
@@ -148,6 +150,8 @@ join_threads(struct smx_engine *node)
 	for (size_t i = 0; i < node->submitters; i++)
 		pthread_join(node->submitter[i], NULL);
 	recorder_free(&node->recorder);
+	if (node_backup(node) != NULL)
+		backup_stop(node_backup(node));
 	pthread_mutex_lock(&node->takeover_lock);
 	takeover_rest(node->takeover, clock_wall_ms());
 	pthread_mutex_unlock(&node->takeover_lock);
@@ -199,10 +203,13 @@ void
 smx_engine_free(struct smx_engine **engine)
 {
 	struct smx_engine *node = *engine;
+	struct backup *backup;
 
 	if (node == NULL)
 		return;
 	smx_engine_stop(node, 0, 0);
+	backup = node_backup(node);
+	backup_free(&backup);
 	onecopy_close(&node->onecopy);
 	fencebook_close(&node->fencebook);
 	courier_free(&node->courier);

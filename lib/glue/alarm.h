@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef GLUE_ALARM_H
+#define GLUE_ALARM_H
+
+#include <shadowmx/engine.h>
+
+/*
+ * What a person has to know at once: a log line of level err, event=alarm, and
+ * the program of backup.alarm, run with fixed arguments and no shell:
+ *
+ *	PROGRAM WHAT SUBJECT TEXT
+ *
+ * as the worker's user, without input, one at a time, ended after 30 s; more
+ * than ten that wait are only logged.  Returns at once; any thread.
+ */
+void alarm_tell(struct smx_engine *node, const char *what, const char *subject,
+    const char *text);
+
+#endif

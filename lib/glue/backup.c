@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "glue/backup.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+struct backup {
+	struct smx_engine *node;
+	struct backup_db *db;
+	struct primaries *primaries;
+	struct decider *decider;
+	struct books *books;
+	struct releaser *releaser;
+	struct mxwatch *mxwatch;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	int ending; /* under lock */
+};
+
+struct smx_engine *
+backup_node(struct backup *backup)
+{
+	return backup->node;
+}
+
+struct backup_db *
+backup_db(struct backup *backup)
+{
+	return backup->db;
+}
+
+struct primaries *
+backup_primaries(struct backup *backup)
+{
+	return backup->primaries;
+}
+
+struct decider *
+backup_decider(struct backup *backup)
+{
+	return backup->decider;
+}
+
+struct books *
+backup_books(struct backup *backup)
+{
+	return backup->books;
+}
+
+struct releaser *
+backup_releaser(struct backup *backup)
+{
+	return backup->releaser;
+}
+
+struct mxwatch *
+backup_mxwatch(struct backup *backup)
+{
+	return backup->mxwatch;
+}
+
+int
+backup_rest(struct backup *backup, int64_t ms)
+{
+	int64_t until = clock_mono_ms() + ms;
+	struct timespec at = { until / 1000, until % 1000 * 1000000L };
+	int ending;
+
+	pthread_mutex_lock(&backup->lock);
+	while (!backup->ending &&
+	       pthread_cond_timedwait(&backup->wake, &backup->lock, &at) == 0)
+		;
+	ending = backup->ending;
+	pthread_mutex_unlock(&backup->lock);
+	return ending;
+}
+
+void
+backup_domain(const char *rcpt, char out[BACKUP_DOMAIN_MAX + 1])
+{
+	const char *at = strrchr(rcpt, '@');
+	size_t n = at != NULL ? strcspn(at + 1, ">") : 0;
+
+	out[0] = '\0';
+	if (n == 0 || n > BACKUP_DOMAIN_MAX)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		char c = at[1 + i];
+
+		out[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	}
+	out[n] = '\0';
+}
+
+static void
+make_lock(struct backup *backup)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&backup->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&backup->wake, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+/* Each part may ask those before it. */
+static int
+make_parts(struct backup *backup)
+{
+	(void)backup;
+	return SMX_OK;
+}
+
+static int
+start_parts(struct backup *backup)
+{
+	(void)backup;
+	return SMX_OK;
+}
+
+int
+backup_new(struct backup **out, struct smx_engine *node, const char *folder)
+{
+	struct backup *backup = calloc(1, sizeof(*backup));
+	struct log_line l;
+	char why[256] = "";
+	int rc;
+
+	if (backup == NULL)
+		return SMX_ENOMEM;
+	backup->node = node;
+	make_lock(backup);
+	rc = backup_db_open(&backup->db, folder, why, sizeof(why));
+	if (rc == SMX_OK)
+		rc = make_parts(backup);
+	if (rc == SMX_OK)
+		rc = start_parts(backup);
+	if (rc == SMX_OK) {
+		*out = backup;
+		return SMX_OK;
+	}
+	log_begin(&l, SMX_LOG_ERR, NULL, "no-backup-books");
+	log_err(&l, "result", rc);
+	log_str(&l, "reason", why);
+	log_end(&l);
+	backup_free(&backup);
+	return rc;
+}
+
+void
+backup_stop(struct backup *backup)
+{
+	pthread_mutex_lock(&backup->lock);
+	backup->ending = 1;
+	pthread_cond_broadcast(&backup->wake);
+	pthread_mutex_unlock(&backup->lock);
+}
+
+void
+backup_free(struct backup **backup)
+{
+	struct backup *b = *backup;
+
+	if (b == NULL)
+		return;
+	backup_stop(b);
+	backup_db_close(&b->db);
+	pthread_mutex_destroy(&b->lock);
+	pthread_cond_destroy(&b->wake);
+	free(b);
+	*backup = NULL;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef GLUE_PRIMARIES_H
+#define GLUE_PRIMARIES_H
+
+#include "glue/backup.h"
+
+/*
+ * Are the primary MX hosts up?  Probed by threads of its own, told by whoever
+ * has spoken with one; core/mxhealth.h decides.  States and outages are in the
+ * database and survive a restart.
+ */
+int primaries_new(struct primaries **out, struct backup *backup) SMX_MUST_USE;
+int primaries_start(struct primaries *primaries) SMX_MUST_USE;
+void primaries_join(struct primaries *primaries); /* after backup_rest's word */
+void primaries_free(struct primaries **primaries);
+
+struct primaries_word {
+	enum mx_state state;
+	int announced;    /* maintenance: down, and nobody is alarmed */
+	int64_t since_ms; /* wall clock, of the state */
+	char host[256];   /* the one that is up, or the first: for words */
+	char why[160];    /* of the last change */
+};
+/* Does not wait.  A domain that was never asked for is watched from now on; its
+ * state is MX_UNKNOWN until the first probes are in. */
+enum mx_state primaries_state(struct primaries *primaries,
+    const struct smx_backup *backup, const char *domain,
+    struct primaries_word *out);
+/* A delivery or a question of somebody else went well (or not: the host could
+ * not be reached, or sent everybody away). */
+void primaries_heard(struct primaries *primaries, const char *hop, int well,
+    const char *why);
+/* Ask the domain's primary whether it would take mail for this recipient
+ * (MAIL from <>, RCPT, RSET), the hosts in their order.  HOP_UNREACHABLE: none
+ * could be asked in time.  What comes of it counts as heard. */
+void primaries_ask(struct primaries *primaries, const struct smx_backup *backup,
+    const char *domain, const char *rcpt, int64_t until_mono_ms,
+    struct hop_answer *out);
+
+/* All domains that are watched, each once; non-zero from each stops. */
+typedef int (*primaries_fn)(void *ctx, const char *domain,
+    const struct smx_backup *backup, const struct primaries_word *word);
+int primaries_each(struct primaries *primaries, primaries_fn each, void *ctx);
+
+/* An operator's word: down on purpose from now until then (wall clock), 0: no
+ * more.  Durable. */
+int primaries_maintain(struct primaries *primaries, const char *domain,
+    int64_t until_ms) SMX_MUST_USE;
+
+#endif

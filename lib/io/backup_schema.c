@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "io/backup_schema.h"
+
+#include <stdio.h>
+
+static const char tables[] =
+    /* primary MX hosts, and when they were away */
+    "CREATE TABLE host (hop TEXT PRIMARY KEY, state INTEGER NOT NULL,"
+    " since_ms INTEGER NOT NULL, why TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE outage (id INTEGER PRIMARY KEY, hop TEXT NOT NULL,"
+    " from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, why TEXT NOT NULL,"
+    " announced INTEGER NOT NULL);"
+    "CREATE INDEX outage_hop ON outage (hop, from_ms);"
+    "CREATE TABLE maintenance (domain TEXT PRIMARY KEY,"
+    " from_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    /* what was taken */
+    "CREATE TABLE mail (id INTEGER PRIMARY KEY, queue_id TEXT NOT NULL,"
+    " domain TEXT NOT NULL, sender TEXT NOT NULL, size INTEGER NOT NULL,"
+    " taken_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
+    " primary_state INTEGER NOT NULL, custody INTEGER NOT NULL,"
+    " released_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL,"
+    " warned_ms INTEGER NOT NULL);"
+    "CREATE INDEX mail_open ON mail (domain, taken_ms) WHERE custody <> 5;"
+    "CREATE INDEX mail_queue ON mail (queue_id) WHERE custody <> 5;"
+    "CREATE INDEX mail_domain ON mail (domain, taken_ms);"
+    "CREATE INDEX mail_ended ON mail (ended_ms) WHERE custody = 5;"
+    "CREATE TABLE mail_rcpt (mail INTEGER NOT NULL, n INTEGER NOT NULL,"
+    " address TEXT NOT NULL, hash TEXT NOT NULL, outcome INTEGER NOT NULL,"
+    " at_ms INTEGER NOT NULL, PRIMARY KEY (mail, n)) WITHOUT ROWID;"
+    /* who exists */
+    "CREATE TABLE recipient (address TEXT PRIMARY KEY, good INTEGER NOT NULL,"
+    " source INTEGER NOT NULL, learned_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE catchall (domain TEXT PRIMARY KEY, takes_all INTEGER NOT"
+    " NULL, asked_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    /* MX records as last seen */
+    "CREATE TABLE mxset (domain TEXT PRIMARY KEY, hosts TEXT NOT NULL,"
+    " seen_ms INTEGER NOT NULL, alarm TEXT NOT NULL,"
+    " alarm_ms INTEGER NOT NULL) WITHOUT ROWID;";
+
+static int
+version_of(struct db *db, int64_t *version)
+{
+	struct db_stmt *stmt;
+	int rc = db_prepare(db, &stmt, "PRAGMA user_version");
+
+	if (rc != SMX_OK)
+		return rc;
+	rc = db_step(stmt);
+	*version = rc == SMX_OK ? db_int(stmt, 0) : 0;
+	db_finalize(&stmt);
+	return rc;
+}
+
+static int
+make(struct db *db)
+{
+	char pragma[64];
+	int rc = db_begin(db);
+
+	if (rc != SMX_OK)
+		return rc;
+	rc = db_exec(db, tables);
+	snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d",
+	    BACKUP_SCHEMA_VERSION);
+	if (rc == SMX_OK)
+		rc = db_exec(db, pragma);
+	if (rc == SMX_OK)
+		rc = db_commit(db);
+	if (rc != SMX_OK)
+		db_rollback(db);
+	return rc;
+}
+
+int
+backup_schema(struct db *db)
+{
+	int64_t version;
+	int rc = version_of(db, &version);
+
+	if (rc != SMX_OK)
+		return rc;
+	if (version == 0)
+		return make(db);
+	return version == BACKUP_SCHEMA_VERSION ? SMX_OK : SMX_EPROTO;
+}
