@@ -1,0 +1,517 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# A backup MX with a real Postfix, and a real Postfix that is the primary MX: what
+# a secondary is for, from the first probe that fails to books that balance.
+# Every scenario is a function backup_NAME with hosts of its own; "backup.sh
+# NAME..." runs only these, "backup.sh -l" lists them.  $MASS is the number of
+# messages of the mass release.
+HERE=$(cd "$(dirname "$0")" && pwd)
+. "$HERE/lib.sh"
+. "$HERE/lib-backup.sh"
+
+# Nobody is taken over for a slow machine's silence but where that is what it is
+# about.
+HEARTBEAT=1s TAKEOVER_AFTER=60s MAX_DELAY=20s
+
+log_count() { grep -c "$2" "$LAB/$1/shadowmxd.log"; }
+
+# Of N messages on hold nothing is tried, and all have their shadows.
+held_well() {
+	need "$1 on hold" wait_for 20 held_are a "$1"
+	need "them in the books" wait_for 10 books_are "held $1"
+	need "their shadows" rows_are b "$1"
+	need "balance" books_balance
+	need "nothing unprotected" status_is a own.unprotected 0
+}
+
+# ---- the four situations that a secondary is for ----
+
+backup_planned_maintenance() {
+	backup_ready
+	need "the word beforehand" ctl a maintenance start --for 2h $D
+	need "it shown" eval 'ctl a maintenance list | grep -q $D'
+	send 2 plain before
+	need "what comes held at once" wait_for 10 held_are a 2
+	need "the primary stopped" mx_stop
+	send 4 plain,dots while
+	held_well 6
+	need "no alarm" not log_says a event=alarm
+	need "nothing tried" not grep -q 'relay=127.*status=' "$LAB/a/mail.log"
+	need "the primary again" mx_start
+	need "the end of it" ctl a maintenance end $D
+	outage_ends_well 6
+	need "nobody told" no_bounce
+}
+
+backup_server_failure() {
+	backup_ready
+	send 3 plain before
+	need "delivery" ledger --wait 30 --least 3
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	need "a line in the log" wait_for 5 log_says a event=primary-down
+	send 6 plain,dots,dkim,eight while
+	held_well 6
+	need "an alarm" log_says a event=alarm
+	need "the primary again" mx_start
+	need "the primary known to be up" wait_for 20 mx_is up
+	need "a line in the log" wait_for 5 log_says a event=primary-up
+	outage_ends_well 9
+	need "nobody told" no_bounce
+}
+
+# What was taken between the fall and the third probe is in the retry queue; it is
+# in the books all the same.
+backup_failure_before_it_is_known() {
+	PROBE=5s
+	backup_ready
+	mx_kill
+	send 4
+	need "them as ordinary mail" wait_for 10 books_are "queued 4"
+	need "the primary known to be down" wait_for 30 mx_is down
+	send 2 plain later
+	need "what came later on hold" wait_for 10 held_are a 2
+	need "balance" books_balance
+	need "the primary again" mx_start
+	outage_ends_well 6
+}
+
+# The primary is up, for the client's side but not for us.
+backup_network_trouble_of_ours() {
+	PROBE_WAIT=1s BACKUP_BEFORE=mx_path
+	backup_ready
+	mx_path_swallows
+	need "the primary known to be down" wait_for 30 mx_is down
+	need "the primary up for others" $PYTHON -c '
+import smtplib, sys
+smtplib.SMTP("127.0.0.1", int(sys.argv[1])).ehlo()' "$MX_REAL"
+	send 5
+	held_well 5
+	mx_path_swallows
+	need "the primary known to be up" wait_for 30 mx_is up
+	outage_ends_well 5
+}
+
+# The primary is up for us but not for the client, who comes again.
+backup_network_trouble_of_theirs() {
+	backup_ready "$(backed $D 'while_up = "defer"; grace = "2s";')"
+	for theirs_n in 1 2 3; do
+		need "sent to the primary" \
+		    knock_heard 1 "451 4.3.2" $S rcpt$theirs_n@$D
+	done
+	sleep 2.5
+	for theirs_n in 1 2 3; do
+		need "taken at last" knock_heard 2 250 $S rcpt$theirs_n@$D
+	done
+	need "them delivered" wait_for 20 eval 'is "$(sink_count)" 3'
+	need "the books" wait_for 20 books_are "taken 3" "delivered 3" \
+	    "unaccounted 0"
+	need "nothing held" held_are a 0
+}
+
+# It answers, and sends everybody away.
+backup_peak_load() {
+	backup_ready
+	mx_busy "421 4.3.2 too busy"
+	need "the primary known to be down" wait_for 20 mx_is down
+	send 5
+	held_well 5
+	mx_busy
+	need "the primary known to be up" wait_for 20 mx_is up
+	outage_ends_well 5
+	need "nobody told" no_bounce
+}
+
+# ---- while it is up ----
+
+backup_spammer_at_the_secondary() {
+	backup_ready "$(backed $D 'while_up = "defer"; grace = "3s";
+	    exempt = ( "127.0.7.0/24" );')"
+	for spam_n in 1 2 3 4 5; do
+		need "sent away" knock_heard 1 "451 4.3.2 .*127.0.0.1.*$D" \
+		    -s 127.0.$spam_n.9 spam@spam$spam_n.invalid rcpt1@$D
+	done
+	need "an empty queue" queue_is_empty a
+	need "nothing in the books" books_are "taken 0"
+	need "no shadows" no_rows b
+	# Another one of its sender's network, too early, and in time.
+	need "too early" knock_heard 1 "451 4.3.2" -s 127.0.1.77 \
+	    spam@spam1.invalid rcpt1@$D
+	sleep 3.5
+	need "a client that comes again" knock_heard 2 250 -s 127.0.1.77 \
+	    spam@spam1.invalid rcpt1@$D
+	need "another recipient is another try" knock_heard 1 "451 4.3.2" \
+	    -s 127.0.1.77 spam@spam1.invalid rcpt2@$D
+	need "an exempt client" knock_heard 2 250 -s 127.0.7.1 $S rcpt2@$D
+	need "both delivered" wait_for 20 books_are "taken 2" "delivered 2"
+}
+
+# A reload and a restart of the worker do not send a client away for ever.
+backup_maintenance_takes_everybody() {
+	backup_ready "$(backed $D 'while_up = "defer"; grace = "1h";')"
+	need "sent away" knock_heard 1 "451 4.3.2" $S rcpt1@$D
+	need "the word" ctl a maintenance start --for 1h $D
+	need "taken" knock_heard 2 250 $S rcpt1@$D
+	need "held" wait_for 10 held_are a 1
+	need "the end of it" ctl a maintenance end $D
+	need "delivery" wait_for 30 books_are "taken 1" "delivered 1"
+}
+
+# Its answers are the client's while it waits.
+backup_relay_while_up() {
+	backup_ready "$(backed $D 'while_up = "relay";')"
+	need "taken and delivered" knock_heard 2 250 $S rcpt1@$D
+	need "its no" knock_heard 1 "550 5.1.1" $S bad1@$D
+	need "it there" wait_for 10 eval 'is "$(sink_count)" 1'
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	need "known to be good" knock_heard 2 250 $S rcpt1@$D
+	need "known to be bad" knock_heard 1 "550 5.1.1" $S bad1@$D
+	need "it held" wait_for 10 held_are a 1
+	need "the primary again" mx_start
+	need "both delivered" wait_for 30 eval 'is "$(sink_count)" 2'
+	need "balance" wait_for 20 books_balance
+	need "none left" wait_for 20 books_are "held 0" "queued 0"
+}
+
+# ---- recipients ----
+
+backup_unknown_recipients() {
+	backup_ready \
+	    "$(backed $D 'while_up = "accept"; unknown_recipient = "defer";')" \
+	    "$(backed next0.test.invalid 'while_up = "accept"; unknown_recipient = "accept";')" \
+	    "$(backed next1.test.invalid 'while_up = "accept"; unknown_recipient = "reject";')"
+	need "a good one asked" knock_heard 2 250 $S good1@$D
+	need "a bad one asked" knock_heard 1 "550 5.1.1" $S bad1@$D
+	echo "good2@$D" >"$LAB/list"
+	need "an import" ctl a recipient import "$LAB/list" $D
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	need "down for all its domains" wait_for 20 mx_is down next1.test.invalid
+	need "known good" knock_heard 2 250 $S good1@$D
+	need "imported" knock_heard 2 250 $S good2@$D
+	need "known bad" knock_heard 1 "550 5.1.1" $S bad1@$D
+	need "unknown, deferred" knock_heard 1 "451 4.3.2" $S stranger@$D
+	need "unknown, accepted" \
+	    knock_heard 2 250 $S stranger@next0.test.invalid
+	need "unknown, rejected" \
+	    knock_heard 1 "550 5.1.1" $S stranger@next1.test.invalid
+	need "three on hold" wait_for 10 held_are a 3
+	# What is known outlives the daemon.
+	need "a restart" eval 'daemon_stop a; daemon_start a'
+	need "known bad still" knock_heard 1 "550 5.1.1" $S bad1@$D
+	need "known good still" knock_heard 2 250 $S good1@$D
+	need "the primary again" mx_start
+	need "what is left delivered" wait_for 40 books_are "taken 4" \
+	    "delivered 4" "unaccounted 0"
+	# Accepted unasked: the primary says no, its sender is told, and so it
+	# stands in the books.
+	need "one returned" wait_for 20 eval \
+	    'is "$(books returned next0.test.invalid)" 1'
+	need "balance" books_balance next0.test.invalid
+}
+
+backup_harvest_has_an_end() {
+	HARVEST=5
+	backup_ready "$(backed $D 'while_up = "accept"; unknown_recipient = "reject";')"
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	harvest_rcpts=
+	for harvest_n in 1 2 3 4 5 6 7 8; do
+		harvest_rcpts="$harvest_rcpts nobody$harvest_n@$D"
+	done
+	# shellcheck disable=SC2086
+	knock -s 127.0.3.1 $S $harvest_rcpts >/dev/null
+	need "no at first" shows heard 1 "550 5.1.1"
+	need "no word at last" shows heard 8 "450 4.7.1"
+	need "nor to its neighbour" knock_heard 1 "450 4.7.1" -s 127.0.3.2 \
+	    $S nobody9@$D
+	need "others are told" knock_heard 1 "550 5.1.1" -s 127.0.4.1 \
+	    $S nobody9@$D
+}
+
+# ---- messages for two domains ----
+
+backup_two_domains_are_parted() {
+	backup_ready
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	knock $S rcpt1@$D friend@elsewhere.test.invalid >/dev/null
+	need "the first taken" shows heard 1 250
+	need "the other to come on its own" shows heard 2 "452 4.5.3"
+	need "taken" shows heard 3 250
+	need "one on hold" wait_for 10 held_are a 1
+	need "the other alone" knock_heard 2 250 $S \
+	    friend@elsewhere.test.invalid
+	need "it delivered at once" wait_for 20 eval 'is "$(sink_count)" 1'
+	need "the primary again" mx_start
+	need "the books" wait_for 30 books_are "taken 1" "delivered 1"
+	need "both there" wait_for 20 eval 'is "$(sink_count)" 2'
+}
+
+# A client that cannot be asked to part them: ordinary mail, and counted.
+backup_two_domains_of_our_own() {
+	OWN='"127.0.8.0/24"'
+	backup_ready
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	knock -s 127.0.8.1 $S rcpt1@$D friend@elsewhere.test.invalid >/dev/null
+	need "both taken" shows heard 2 250
+	need "the message taken" shows heard 3 250
+	need "nothing on hold" held_are a 0
+	need "it in the books" wait_for 10 books_are "taken 1" "queued 1"
+	need "the other delivered" wait_for 20 eval 'is "$(sink_count)" 1'
+	need "the primary again" mx_start
+	need "the books" wait_for 30 books_are "taken 1" "delivered 1" \
+	    "queued 0" "unaccounted 0"
+}
+
+# ---- the end of patience ----
+
+backup_hold_time_over_returns() {
+	backup_ready "$(backed $D 'while_up = "accept"; hold = "5s"; warn = "3s";')"
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	send 2
+	need "on hold" wait_for 10 held_are a 2
+	need "a warning" wait_for 10 log_says a event=hold-ends
+	need "its senders told" wait_for 30 eval 'is "$(sink_count)" 2'
+	need "told of a failure" some_bounce
+	need "the books" wait_for 20 books_are "taken 2" "returned 2" "held 0" \
+	    "queued 0" "unaccounted 0"
+	need "an empty queue" wait_for 20 queue_is_empty a
+	need "nothing left at the holder" wait_for 20 no_rows b
+}
+
+backup_hold_time_over_keeps() {
+	backup_ready "$(backed $D 'while_up = "accept"; hold = "2s"; warn = "1s";
+	    at_end = "keep";')"
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	send 2
+	need "on hold" wait_for 10 held_are a 2
+	sleep 4
+	need "still" held_are a 2
+	need "the primary again" mx_start
+	outage_ends_well 2
+	need "nobody told" no_bounce
+}
+
+# Older than half of the queue's patience: with its old arrival time the first 4xx
+# would return it.
+backup_old_mail_is_requeued() {
+	QUEUE_LIFETIME=8s
+	backup_ready
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	send 3
+	need "on hold" wait_for 10 held_are a 3
+	held a >"$LAB/ids"
+	sleep 9
+	echo '/^(?!rcpt).*/ reject' >"$LAB/mx/busy"
+	need "a primary that says not yet" pf_cf "$LAB/mx" \
+	    "smtpd_data_restrictions = check_client_access static:{451 4.3.2 not yet}"
+	need "the primary again" mx_start
+	need "it tried" wait_for 30 grep -q 'not yet' "$LAB/a/mail.log"
+	need "new ids" grep -q 'orig_id=' "$LAB/a/mail.log"
+	need "the primary ready" pf_cf "$LAB/mx" "smtpd_data_restrictions ="
+	outage_ends_well 3
+	need "nobody told" no_bounce
+	for old_id in $(cat "$LAB/ids"); do
+		need "requeued" grep -q "orig_id=$old_id" "$LAB/a/mail.log"
+	done
+}
+
+# ---- people ----
+
+super() { postsuper -c "$LAB/a/etc" "$@" 2>"$LAB/super"; }
+
+backup_admin_uses_the_mta() {
+	backup_ready
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	send 6
+	held_well 6
+	held a >"$LAB/ids"
+	need "one deleted" super -d "$(sed -n 1p "$LAB/ids")"
+	need "so in the books" wait_for 20 books_are "deleted 1" "held 5"
+	need "one requeued" super -r "$(sed -n 2p "$LAB/ids")"
+	need "one released" super -H "$(sed -n 3p "$LAB/ids")"
+	need "so in the books" wait_for 30 books_are "deleted 1" "held 3" \
+	    "queued 2"
+	need "balance" books_balance
+	need "the primary again" mx_start
+	need "the others delivered" wait_for 40 books_are "taken 6" \
+	    "delivered 5" "deleted 1" "unaccounted 0"
+	need "them there" wait_for 10 eval 'is "$(sink_count)" 5'
+}
+
+backup_admin_uses_our_commands() {
+	backup_ready
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	send 4
+	held_well 4
+	ours_id=$(held a | head -n 1)
+	need "one shown" eval 'ctl a backup show "$ours_id" | grep -q "$ours_id"'
+	need "the domain shown" eval 'ctl a backup show $D | grep -q "$ours_id"'
+	need "one released" ctl a backup release "$ours_id"
+	need "it in the queue" wait_for 10 held_are a 3
+	need "in the books" wait_for 10 books_are "held 3" "queued 1"
+	need "it held again" ctl a backup hold "$ours_id"
+	need "it on hold" wait_for 10 held_are a 4
+	need "the primary again" mx_start
+	need "the rest delivered" wait_for 40 delivered_are 3
+	# What a person has put on hold a person releases.
+	sleep 1
+	need "that one still on hold" is "$(held a)" "$ours_id"
+	need "released" ctl a backup release "$ours_id"
+	outage_ends_well 4
+}
+delivered_are() { is "$(tally delivered)" "$1"; }
+
+# The primary is back, and our probes do not know it yet: a person does.
+backup_flush_begins_at_once() {
+	DOWN_AFTER=2 UP_AFTER=100
+	backup_ready_slowly
+	send 3
+	need "on hold" wait_for 10 held_are a 3
+	need "the primary again" mx_start
+	sleep 2
+	need "on hold still" held_are a 3
+	need "the command" ctl a backup flush $D
+	outage_ends_well 3
+}
+
+# It never was up, for us.
+backup_ready_slowly() {
+	need "a sink" sink_start
+	need "a primary MX" mx_make
+	backup_hosts "$(backed $D)"
+	need "the primary known to be down" wait_for 20 mx_is down
+}
+
+# ---- our own troubles ----
+
+backup_restart_in_the_middle() {
+	backup_ready
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	send 3
+	held_well 3
+	daemon_stop a
+	need "a restart" daemon_start a
+	need "the primary still down" wait_for 5 mx_is down
+	send 2 plain second
+	held_well 5
+	need "a worker to kill" worker_kill a
+	need "a new worker" wait_for 10 answers a
+	send 2 plain third
+	held_well 7
+	daemon_kill a
+	need "one deleted meanwhile" super -d "$(held a | tail -n 1)"
+	need "the daemon again" daemon_start a
+	need "so in the books" wait_for 20 books_are "taken 7" "held 6"
+	need "the primary again" mx_start
+	need "the others delivered" wait_for 40 books_are "taken 7" \
+	    "delivered 6" "held 0" "queued 0"
+	need "balance" books_balance
+	need "no duplicates" is "$(tally duplicated)" 0
+}
+
+backup_killed_while_it_releases() {
+	RATE=5 RATE_MAX=10
+	backup_ready
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	send 30
+	held_well 30
+	need "the primary again" mx_start
+	need "the first" wait_for 20 eval 'at_least "$(tally delivered)" 2'
+	for killed_n in 1 2 3; do
+		need "a worker to kill" worker_kill a
+		need "a new worker" wait_for 10 answers a
+		sleep 0.7
+	done
+	outage_ends_well 30
+}
+
+# ... in the hands of whoever has its shadows.
+backup_host_lost_in_the_middle() {
+	HEARTBEAT=500ms TAKEOVER_AFTER=4s
+	backup_ready
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	need "the other one knows, too" wait_for 20 mx_is down $D b
+	send 5
+	held_well 5
+	host_lose a
+	need "a takeover" wait_for 30 log_says b "event=claimed"
+	need "no shadows left behind" wait_for 20 eval 'no_rows b shadow'
+	sleep 2
+	need "nobody told" no_bounce
+	need "nothing delivered yet" is "$(sink_count)" 0
+	need "the primary again" mx_start
+	need "everything delivered, nothing damaged" ledger --wait 60 --least 5
+	need "no duplicates" is "$(tally duplicated)" 0
+	need "nothing left at the holder" wait_for 30 no_rows b
+	need "nobody told" no_bounce
+}
+
+# What a holder takes over for a primary that is down it holds, too, and has in
+# its books.
+backup_heir_holds_what_it_takes_over() {
+	HEARTBEAT=500ms TAKEOVER_AFTER=4s
+	backup_ready
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	need "the other one knows, too" wait_for 20 mx_is down $D b
+	send 3
+	held_well 3
+	host_lose a
+	need "them on hold at the heir" wait_for 40 held_are b 3
+	need "in its books" wait_for 20 eval 'is "$(books held $D b)" 3'
+	need "the primary again" mx_start
+	need "everything delivered" ledger --wait 60 --least 3
+	need "its books" wait_for 20 eval 'is "$(books delivered $D b)" 3'
+	need "balance" books_balance $D b
+}
+
+# ---- many ----
+
+# It takes twenty a second and falls over in between; the rest is put off by it.
+backup_mass_release() {
+	RATE=40 RATE_MAX=200
+	mass=${MASS:-200}
+	backup_ready
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	need "mail to be sent" mail_send a --count "$mass" --kinds plain \
+	    --sessions 4 --per-session 50
+	need "all acknowledged" is "$(acknowledged)" "$mass"
+	need "all on hold" wait_for 60 held_are a "$mass"
+	need "them in the books" wait_for 20 books_are "held $mass"
+	need "twenty a second" pf_cf "$LAB/mx" "anvil_rate_time_unit = 1s" \
+	    "smtpd_client_message_rate_limit = 20" \
+	    "smtpd_client_event_limit_exceptions ="
+	need "the primary again" mx_start
+	need "a part of it" wait_for 40 eval \
+	    'at_least "$(books delivered)" $((mass / 4))'
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	need "the others on hold again" wait_for 20 books_are "queued 0"
+	need "balance" books_balance
+	need "some left" at_least "$(books held)" 1
+	need "the primary once more" mx_start
+	need "everything delivered, nothing damaged" \
+	    ledger --wait $((60 + mass / 5)) --least "$mass"
+	need "the books" wait_for 30 books_are "taken $mass" \
+	    "delivered $mass" "held 0" "queued 0" "unaccounted 0"
+	need "nothing twice but what fell with the primary" \
+	    at_most "$(tally duplicated)" 20
+	need "nobody told" no_bounce
+	need "nothing left at the holder" wait_for 30 no_rows b
+}
+
+lab_main backup "$@"
