@@ -265,6 +265,19 @@ items_write(struct writer *w, const struct setting *s, const void *base,
 	}
 }
 
+/* Known names with nothing to say, if one of them was asked for. */
+static void
+left_out(struct writer *w, enum section section, const char *full)
+{
+	for (size_t i = 0; i < setting_count; i++) {
+		char whole[READ_PATH];
+
+		if (settings[i].section == section &&
+		    is_asked(w, path_join(whole, full, settings[i].path)))
+			w->matched = 1;
+	}
+}
+
 /* A policy starts from the defaults of this configuration, these from the
  * table's; one that leaves everything out says nothing. */
 static void
@@ -274,6 +287,10 @@ group_write(struct writer *w, const struct setting *s, const void *base,
 	unsigned flags = w->flags;
 	const void *presets;
 
+	if (setting_group_is_out(s, base)) {
+		left_out(w, s->sub, full);
+		return;
+	}
 	if (s->sub == SECTION_ACK && s->section != SECTION_ROOT)
 		presets = &w->config->draft.defaults;
 	else

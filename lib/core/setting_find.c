@@ -42,6 +42,17 @@ setting_is_group(enum section section, const char *path)
 	return 0;
 }
 
+int
+setting_group_is_out(const struct setting *group, const void *base)
+{
+	struct smx_backup backup;
+
+	if (group->sub != SECTION_BACKUP)
+		return 0;
+	memcpy(&backup, (const char *)base + group->offset, sizeof(backup));
+	return backup.while_up == 0;
+}
+
 size_t
 setting_names(enum section section, const char *path,
     char (*names)[SETTING_NAME_MAX], size_t max)

@@ -127,6 +127,9 @@ extern const size_t setting_count;
 const struct setting *setting_find(enum section section, const char *path);
 /* Non-zero when path is a group that settings of the section are in. */
 int setting_is_group(enum section section, const char *path);
+/* Non-zero: the group was left out, and that says something.  base is of the
+ * struct that it is in. */
+int setting_group_is_out(const struct setting *group, const void *base);
 /* What may stand in that group ("" the section itself): fills in names, each
  * once, and returns how many. */
 #define SETTING_NAME_MAX 32

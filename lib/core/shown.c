@@ -240,10 +240,11 @@ show_section(struct show *show, enum section section, const void *base,
 		path_join(full, name, s->path);
 		if (s->kind == SETTING_GROUPS) {
 			result = show_groups(show, s, base, node, full);
-		} else if (s->kind == SETTING_GROUP) {
+		} else if (s->kind == SETTING_GROUP &&
+			   !setting_group_is_out(s, base)) {
 			result = show_section(show, s->sub,
 			    (const char *)base + s->offset, node, full);
-		} else {
+		} else if (s->kind != SETTING_GROUP) {
 			show_value(show, s, base);
 			result = show_add(show, s, full, node);
 		}

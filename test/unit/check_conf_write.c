@@ -26,6 +26,7 @@ static const char rich[] =
     "\"sha256/CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCA=\";\n"
     "    site = \"osaka\"; } ); };\n"
     "delivery = { tls = \"verify\"; idle = \"0\"; max_held = 9; };\n"
+    "backup = { probe = \"20s\"; rate = 5; alarm = \"/usr/bin/true\"; };\n"
     "defaults = { acknowledge = { copies = 2; max_delay = \"11s\";\n"
     "    next_hop = ( \"smtp:[192.0.2.7]\", \"mta\" );\n"
     "    when_unprotected = ( \"tempfail\", \"10m\", \"accept\" ); }; };\n"
@@ -39,6 +40,11 @@ static const char rich[] =
     "  { name = \"lmtp\"; match = { domains = ( \"l.example\" ); };\n"
     "    acknowledge = { when = \"delivered\";\n"
     "        next_hop = \"unix:/run/lmtp\"; }; },\n"
+    "  { name = \"backup\"; match = { domains = ( \"c.example\" ); };\n"
+    "    backup = { primary = ( \"[192.0.2.9]\", \"smtp:[mx.c.example]:26\" "
+    ");\n"
+    "        while_up = \"defer\"; grace = \"0\"; quota = \"1G\";\n"
+    "        exempt = ( \"192.0.2.0/24\" ); }; },\n"
     "  { name = \"none\"; match = { min_size = \"10M\"; };\n"
     "    acknowledge = { when = (); }; } );\n";
 
@@ -185,12 +191,43 @@ END_TEST
 START_TEST(an_unknown_name_is_not_found)
 {
 	static const char *const names[] = { "milte", "milter.max",
-		"policies[7]", "", "peers.members[0].nam", "x" };
+		"policies[7]", "", "peers.members[0].nam", "x",
+		"policies[0].backup.holds", "policies[3].backup.holds" };
 	struct smx_config *config = config_good(rich);
 
 	ck_assert_int_eq(smx_config_write(config, names[_i], 0, add_line,
 			     &written),
 	    SMX_ENOTFOUND);
+	smx_config_release(&config);
+}
+END_TEST
+
+#define NOTHING "policies = (\n\t{\n\t}\n);\n"
+
+/* A policy says that this host is a backup MX, or does not: nothing is said
+ * for it. */
+START_TEST(a_policy_without_backup_shows_none)
+{
+	struct smx_config *config = config_good(rich);
+	char *all = values(config);
+
+	ck_assert_ptr_nonnull(strstr(all, "policies[3].backup.hold = 5d\n"));
+	ck_assert_ptr_nonnull(strstr(all,
+	    "policies[3].backup.primary = (\"smtp:[192.0.2.9]:25\", "
+	    "\"smtp:[mx.c.example]:26\")\n"));
+	ck_assert_ptr_null(strstr(all, "policies[0].backup"));
+	ck_assert_ptr_null(strstr(all, "policies[4].backup"));
+	free(all);
+	/* Known names, with nothing to say. */
+	ck_assert_str_eq(write_out(config, "policies[0].backup", 0), NOTHING);
+	ck_assert_str_eq(write_out(config, "policies[0].backup.hold", 0),
+	    NOTHING);
+	ck_assert_ptr_nonnull(
+	    strstr(write_out(config, "policies[3].backup.while_up", 0),
+		"while_up = \"defer\";"));
+	ck_assert_ptr_null(
+	    strstr(write_out(config, "policies[3]", SMX_CONFIG_CHANGED),
+		"hold"));
 	smx_config_release(&config);
 }
 END_TEST
@@ -231,7 +268,8 @@ main(void)
 	    a_policy_tells_what_differs_from_this_files_defaults);
 	tcase_add_test(tc, one_setting_is_written_inside_its_groups);
 	tcase_add_test(tc, each_item_has_its_own_origin);
-	tcase_add_loop_test(tc, an_unknown_name_is_not_found, 0, 6);
+	tcase_add_loop_test(tc, an_unknown_name_is_not_found, 0, 8);
+	tcase_add_test(tc, a_policy_without_backup_shows_none);
 	tcase_add_test(tc, the_writer_stops_when_told);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_ENV);
