@@ -507,7 +507,7 @@ const struct setting settings[] = {
 	    .path = "quota_messages",
 	    .kind = SETTING_NUMBER,
 	    FIELD(smx_backup, quota_messages),
-	    RANGE("0", 0, INT64_MAX) },
+	    RANGE("0", 0, 1000000000) },
 	{ .section = SECTION_BACKUP,
 	    .path = "exempt",
 	    .kind = SETTING_LIST,

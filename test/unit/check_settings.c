@@ -152,9 +152,10 @@ manual_bounds(const struct setting *s, const char *at, const char *end)
 		return;
 	}
 	snprintf(text, sizeof(text), "from %s%s to %s", low,
-	    strcmp(low, "0") != 0         ? ""
-	    : s->kind == SETTING_DURATION ? " (never)"
-					  : " (no limit)",
+	    strcmp(low, "0") != 0           ? ""
+	    : strcmp(s->path, "grace") == 0 ? " (at once)"
+	    : s->kind == SETTING_DURATION   ? " (never)"
+					    : " (no limit)",
 	    high);
 	found = strstr(at, text);
 	ck_assert_msg(found != NULL && (end == NULL || found < end), "%s: %s",
@@ -267,6 +268,21 @@ START_TEST(defaults_are_those_of_the_table)
 	ck_assert_int_eq(conf->delivery_idle_ms, 5000);
 	ck_assert_int_eq(conf->delivery_backoff_ms, 10000);
 	ck_assert_int_eq(conf->delivery_backoff_max_ms, 600000);
+	ck_assert_int_eq(conf->backup_probe_ms, 30000);
+	ck_assert_int_eq(conf->backup_probe_down_ms, 15000);
+	ck_assert_int_eq(conf->backup_up_after, 2);
+	ck_assert_int_eq(conf->backup_down_after, 3);
+	ck_assert_int_eq(conf->backup_rcpt_wait_ms, 5000);
+	ck_assert_int_eq(conf->backup_good_ms, 31 * (int64_t)86400000);
+	ck_assert_int_eq(conf->backup_good_ask_ms, 7 * 86400000);
+	ck_assert_int_eq(conf->backup_bad_ms, 3 * 86400000);
+	ck_assert_int_eq(conf->backup_bad_ask_ms, 3 * 3600000);
+	ck_assert_int_eq(conf->backup_harvest, 20);
+	ck_assert_int_eq(conf->backup_queue_lifetime_ms, 5 * 86400000);
+	ck_assert_int_eq(conf->backup_rate, 10);
+	ck_assert_int_eq(conf->backup_rate_max, 200);
+	ck_assert_int_eq(conf->backup_mx_watch_ms, 3600000);
+	ck_assert_str_eq(conf->backup_alarm, "");
 	ck_assert_uint_eq(conf->defaults.next_hop_count, 0);
 	ck_assert_uint_eq(conf->own_network_count, 0);
 	ck_assert_int_eq(conf->defaults.max_delay_ms, 10000);
