@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "core/nexthop.h"
 #include "core/placement.h"
+#include "core/policy.h"
 
 #define TEXT_BYTES 256
 
@@ -20,6 +21,7 @@ static const char choose[] =
 struct group {
 	const struct check *check;
 	const struct ack_conf *ack;
+	int relays;              /* while_up of its backup group */
 	const struct tree *node; /* NULL: it was left out */
 	const char *name;
 };
@@ -241,7 +243,8 @@ hops_for_others(const struct group *g)
 	if (g->ack != &draft->defaults)
 		return 0;
 	for (size_t i = 0; i < draft->policy_count; i++)
-		if (is_delivered(&draft->policies[i].ack))
+		if (is_delivered(&draft->policies[i].ack) ||
+		    policy_relays(&draft->policies[i]))
 			return 1;
 	return 0;
 }
@@ -276,14 +279,15 @@ hops_check(const struct group *g)
 	size_t count = g->ack->ack.next_hop_count;
 	char accepted[TEXT_BYTES];
 
-	if (is_delivered(g->ack) && count == 0 &&
+	if (is_delivered(g->ack) && count == 0 && !g->relays &&
 	    tree_find(g->node, "next_hop") == NULL)
 		report_missing(g, "next_hop",
 		    "\"delivered\" is asked for, but no next hop is named",
 		    "as \"smtp:[192.0.2.1]:25\", or \"mta\" for the MTA's own "
 		    "table");
-	if (!is_delivered(g->ack) && tree_find(g->node, "next_hop") != NULL &&
-	    !hops_inherited(g) && !hops_for_others(g))
+	if (!is_delivered(g->ack) && !g->relays &&
+	    tree_find(g->node, "next_hop") != NULL && !hops_inherited(g) &&
+	    !hops_for_others(g))
 		report(g, "next_hop", "nobody asks this next hop",
 		    "\"delivered\" in when, or no next_hop");
 	snprintf(accepted, sizeof(accepted), "at most %d", NEXTHOPS_MAX);
@@ -307,15 +311,15 @@ choice_check(const struct group *g)
 }
 
 void
-ack_check(const struct check *c, const struct ack_conf *ack,
+ack_check(const struct check *c, const struct ack_conf *ack, int relays,
     const struct tree *node, const char *group)
 {
-	const struct group g = { c, ack, node, group };
+	const struct group g = { c, ack, relays, node, group };
 
 	order_check(&g);
 	hops_check(&g);
 	if ((ack->ack.when & SMX_WHEN_SHADOWED) != 0)
 		holders_check(&g);
-	if (ack->ack.when != 0)
+	if (ack->ack.when != 0 || relays)
 		choice_check(&g);
 }

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "core/endpoint.h"
 #include "core/placement.h"
+#include "core/policy.h"
 #include "core/policy_map.h"
 #include "core/units.h"
 
@@ -115,6 +116,12 @@ times_check(const struct check *c)
 		    duration_format(conf->delivery_backoff_ms, unit));
 		report_at(c, "delivery.backoff_max",
 		    "shorter than delivery.backoff", accepted);
+	}
+	if (conf->backup_rate_max < conf->backup_rate) {
+		snprintf(accepted, sizeof(accepted), "at least %lld",
+		    (long long)conf->backup_rate);
+		report_at(c, "backup.rate_max", "less than backup.rate",
+		    accepted);
 	}
 }
 
@@ -300,8 +307,11 @@ policies_check(const struct check *c)
 		path_join(setting, item, "acknowledge");
 		located_check(c, &p->match, node, item);
 		size_check(c, &p->match, node, item);
+		backup_check(c, p, node, item);
 		if (ack != NULL)
-			ack_check(c, &p->ack, ack, setting);
+			ack_check(c, &p->ack, policy_relays(p), ack, setting);
+		else if (policy_relays(p))
+			ack_check(c, &p->ack, 1, NULL, setting);
 		else
 			inherited = 1;
 		if (matches_all(&p->match))
@@ -309,7 +319,7 @@ policies_check(const struct check *c)
 	}
 	/* With a policy that matches everybody nobody is left for them. */
 	if (inherited || reached)
-		ack_check(c, &draft->defaults,
+		ack_check(c, &draft->defaults, 0,
 		    tree_find(c->root, "defaults.acknowledge"),
 		    "defaults.acknowledge");
 }

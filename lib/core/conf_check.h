@@ -6,7 +6,8 @@
 #include "core/setting_read.h"
 
 /*
- * What no single setting can tell: shared by conf_check.c and ack_check.c.
+ * What no single setting can tell: shared by conf_check.c, ack_check.c and
+ * backup_check.c.
  * Every check stands alone: a setting that was wrong by itself has its default
  * here and was reported before.
  */
@@ -20,8 +21,12 @@ struct check {
 void check_report(const struct check *c, const struct tree *node,
     const char *setting, const char *message, const char *accepted);
 
-/* One acknowledge group; group is its name, node where it stands if it does. */
-void ack_check(const struct check *c, const struct ack_conf *ack,
+/* One acknowledge group; group is its name, node where it stands if it does.
+ * relays: of the same policy, see policy_relays(). */
+void ack_check(const struct check *c, const struct ack_conf *ack, int relays,
     const struct tree *node, const char *group);
+/* The backup group of a policy, if it has one; name: of the policy. */
+void backup_check(const struct check *c, const struct policy_conf *policy,
+    const struct tree *node, const char *name);
 
 #endif

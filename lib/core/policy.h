@@ -59,6 +59,8 @@ const struct smx_ack *policy_may_deliver(const struct smx_config *config,
     const char *recipient);
 const struct smx_ack *policy_may_deliver_domain(const struct smx_config *config,
     const char *domain);
+/* Non-zero: while the primary MX is up it is asked as a next hop. */
+int policy_relays(const struct policy_conf *policy);
 /* Non-zero: this host is the backup MX of some recipients. */
 int policy_backs_up(const struct smx_config *config);
 /* Non-zero: the MTA has to hear of each recipient whether it can be taken. */

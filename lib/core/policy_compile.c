@@ -87,6 +87,37 @@ ack_compile(struct smx_ack *out, const struct ack_conf *ack, const char *name,
 	}
 }
 
+int
+policy_relays(const struct policy_conf *policy)
+{
+	return policy->backup.while_up == BACKUP_UP_RELAY;
+}
+
+/* What a backup group makes of the wish: the primary's word, while the client
+ * waits, instead of what the MTA makes of it later. */
+static void
+backup_compile(struct smx_ack *out, const struct policy_conf *policy)
+{
+	static const char *const mta[] = { "mta" };
+	const struct smx_backup *backup = &policy->backup;
+
+	if (backup->while_up == 0)
+		return;
+	out->backup = backup;
+	if (!policy_relays(policy))
+		return;
+	out->when |= SMX_WHEN_DELIVERED;
+	out->next_hops = policy->ack.ack.next_hops;
+	out->next_hop_count = policy->ack.ack.next_hop_count;
+	if (backup->primary_count != 0) {
+		out->next_hops = backup->primaries;
+		out->next_hop_count = backup->primary_count;
+	} else if (out->next_hop_count == 0) {
+		out->next_hops = mta;
+		out->next_hop_count = 1;
+	}
+}
+
 static int
 tables_compile(struct policy_rule *rule, struct arena *arena,
     const struct policy_match *match, const struct sources *sources)
@@ -205,8 +236,7 @@ rules_compile(struct policies *p, struct arena *arena,
 
 		ack_compile(&rules[i].ack, &conf->ack, conf->name,
 		    &draft->conf);
-		if (conf->backup.while_up != 0)
-			rules[i].ack.backup = &conf->backup;
+		backup_compile(&rules[i].ack, conf);
 		result = rule_compile(&rules[i], arena, conf, sources);
 		if (rules[i].by == 0 || rules[i].table_count != 0)
 			general[p->general_count++] = (uint32_t)i;

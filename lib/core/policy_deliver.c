@@ -7,6 +7,7 @@
 
 #include "core/addr.h"
 #include "core/frozen.h"
+#include "core/policy_rule.h"
 
 /* Whose mail may be delivered to its next hop while the client waits. */
 
@@ -14,9 +15,9 @@
 #define NOBODY "\"no body has this name\""
 
 static int
-is_delivered(const struct ack_conf *ack)
+is_delivered(const struct smx_ack *ack)
 {
-	return (ack->ack.when & SMX_WHEN_DELIVERED) != 0;
+	return (ack->when & SMX_WHEN_DELIVERED) != 0;
 }
 
 const char *
@@ -25,9 +26,9 @@ policy_delivering(const struct smx_config *config)
 	const struct draft *draft = &config->draft;
 
 	for (size_t i = 0; i < draft->policy_count; i++)
-		if (is_delivered(&draft->policies[i].ack))
+		if (is_delivered(&config->policies->rules[i].ack))
 			return draft->policies[i].name;
-	return is_delivered(&draft->defaults) ? "defaults" : NULL;
+	return is_delivered(&config->policies->defaults) ? "defaults" : NULL;
 }
 
 /* Somebody whom the policy names: "user@domain", or "user@" with this one. */
@@ -85,13 +86,14 @@ policy_may_deliver_domain(const struct smx_config *config, const char *domain)
 	snprintf(text, sizeof(text), NOBODY "@%s", folded);
 	ack = policy_may_deliver(config, text);
 	for (size_t i = 0; ack == NULL && i < draft->policy_count; i++) {
-		const struct policy_conf *p = &draft->policies[i];
+		const struct policy_match *m = &draft->policies[i].match;
+		const struct smx_ack *wish = &config->policies->rules[i].ack;
 
-		if (!is_delivered(&p->ack))
+		if (!is_delivered(wish))
 			continue;
-		ack = named(config, &p->match, folded);
-		if (ack == NULL && may_name(config, &p->match))
-			ack = &p->ack.ack;
+		ack = named(config, m, folded);
+		if (ack == NULL && may_name(config, m))
+			ack = wish;
 	}
 	return ack;
 }

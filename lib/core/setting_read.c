@@ -104,12 +104,14 @@ static void
 missing(struct reader *r, const struct setting *s, const struct tree *group,
     const char *name)
 {
+	char accepted[MESSAGE_BYTES];
 	struct smx_config_problem problem = { .file = "",
 		.setting = name,
 		.value = "",
 		.message = "it has no default and must be set",
-		.accepted = s->accepted };
+		.accepted = accepted };
 
+	setting_accepted(s, accepted, sizeof(accepted));
 	if (group != NULL) {
 		problem.file = group->file;
 		problem.line = group->line;

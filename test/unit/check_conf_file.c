@@ -23,6 +23,11 @@
 /* Two lines of PAIR and one of ACCEPT come first: what is tested begins in
  * line 4. */
 #define GOOD PAIR ACCEPT
+/* A policy's backup group, begun on line 5. */
+#define BACKUP                                                                 \
+	GOOD "policies = ( { name = \"a\"; match = { domains = "               \
+	     "\"c.example\"; };\n backup = { "
+
 /* This host and one member in Tokyo, one in Osaka. */
 #define SITES                                                                  \
 	"node = \"mx1.example.org\"; site = \"tokyo\";\n"                      \
@@ -44,9 +49,76 @@ static const struct {
 	      "\"listen\"?" } },
 	{ GOOD "store = 5;", { ":4: store = 5: this is not a group" } },
 	{ GOOD "defaults.x = 1;", { ":4: " } },
+	{ GOOD
+	    "policies = ( { name = \"a\"; backups = { hold = \"5d\"; }; } );",
+	    { ":4: policies[0].backups = {...}: unknown setting; did you mean "
+	      "\"backup\"?; accepted: name, match, acknowledge, backup" } },
+	/* backup */
 	{ GOOD "policies = ( { name = \"a\"; backup = { hold = \"5d\"; }; } );",
-	    { ":4: policies[0].backup = {...}: unknown setting; accepted: "
-	      "name, match, acknowledge" } },
+	    { ":4: policies[0].backup.while_up: it has no default and must be "
+	      "set; accepted: \"accept\" or \"defer\" or \"relay\"" } },
+	{ BACKUP "while_up = \"later\"; hold = \"2y\"; grace = 5; }; } );",
+	    { ":5: policies[0].backup.while_up = \"later\": unknown word",
+		":5: policies[0].backup.hold = \"2y\"",
+		":5: policies[0].backup.grace = 5: write it as text" } },
+	{ BACKUP "while_up = \"accept\"; at_end = \"drop\";"
+		 " unknown_recipient = \"bounce\"; }; } );",
+	    { ":5: policies[0].backup.at_end = \"drop\": unknown word; "
+	      "accepted: \"return\" or \"keep\"",
+		":5: policies[0].backup.unknown_recipient = \"bounce\"" } },
+	{ BACKUP
+	    "while_up = \"accept\";\nprimary = ( \"[192.0.2.9]\",\n"
+	    "\"smtp:[192.0.2.9]:25\",\n\"[MX1.example.org]:26\" ); }; } );",
+	    { ":7: policies[0].backup.primary[1] = \"smtp:[192.0.2.9]:25\": "
+	      "this host stands twice",
+		":8: policies[0].backup.primary[2] = \"[MX1.example.org]:26\""
+		": this is this host itself" } },
+	{ BACKUP "while_up = \"accept\"; primary = \"mx.c.example\"; }; } );",
+	    { ":5: policies[0].backup.primary = \"mx.c.example\": this is not "
+	      "one host: write it in brackets; accepted: \"[host]:25\"" } },
+	{ BACKUP "while_up = \"accept\"; primary = \"lmtp:[192.0.2.9]\"; }; "
+		 "} );",
+	    { ":5: policies[0].backup.primary = \"lmtp:[192.0.2.9]\"" } },
+	{ BACKUP "while_up = \"accept\"; primary = ( \"[a]\", \"[b]\", "
+		 "\"[c]\", \"[d]\", \"[e]\", \"[f]\", \"[g]\", \"[h]\", "
+		 "\"[i]\" ); }; } );",
+	    { ":5: policies[0].backup.primary = (...): too many hosts; "
+	      "accepted: at most 8" } },
+	{ BACKUP "while_up = \"accept\"; exempt = \"192.0.2.1/24\"; }; } );",
+	    { ":5: policies[0].backup.exempt = \"192.0.2.1/24\": this is no "
+	      "network" } },
+	{ BACKUP "while_up = \"accept\"; hold = \"6h\";\n warn = \"6h\"; }; } "
+		 ");",
+	    { ":6: policies[0].backup.warn = \"6h\": not shorter than hold; "
+	      "accepted: 0, or less than 6h" } },
+	{ GOOD "policies = ( { name = \"a\"; match = { authenticated = false;"
+	       " };\n backup = { while_up = \"accept\"; }; } );",
+	    { ":5: policies[0].backup = {...}: nobody is the backup MX of "
+	      "every domain there is; accepted: domains, recipients or" } },
+	{ GOOD "policies = ( { name = \"a\"; match = { domains = \"c.example\";"
+	       "\n max_size = \"1M\"; };"
+	       " backup = { while_up = \"accept\"; }; } );",
+	    { ":5: policies[0].match.max_size = \"1M\": a backup MX answers "
+	      "each recipient before the size is known" } },
+	{ BACKUP "while_up = \"accept\"; }; } );\n"
+		 "store = { driver = \"memory\"; };",
+	    { ":5: policies[0].backup = {...}: the books of a backup MX need a "
+	      "store with a folder; accepted: store.driver = \"sqlite\"" } },
+	{ BACKUP "while_up = \"relay\"; primary = \"[192.0.2.9]\"; };\n"
+		 "acknowledge = { next_hop = \"mta\"; }; } );",
+	    { ":6: policies[0].acknowledge.next_hop = \"mta\": nobody asks "
+	      "this next hop: while_up = \"relay\" asks backup.primary" } },
+	/* it waits for an answer, and that may not come */
+	{ "node = \"a.example\"; defaults = { acknowledge = { when = ();"
+	  " }; };\npolicies = ( { name = \"a\"; match = { domains = \"c\"; };\n"
+	  " backup = { while_up = \"relay\"; }; } );",
+	    { "policies[0].acknowledge.when_unprotected: it has no default" } },
+	{ GOOD "backup = { rate = 201;\n rcpt_wait = \"26s\"; alarm = \"x\"; "
+	       "};",
+	    { "backup.rate_max: less than backup.rate; accepted: at least 201",
+		":5: backup.rcpt_wait = \"26s\": out of range; accepted: a "
+		"time from 100ms to 25s",
+		":5: backup.alarm = \"x\": the path is not absolute" } },
 	{ GOOD "policies = ( { name = \"a\"; acknowledge = { next_hop = "
 	       "\"lmtp:x\"; }; } );",
 	    { ":4: policies[0].acknowledge.next_hop" } },

@@ -283,6 +283,72 @@ START_TEST(whom_it_may_be_for_is_known)
 }
 END_TEST
 
+/* A backup MX that relays has its primaries asked. */
+static const char backups[] =
+    "node = \"mx2.example.org\"; defaults = { acknowledge = { when = ();"
+    " when_unprotected = \"accept\"; }; };\n"
+    "policies = (\n"
+    " { name = \"relay\"; match = { domains = \"r.example\"; }; backup = {"
+    "   while_up = \"relay\"; primary = ( \"[192.0.2.9]\", \"[mx]:26\" ); };"
+    " },\n"
+    " { name = \"hop\"; match = { domains = \"h.example\"; }; backup = {"
+    "   while_up = \"relay\"; }; acknowledge = {"
+    "   next_hop = \"smtp:[192.0.2.8]\"; }; },\n"
+    " { name = \"mx\"; match = { domains = \"m.example\"; }; backup = {"
+    "   while_up = \"relay\"; }; },\n"
+    " { name = \"defer\"; match = { domains = \"d.example\"; }; backup = {"
+    "   while_up = \"defer\"; primary = \"[192.0.2.9]\"; }; } );\n";
+
+static const struct {
+	const char *recipient;
+	const char *hops[3]; /* none: not delivered */
+	int backup;
+} backup_rows[] = {
+	{ "a@r.example", { "smtp:[192.0.2.9]:25", "smtp:[mx]:26" }, 1 },
+	{ "a@h.example", { "smtp:[192.0.2.8]:25" }, 1 },
+	{ "a@m.example", { "mta" }, 1 },
+	{ "a@d.example", { NULL }, 1 },
+	{ "a@e.example", { NULL }, 0 },
+};
+
+START_TEST(a_relay_has_its_primary_as_next_hop)
+{
+	struct smx_config *config = config_good(backups);
+	struct smx_client client = { .address = "192.0.2.77" };
+	const char *recipient = backup_rows[_i].recipient;
+	const char *const *want = backup_rows[_i].hops;
+	unsigned when = want[0] != NULL ? SMX_WHEN_DELIVERED : 0;
+	struct smx_ack ack;
+	size_t n = 0;
+
+	ck_assert_int_eq(smx_policy_recipient(config, &client, recipient,
+			     SMX_SIZE_UNKNOWN, &ack),
+	    SMX_OK);
+	ck_assert_uint_eq(ack.when, when);
+	ck_assert_int_eq(ack.backup != NULL, backup_rows[_i].backup);
+	for (; want[n] != NULL; n++) {
+		ck_assert_uint_gt(ack.next_hop_count, n);
+		ck_assert_str_eq(ack.next_hops[n], want[n]);
+	}
+	ck_assert_uint_eq(ack.next_hop_count, n);
+	ck_assert_int_eq(policy_may_deliver(config, recipient) != NULL,
+	    when != 0);
+	ck_assert_int_eq(policy_may_deliver_domain(config,
+			     strchr(recipient, '@') + 1) != NULL,
+	    when != 0);
+	/* pickup(8) waits for nobody. */
+	client.address = "";
+	ck_assert_int_eq(smx_policy_recipient(config, &client, recipient,
+			     SMX_SIZE_UNKNOWN, &ack),
+	    SMX_OK);
+	ck_assert_uint_eq(ack.when, 0);
+	ck_assert_int_eq(ack.backup != NULL, backup_rows[_i].backup);
+	ck_assert_str_eq(policy_delivering(config), "relay");
+	ck_assert_int_eq(policy_backs_up(config), 1);
+	smx_config_release(&config);
+}
+END_TEST
+
 /* What the milter may leave out. */
 static const struct {
 	const char *text;
@@ -290,6 +356,14 @@ static const struct {
 	int answers;
 	int may_skip;
 } steps[] = {
+	{ PAIR ACCEPT "policies = ( { name = \"a\"; match = { domains ="
+		      " \"a.example\"; }; backup = { while_up ="
+		      " \"accept\"; }; } );",
+	    0, 1, 0 },
+	{ PAIR ACCEPT "policies = ( { name = \"a\"; match = { domains ="
+		      " \"a.example\"; }; backup = { while_up ="
+		      " \"relay\"; }; } );",
+	    1, 1, 0 },
 	{ PAIR ACCEPT, 0, 0, 0 },
 	{ PAIR "defaults = { acknowledge = { when = (); }; };", 0, 0, 1 },
 	{ PAIR "defaults = { acknowledge = { when = ( \"delivered\","
@@ -574,6 +648,8 @@ main(void)
 	    COUNT(hop_rows));
 	tcase_add_loop_test(tc, whom_it_may_be_for_is_known, 0,
 	    COUNT(deliverings));
+	tcase_add_loop_test(tc, a_relay_has_its_primary_as_next_hop, 0,
+	    COUNT(backup_rows));
 	tcase_add_loop_test(tc, delivery_needs_an_answer_to_each_recipient, 0,
 	    COUNT(steps));
 	tcase_add_loop_test(tc, first_matching_policy_decides, 0, COUNT(rows));
