@@ -4,8 +4,8 @@
 # A backup MX with a real Postfix, and a real Postfix that is the primary MX: what
 # a secondary is for, from the first probe that fails to books that balance.
 # Every scenario is a function backup_NAME with hosts of its own; "backup.sh
-# NAME..." runs only these, "backup.sh -l" lists them.  $MASS is the number of
-# messages of the mass release.
+# NAME..." runs only these, "backup.sh -l" lists them; "backup.sh 10000
+# mass_release" releases so many.
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
 . "$HERE/lib-backup.sh"
@@ -514,4 +514,11 @@ backup_mass_release() {
 	need "nothing left at the holder" wait_for 30 no_rows b
 }
 
+case ${1:-} in
+[0-9]*)
+	MASS=$1
+	export MASS
+	shift
+	;;
+esac
 lab_main backup "$@"
