@@ -493,7 +493,7 @@ backup_mass_release() {
 	need "all on hold" wait_for 60 held_are a "$mass"
 	need "them in the books" wait_for 20 books_are "held $mass"
 	need "twenty a second" pf_cf "$LAB/mx" "anvil_rate_time_unit = 1s" \
-	    "smtpd_client_message_rate_limit = 20" \
+	    "smtpd_client_recipient_rate_limit = 20" \
 	    "smtpd_client_event_limit_exceptions ="
 	need "the primary again" mx_start
 	need "a part of it" wait_for 40 eval \

@@ -152,7 +152,8 @@ queued() { postqueue -c "$LAB/$1/etc" -j | grep -c .; }
 queued_are() { is "$(queued "$1")" "$2"; }
 
 books() {
-	ctl "${3:-a}" --json backup report "${2:-$D}" | json_field "$1"
+	ctl "${3:-a}" --json backup report "${2:-$D}" |
+	    jq -r --arg member "$1" 'select(.what == "sums")[$member]'
 }
 
 books_are() {
@@ -162,8 +163,8 @@ books_are() {
 }
 
 books_balance() {
-	ctl "${2:-a}" --json backup report "${1:-$D}" | jq -es '.[0] |
-	    .unaccounted == 0 and .taken ==
+	ctl "${2:-a}" --json backup report "${1:-$D}" |
+	    jq -es 'map(select(.what == "sums"))[0] | .unaccounted == 0 and .taken ==
 	    .delivered + .returned + .held + .queued + .deleted' >/dev/null
 }
 
