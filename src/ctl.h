@@ -18,8 +18,9 @@ struct ctl {
 	long long for_ms;       /* OPTION_FOR */
 	const char *domains;    /* OPTION_DOMAINS */
 	const char *recipients; /* OPTION_RECIPIENTS: a file */
+	const char *since;      /* OPTION_SINCE */
 	/* OPTION_MEANT, NULL or 0 when not given: */
-	const char *since, *until, *recipient, *sender, *message_id;
+	const char *until, *recipient, *sender, *message_id;
 	long long limit;
 };
 
@@ -36,6 +37,7 @@ struct ctl {
 #define OPTION_FOR        0x200u
 #define OPTION_DRY        0x400u
 #define OPTION_MEANT      0x800u /* what a replay is of */
+#define OPTION_SINCE      0x1000u
 
 /* A phrase: fixed words, then arguments.  run gets the arguments and returns an
  * exit status. */
@@ -92,6 +94,19 @@ int ctl_drain(const struct ctl *, const struct phrase *, char **, int);
 int ctl_fence(const struct ctl *, const struct phrase *, char **, int);
 /* ctl_nexthop.c */
 int ctl_nexthop(const struct ctl *, const struct phrase *, char **, int);
+/* ctl_backup.c */
+int ctl_backup_list(const struct ctl *, const struct phrase *, char **, int);
+int ctl_backup_order(const struct ctl *, const struct phrase *, char **, int);
+int ctl_backup_flush(const struct ctl *, const struct phrase *, char **, int);
+/* ctl_books.c */
+int ctl_backup_show(const struct ctl *, const struct phrase *, char **, int);
+int ctl_backup_report(const struct ctl *, const struct phrase *, char **, int);
+/* ctl_maintenance.c */
+int ctl_maintenance(const struct ctl *, const struct phrase *, char **, int);
+/* ctl_recipient.c */
+int ctl_recipient(const struct ctl *, const struct phrase *, char **, int);
+/* ctl_mx.c */
+int ctl_mx(const struct ctl *, const struct phrase *, char **, int);
 /* ctl_leave.c */
 int ctl_leave(const struct ctl *, const struct phrase *, char **, int);
 /* ctl_replay.c */

@@ -9,6 +9,8 @@
 #include "ctl_json.h"
 #include "ctl_text.h"
 
+#define DAY_MS 86400000
+
 /* "leave": which members know it now? */
 struct leave {
 	const struct ctl *ctl;
@@ -51,6 +53,10 @@ ctl_leave(const struct ctl *ctl, const struct phrase *phrase, char **args,
 	(void)phrase;
 	(void)args;
 	(void)count;
+	if (ctl->for_ms > DAY_MS) {
+		fputs("shadowmxctl: --for: one day at the most\n", stderr);
+		return EX_USAGE;
+	}
 	if ((ctl->given & OPTION_FOR) != 0)
 		snprintf(command, sizeof(command), "leave %lld", ctl->for_ms);
 	status = ctl_say(ctl, command, take_line, &leave);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include "ctl_json.h"
 #include "ctl_text.h"
@@ -20,43 +19,6 @@ struct replay {
 	long long messages, handed, left;
 };
 
-/* ---- times ---- */
-
-/* "2026-11-22", with "T12:30" or "T12:30:05" behind it, local time or with a
- * closing "Z"; or how long ago: "2h".  Milliseconds since 1970; -1. */
-static long long
-read_time(const char *text)
-{
-	static const char *const forms[] = { "%Y-%m-%dT%H:%M:%S",
-		"%Y-%m-%dT%H:%M", "%Y-%m-%d" };
-	long long span = text_span(text);
-
-	if (span >= 0)
-		return (long long)time(NULL) * 1000 - span;
-	for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
-		struct tm tm = { .tm_isdst = -1 };
-		const char *end = strptime(text, forms[i], &tm);
-		time_t t;
-
-		if (end == NULL || (*end != '\0' && strcmp(end, "Z") != 0))
-			continue;
-		t = *end == 'Z' ? timegm(&tm) : mktime(&tm);
-		return t < 0 ? -1 : (long long)t * 1000;
-	}
-	return -1;
-}
-
-static void
-show_time(char *out, size_t size, long long ms)
-{
-	time_t t = (time_t)(ms / 1000);
-	struct tm tm;
-
-	if (ms < 0 || localtime_r(&t, &tm) == NULL ||
-	    strftime(out, size, "%Y-%m-%dT%H:%M:%S", &tm) == 0)
-		snprintf(out, size, "-");
-}
-
 /* ---- the command ---- */
 
 static int
@@ -64,15 +26,10 @@ add_time(char *out, size_t size, const char *name, const char *value,
     int last_of_it)
 {
 	size_t len = strlen(out);
-	long long ms = read_time(value);
+	long long ms = text_moment(value);
 
-	if (ms < 0) {
-		fprintf(stderr,
-		    "shadowmxctl: --%s: not a time; accepted: how long ago, as "
-		    "\"2h\", or \"2026-11-22T12:30\", with a \"Z\" for UTC\n",
-		    name);
-		return EX_USAGE;
-	}
+	if (ms < 0)
+		return text_moment_wrong(name);
 	/* To the end of the second that was named. */
 	snprintf(out + len, size - len, " %s=%lld", name,
 	    ms + (last_of_it ? 999 : 0));
@@ -163,10 +120,9 @@ show_recipients(const struct record *r)
 static void
 show_message(const struct replay *replay, const struct record *r)
 {
-	char when[64], size[TEXT_SPAN];
+	char when[TEXT_MOMENT], size[TEXT_SPAN];
 
-	show_time(when, sizeof(when), record_number(r, "time_ms", -1));
-	printf("%s", when);
+	printf("%s", text_moment_show(when, record_number(r, "time_ms", -1)));
 	show_text(r, "key", "-");
 	show_text(r, "primary", "-");
 	show_text(r, "queue_id", "-");

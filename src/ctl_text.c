@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
+#include <time.h>
 
 static int
 is_plain(unsigned char c)
@@ -126,5 +128,49 @@ text_size(char out[TEXT_SPAN], long long bytes)
 	else
 		snprintf(out, TEXT_SPAN, n < 10 ? "%.1f%c" : "%.0f%c", n,
 		    units[unit]);
+	return out;
+}
+
+long long
+text_moment(const char *text)
+{
+	static const char *const forms[] = { "%Y-%m-%dT%H:%M:%S",
+		"%Y-%m-%dT%H:%M", "%Y-%m-%d" };
+	long long span = text_span(text);
+
+	if (span >= 0)
+		return (long long)time(NULL) * 1000 - span;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+		struct tm tm = { .tm_isdst = -1 };
+		const char *end = strptime(text, forms[i], &tm);
+		time_t t;
+
+		if (end == NULL || (*end != '\0' && strcmp(end, "Z") != 0))
+			continue;
+		t = *end == 'Z' ? timegm(&tm) : mktime(&tm);
+		return t < 0 ? -1 : (long long)t * 1000;
+	}
+	return -1;
+}
+
+int
+text_moment_wrong(const char *option)
+{
+	fprintf(stderr,
+	    "shadowmxctl: --%s: not a time; accepted: how long ago, as "
+	    "\"2h\", or \"2026-11-22T12:30\", with a \"Z\" for UTC\n",
+	    option);
+	return EX_USAGE;
+}
+
+char *
+text_moment_show(char out[TEXT_MOMENT], long long ms)
+{
+	time_t t = (time_t)(ms / 1000);
+	struct tm tm;
+
+	if (ms < 0 || localtime_r(&t, &tm) == NULL ||
+	    strftime(out, TEXT_MOMENT, "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+		snprintf(out, TEXT_MOMENT, "-");
 	return out;
 }

@@ -37,7 +37,8 @@ static const char options_text[] =
     "                      replay: also what another member would replay\n"
     "  -b, --brief         status: one line, as monitoring systems read it\n"
     "  -d, --domains LIST  config check: would this host take their mail?\n"
-    "  -f, --for TIME      leave: away for so long, 0: not after all\n"
+    "  -f, --for TIME      leave: away for so long, 0: not after all;\n"
+    "                      maintenance start: so long\n"
     "  -n, --changed       config show: only what differs from the defaults\n"
     "  -n, --dry-run       replay: only show what would be delivered again\n"
     "  -p, --primary HOST  queue, replay: only what is kept for this host\n"
@@ -50,7 +51,8 @@ static const char options_text[] =
     "      --since TIME, --until TIME\n"
     "                      replay: only what was delivered then; how long ago, "
     "or\n"
-    "                      as \"2026-11-22T12:30\"\n"
+    "                      as \"2026-11-22T12:30\"; backup report: taken "
+    "since\n"
     "      --recipient ADDRESS, --sender ADDRESS\n"
     "                      replay: only to or from it, or \"@domain\"\n"
     "      --message-id ID replay: only this one\n"
@@ -101,7 +103,7 @@ static const struct {
 	{ 'w', OPTION_WAIT, "--wait" },
 	{ 'y', OPTION_YES, "--yes" },
 	{ LONG_DRY, OPTION_DRY, "--dry-run" },
-	{ LONG_SINCE, OPTION_MEANT, "--since" },
+	{ LONG_SINCE, OPTION_SINCE, "--since" },
 	{ LONG_UNTIL, OPTION_MEANT, "--until" },
 	{ LONG_RECIPIENT, OPTION_MEANT, "--recipient" },
 	{ LONG_SENDER, OPTION_MEANT, "--sender" },
@@ -119,7 +121,7 @@ print_phrase(FILE *to, const struct phrase *p)
 	    p->words[1] == NULL ? "" : " ",
 	    p->words[1] == NULL ? "" : p->words[1],
 	    p->arguments[0] == '\0' ? "" : " ", p->arguments);
-	fprintf(to, "  %-27s %s\n", text, p->help);
+	fprintf(to, "  %-28s %s\n", text, p->help);
 }
 
 static void
@@ -237,7 +239,7 @@ take_special(struct ctl *ctl, int letter, const char *value)
 	if (letter == 'S')
 		ctl->state = value;
 	if (letter == 'f')
-		return take_span("--for", value, 1, &ctl->for_ms);
+		return take_span("--for", value, 30, &ctl->for_ms);
 	if (letter != 'w')
 		return 1;
 	if (value != NULL)

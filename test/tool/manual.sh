@@ -54,7 +54,7 @@ page_options() {
 # "takeover !".
 help_phrases() {
 	sed -n '/PHRASE$/,/^  -/p' "$1" |
-	    sed -n 's/^  \([a-z][^ ].\{24,25\}\) .*/\1/p' |
+	    sed -n 's/^  \([a-z][^ ].\{25,26\}\) .*/\1/p' |
 	    sed 's/ *$//; s/\[[A-Z]*\]/?/g; s/ [A-Z][A-Z]*/ !/g' | sort
 }
 page_phrases() {
