@@ -127,7 +127,7 @@ mtacheck_run(struct mta_check *c, struct arena *arena)
 		if (targets[i][0] != '\0')
 			c->way[i] = find_way(c, targets[i]);
 	mtacheck_files(c);
-	if (c->shadows || c->delivers)
+	if (c->shadows || c->delivers || c->backs_up)
 		mtacheck_intake(c);
 	if (c->shadows) {
 		mtacheck_local(c);
@@ -135,7 +135,9 @@ mtacheck_run(struct mta_check *c, struct arena *arena)
 	}
 	if (c->delivers)
 		mtacheck_delivered(c);
-	if (c->shadows || c->delivers)
+	if (c->backs_up)
+		mtacheck_backup(c);
+	if (c->shadows || c->delivers || c->backs_up)
 		mtacheck_limits(c);
 	mtacheck_general(c);
 	mtacheck_submit(c);

@@ -73,6 +73,12 @@ struct mta_facts {
 	size_t rewrite_count;
 	struct mta_names local_names; /* "@domain", of mydestination */
 	const char *local_policy;     /* that delivers them elsewhere */
+
+	/* Domains of policies with a backup group: */
+	struct mta_names backup_local; /* delivered here, as this has it: */
+	const char *backup_local_setting;
+	struct mta_names backup_foreign;  /* not in relay_domains */
+	struct mta_names backup_unrouted; /* in no table: to relayhost */
 };
 
 /* Ways in for resubmission, in this order. */
@@ -90,8 +96,13 @@ struct mta_check {
 	int shadows;         /* any for a shadow */
 	int delivers;        /* any for an answer of the next hop */
 	int refuses;         /* any with when_unprotected tempfail */
+	int backs_up;        /* any with a backup group */
 	int discards;        /* messages are answered DISCARD */
 	int rcpt_unanswered; /* too many recipients: heard at the end only */
+
+	/* Of those with a backup group, as nexthop_format() writes them. */
+	const char *const *primaries;
+	size_t primary_count;
 
 	/* Are these two paths the same file?  NULL: when they read the same. */
 	int (*same_path)(const char *a, const char *b);

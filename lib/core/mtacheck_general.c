@@ -239,7 +239,7 @@ mtacheck_general(struct mta_check *c)
 			slow.severity = SMX_ERROR;
 		judge_all(c, &slow);
 	}
-	if (c->shadows || c->delivers)
+	if (c->shadows || c->delivers || c->backs_up)
 		check_macros(c);
 	check_lifetime(c, "maximal_queue_lifetime");
 	check_lifetime(c, "bounce_queue_lifetime");

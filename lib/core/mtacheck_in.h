@@ -87,6 +87,7 @@ void mtacheck_intake(struct mta_check *check);
 void mtacheck_local(struct mta_check *check);
 void mtacheck_filters(struct mta_check *check);
 void mtacheck_delivered(struct mta_check *check);
+void mtacheck_backup(struct mta_check *check);
 void mtacheck_limits(struct mta_check *check);
 void mtacheck_submit(struct mta_check *check);
 void mtacheck_general(struct mta_check *check);

@@ -239,6 +239,13 @@ check_command_timeout(struct mta_check *c, const struct mta_service *s,
 	    "not longer than delivery.rcpt_wait: Postfix stops waiting for "
 	    "shadowmx while a recipient waits for its next hop";
 
+	if (c->backs_up &&
+	    c->conf->backup_rcpt_wait_ms + RCPT_SPARE_MS > least) {
+		least = c->conf->backup_rcpt_wait_ms + RCPT_SPARE_MS;
+		why = "not longer than backup.rcpt_wait: Postfix stops waiting "
+		      "for shadowmx while a recipient waits for the primary's "
+		      "word";
+	}
 	if (least <= COMMAND_MS) {
 		least = COMMAND_MS;
 		why = "a busy host takes longer to answer now and then, and "

@@ -350,14 +350,15 @@ check_tables(struct mta_check *c)
 	}
 }
 
-/* Only the administrator knows whom the table should name. */
+/* Only the administrator knows whom the table should name; a backup MX learns
+ * it from the primary. */
 static void
 check_relay_tables(struct mta_check *c)
 {
 	const char *domains = mta_text(c->main, "relay_domains");
 	struct finding f;
 
-	if (domains[0] == '\0' ||
+	if (domains[0] == '\0' || c->backs_up ||
 	    mta_text(c->main, "relay_recipient_maps")[0] != '\0')
 		return;
 	finding_begin(&f, c, SMX_NOTE, "recipients-unlisted");

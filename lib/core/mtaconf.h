@@ -72,6 +72,9 @@ int mta_services_parse(struct arena *arena, const char *fields,
  * braces is one.  Moves *at; 0 at the end.  *word and *len include the braces.
  */
 int mta_word_next(const char **at, const char **word, size_t *len);
+/* The next table of a list: what "inline:{a=b, c=d}" has in braces is no end of
+ * it. */
+int mta_table_next(const char **at, const char **table, size_t *len);
 /* Is this one of its words?  ASCII letters match in both cases. */
 int mta_has_word(const char *list, const char *word);
 

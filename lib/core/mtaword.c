@@ -155,3 +155,21 @@ mta_milters_parse(struct arena *arena, const char *list, struct mta_milter *out)
 	}
 	return count;
 }
+
+int
+mta_table_next(const char **at, const char **table, size_t *len)
+{
+	size_t depth = 0;
+
+	if (!mta_word_next(at, table, len))
+		return 0;
+	*len = 0;
+	for (const char *p = *table; *p != '\0'; p++, ++*len) {
+		if (depth == 0 && strchr(", \t\r\n", *p) != NULL)
+			break;
+		depth += *p == '{';
+		depth -= *p == '}' && depth != 0;
+	}
+	*at = *table + *len;
+	return 1;
+}

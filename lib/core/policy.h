@@ -59,6 +59,9 @@ const struct smx_ack *policy_may_deliver(const struct smx_config *config,
     const char *recipient);
 const struct smx_ack *policy_may_deliver_domain(const struct smx_config *config,
     const char *domain);
+/* What this one of the configuration's policies wishes. */
+const struct smx_ack *policy_wish(const struct smx_config *config,
+    size_t policy);
 /* Non-zero: while the primary MX is up it is asked as a next hop. */
 int policy_relays(const struct policy_conf *policy);
 /* Non-zero: this host is the backup MX of some recipients. */

@@ -20,13 +20,19 @@ is_delivered(const struct smx_ack *ack)
 	return (ack->when & SMX_WHEN_DELIVERED) != 0;
 }
 
+const struct smx_ack *
+policy_wish(const struct smx_config *config, size_t policy)
+{
+	return &config->policies->rules[policy].ack;
+}
+
 const char *
 policy_delivering(const struct smx_config *config)
 {
 	const struct draft *draft = &config->draft;
 
 	for (size_t i = 0; i < draft->policy_count; i++)
-		if (is_delivered(&config->policies->rules[i].ack))
+		if (is_delivered(policy_wish(config, i)))
 			return draft->policies[i].name;
 	return is_delivered(&config->policies->defaults) ? "defaults" : NULL;
 }
@@ -87,7 +93,7 @@ policy_may_deliver_domain(const struct smx_config *config, const char *domain)
 	ack = policy_may_deliver(config, text);
 	for (size_t i = 0; ack == NULL && i < draft->policy_count; i++) {
 		const struct policy_match *m = &draft->policies[i].match;
-		const struct smx_ack *wish = &config->policies->rules[i].ack;
+		const struct smx_ack *wish = policy_wish(config, i);
 
 		if (!is_delivered(wish))
 			continue;

@@ -138,7 +138,7 @@ add_list(struct mta_domains *d, const char *list, int depth)
 	size_t len;
 	int rc = SMX_OK;
 
-	while (rc == SMX_OK && mta_word_next(&list, &word, &len)) {
+	while (rc == SMX_OK && mta_table_next(&list, &word, &len)) {
 		const char *text = arena_copy(d->arena, word, len);
 
 		if (text == NULL)
@@ -219,6 +219,12 @@ is_listed(const struct mta_domains *d, const char *name)
 				   sizeof(*d->list), by_text) != NULL;
 }
 
+int
+mta_domains_name(const struct mta_domains *d, const char *domain)
+{
+	return is_listed(d, domain);
+}
+
 static int
 is_in_table(struct mta_domains *d, const char *table, const char *name)
 {
@@ -270,7 +276,7 @@ mta_domains_routed(struct mta_domains *d, const char *maps, const char *domain)
 
 	if (domain[0] == '-' || strlen(domain) >= NAME_BYTES)
 		return 0;
-	while (mta_word_next(&maps, &word, &len)) {
+	while (mta_table_next(&maps, &word, &len)) {
 		const char *table = arena_copy(d->arena, word, len);
 
 		if (table != NULL && is_in_table(d, table, domain))

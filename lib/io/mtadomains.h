@@ -36,6 +36,8 @@ int mta_domains_of(struct mta_domains *d, const char *config_directory,
     const char *list, struct arena *arena) SMX_MUST_USE;
 /* Is it one of them, or below one that counts for those below it? */
 int mta_domains_have(struct mta_domains *d, const char *domain);
+/* Is it itself one of those that could be listed? */
+int mta_domains_name(const struct mta_domains *d, const char *domain);
 /* Does one of these tables, as in transport_maps, say where its mail goes? */
 int mta_domains_routed(struct mta_domains *d, const char *maps,
     const char *domain);

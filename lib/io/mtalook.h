@@ -39,6 +39,11 @@ void mta_look_facts(struct mta_look *look, const struct smx_config *config,
 void mta_look_rewrites(struct mta_look *look, const struct smx_config *config,
     struct arena *arena);
 
+/* mtabackup.c: the domains that policies with a backup group name.  Needs the
+ * values. */
+void mta_look_backup(struct mta_look *look, const struct smx_config *config,
+    struct arena *arena);
+
 /* Are these two paths the same place, all links followed? */
 int mta_same_path(const char *a, const char *b);
 

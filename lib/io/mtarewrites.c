@@ -233,26 +233,6 @@ look_table(struct rewriting *w, const struct kind *kind, const char *table)
 	buf_free(&listing);
 }
 
-/* The next table of a list: what "inline:{a=b, c=d}" has in braces is no end of
- * it. */
-static int
-table_next(const char **at, const char **table, size_t *len)
-{
-	size_t depth = 0;
-
-	if (!mta_word_next(at, table, len))
-		return 0;
-	*len = 0;
-	for (const char *p = *table; *p != '\0'; p++, ++*len) {
-		if (depth == 0 && strchr(", \t\r\n", *p) != NULL)
-			break;
-		depth += *p == '{';
-		depth -= *p == '}' && depth != 0;
-	}
-	*at = *table + *len;
-	return 1;
-}
-
 static void
 look_setting(struct rewriting *w, const struct kind *kind)
 {
@@ -266,7 +246,7 @@ look_setting(struct rewriting *w, const struct kind *kind)
 			r->all = 1;
 		return;
 	}
-	while (kind->is_tables && table_next(&list, &word, &len)) {
+	while (kind->is_tables && mta_table_next(&list, &word, &len)) {
 		const char *table = arena_copy(w->arena, word, len);
 
 		if (table != NULL)

@@ -639,6 +639,101 @@ case_delivered_for_local_users() {
 	check | grep -q '^{"result":"ok"}$' || fail "$(check)"
 }
 
+# ---- wrong ones: the backup MX ----
+
+# backup SETTING...: a policy of that kind, before a Postfix that is right for it.
+backup() {
+	conf "policies = ( { name = \"backup\";
+	    match = { domains = ( \"customer.example\" );
+	              recipients = ( \"a@shop.example\", \"b@shop.example\" ); };
+	    backup = { while_up = \"defer\"; primary = ( \"[192.0.2.7]\" ); $* };
+	    } );"
+	cf 'relay_domains = customer.example, shop.example' \
+	    'transport_maps = inline:{customer.example=smtp:[192.0.2.7], shop.example=smtp:[192.0.2.7]}'
+}
+
+case_right_with_backup() {
+	backup
+	check | grep -q '^{"result":"ok"}$' || fail "$(check)"
+}
+
+case_backup_that_is_not_relayed() {
+	backup
+	cf 'relay_domains = .customer.example, other.example'
+	expect 2 backup-refused
+	grep -q 'customer.example, shop.example, which' "$A/found" ||
+	    fail "which"
+}
+
+case_backup_that_is_relayed_by_a_table() {
+	backup
+	printf 'customer.example x\nshop.example x\n' >"$A/etc/relay"
+	postmap -c "$A/etc" "hash:$A/etc/relay" || fail "postmap"
+	cf "relay_domains = hash:$A/etc/relay"
+	check | grep -q '^{"result":"ok"}$' || fail "$(check)"
+	echo '/^(customer|shop)\.example$/ x' >"$A/etc/regexp"
+	cf "relay_domains = regexp:$A/etc/regexp"
+	check | grep -q '^{"result":"ok"}$' || fail "$(check)"
+}
+
+case_backup_of_a_local_domain() {
+	backup
+	cf 'mydestination = $myhostname, shop.example'
+	expect_found 2 backup-local
+	# The one above it is another domain.
+	cf 'mydestination = $myhostname, example'
+	check | grep -q '^{"result":"ok"}$' || fail "$(check)"
+}
+
+case_backup_of_a_virtual_domain() {
+	backup
+	cf 'virtual_mailbox_domains = customer.example'
+	expect_found 2 backup-local
+}
+
+case_backup_by_relayhost() {
+	backup
+	cf 'transport_maps = inline:{customer.example=smtp:[192.0.2.7]}'
+	expect_found 1 backup-route
+	grep -q 'for shop.example to the primary' "$A/found" || fail "which"
+}
+
+case_backup_of_itself() {
+	backup
+	cf 'proxy_interfaces = 192.0.2.7'
+	expect_found 2 backup-self
+}
+
+case_backup_with_verification() {
+	backup
+	over "$(PUBLIC)/smtpd_recipient_restrictions=reject_unverified_recipient"
+	expect_found 1 backup-verify
+}
+
+case_backup_with_a_list_of_recipients() {
+	backup
+	cf 'relay_recipient_maps = inline:{a@customer.example=x}'
+	expect_found 0 backup-recipients
+}
+
+case_backup_without_the_log() {
+	backup
+	conf 'mta = { log = ""; };'
+	expect 2 backup-log mail-log
+}
+
+case_backup_with_another_lifetime() {
+	backup
+	cf 'maximal_queue_lifetime = 4d'
+	expect 1 backup-lifetime
+}
+
+case_backup_with_short_command_timeout() {
+	backup
+	cf 'milter_command_timeout = 7s'
+	expect 2 timeout
+}
+
 # ---- wrong ones: the ways in for what is taken over ----
 
 case_submit_missing() {

@@ -398,6 +398,89 @@ START_TEST(delivery_asks_more_of_the_mta)
 }
 END_TEST
 
+/* ---- the backup MX ---- */
+
+#define NAMED                                                                  \
+	{                                                                      \
+		{ "c.example" }, 1, 1                                          \
+	}
+
+static const char *const primaries[] = { "smtp:[192.0.2.9]:25",
+	"smtp:[mx1.c.example]:25" };
+
+static const struct {
+	const char *main;
+	struct mta_facts facts; /* what the backup has of it */
+	const char *log;
+	const char *found;
+	const char *fix;
+} backups[] = {
+	{ "", { 0 }, "/var/log/mail.log", "", NULL },
+	{ "smtpd_milters = \n", { 0 }, "/var/log/mail.log", "milter-missing ",
+	    NULL },
+	{ "",
+	    { .backup_local = NAMED, .backup_local_setting = "mydestination" },
+	    "/var/log/mail.log", "backup-local ", NULL },
+	{ "relay_domains = b.example\n", { .backup_foreign = NAMED },
+	    "/var/log/mail.log", "backup-refused ",
+	    "'relay_domains = b.example, c.example'" },
+	/* nothing of a stranger's gets into a shell */
+	{ "", { .backup_foreign = { { "$(id).example" }, 1, 1 } },
+	    "/var/log/mail.log", "backup-refused ", "" },
+	{ "relayhost = [192.0.2.1]\n", { .backup_unrouted = NAMED },
+	    "/var/log/mail.log", "backup-route ", NULL },
+	{ "relay_recipient_maps = hash:/etc/r\n", { 0 }, "/var/log/mail.log",
+	    "backup-recipients ", NULL },
+	{ "smtpd_recipient_restrictions = reject_unverified_recipient\n", { 0 },
+	    "/var/log/mail.log", "backup-verify ", NULL },
+	{ "inet_interfaces = 127.0.0.1, 192.0.2.9\n", { 0 },
+	    "/var/log/mail.log", "backup-self ", NULL },
+	{ "myhostname = mx1.c.example\n", { 0 }, "/var/log/mail.log",
+	    "backup-self ", NULL },
+	{ "", { 0 }, "", "backup-log ",
+	    "mta = { log = \"/var/log/mail.log\"; };" },
+	{ "maximal_queue_lifetime = 3d\n", { 0 }, "/var/log/mail.log",
+	    "backup-lifetime ", "backup = { queue_lifetime = \"3d\"; };" },
+	{ "milter_command_timeout = 7s\n", { 0 }, "/var/log/mail.log",
+	    "timeout ", "'milter_command_timeout = 30s'" },
+};
+
+START_TEST(a_backup_mx_needs_more_of_the_mta)
+{
+	struct world *w = world_new();
+
+	w->check.shadows = 0;
+	w->check.backs_up = 1;
+	w->check.primaries = primaries;
+	w->check.primary_count = COUNT(primaries);
+	w->conf.backup_rcpt_wait_ms = 5000;
+	w->conf.backup_queue_lifetime_ms = 5 * (int64_t)86400000;
+	w->conf.mta_log = backups[_i].log;
+	w->facts.backup_local = backups[_i].facts.backup_local;
+	w->facts.backup_local_setting = backups[_i].facts.backup_local_setting;
+	w->facts.backup_foreign = backups[_i].facts.backup_foreign;
+	w->facts.backup_unrouted = backups[_i].facts.backup_unrouted;
+	world_run(w, backups[_i].main, "", "");
+	ck_assert_str_eq(w->found, backups[_i].found);
+	if (backups[_i].fix != NULL && backups[_i].fix[0] == '\0')
+		ck_assert_str_eq(w->fixes, "");
+	else if (backups[_i].fix != NULL)
+		ck_assert_msg(strstr(w->fixes, backups[_i].fix) != NULL, "%s",
+		    w->fixes);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(who_is_no_backup_mx_needs_nothing_of_it)
+{
+	struct world *w = world_new();
+
+	world_run(w, "maximal_queue_lifetime = 3d\n", "", "");
+	ck_assert_str_eq(w->found, "");
+	world_free(w);
+}
+END_TEST
+
 static const struct {
 	struct mta_rewrite rewrite;
 	const char *found;
@@ -839,6 +922,9 @@ main(void)
 	    COUNT(rewrites));
 	tcase_add_loop_test(tc, mail_that_local_delivers_has_aliases, 0,
 	    COUNT(locals));
+	tcase_add_loop_test(tc, a_backup_mx_needs_more_of_the_mta, 0,
+	    COUNT(backups));
+	tcase_add_test(tc, who_is_no_backup_mx_needs_nothing_of_it);
 	tcase_add_test(tc, without_shadows_milters_do_not_matter);
 	tcase_add_test(tc, refusing_policy_makes_accept_an_error);
 	tcase_add_test(tc, recipients_as_many_as_the_mta_takes_anywhere);
