@@ -147,6 +147,9 @@ void hoptalk_sent(struct hoptalk *talk, size_t len);
 int hoptalk_is_committed(const struct hoptalk *talk);
 /* What is awaited just now, "RCPT"; "" nothing. */
 const char *hoptalk_awaits(const struct hoptalk *talk);
+/* The other side takes nothing from this sender: what recipients were answered
+ * is what MAIL was. */
+int hoptalk_mail_refused(const struct hoptalk *talk);
 /* May the line be kept for another message? */
 int hoptalk_keeps(const struct hoptalk *talk);
 

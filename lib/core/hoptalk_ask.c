@@ -264,3 +264,9 @@ ask_reply(struct hoptalk *talk, const struct hoptalk_ask *ask)
 	else
 		rcpt_reply(talk, ask->n);
 }
+
+int
+hoptalk_mail_refused(const struct hoptalk *talk)
+{
+	return talk->mail == MAIL_REFUSED;
+}

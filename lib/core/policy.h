@@ -66,6 +66,18 @@ const struct smx_ack *policy_wish(const struct smx_config *config,
 int policy_relays(const struct policy_conf *policy);
 /* Non-zero: this host is the backup MX of some recipients. */
 int policy_backs_up(const struct smx_config *config);
+/* policy_backup.c: every domain that a policy with a backup group names, in the
+ * order of the policies; non-zero from each stops. */
+typedef int (*policy_backup_fn)(void *ctx, const char *domain,
+    const struct smx_backup *backup);
+void policy_backup_each(const struct smx_config *config, policy_backup_fn each,
+    void *ctx);
+/* The name of the policy that it is of; NULL: of none here.  And back: NULL
+ * when there is no such policy, or it has no such group. */
+const char *policy_backup_name(const struct smx_config *config,
+    const struct smx_backup *backup);
+const struct smx_backup *policy_backup_of(const struct smx_config *config,
+    const char *name);
 /* Non-zero: the MTA has to hear of each recipient whether it can be taken. */
 int policy_answers_rcpt(const struct smx_config *config);
 

@@ -16,4 +16,11 @@
 void alarm_tell(struct smx_engine *node, const char *what, const char *subject,
     const char *text);
 
+/* Of a backup: who runs the program. */
+struct alarms;
+int alarms_new(struct alarms **out) SMX_MUST_USE;
+/* Its thread ends, and a program that runs is ended with it. */
+void alarms_stop(struct alarms *alarms);
+void alarms_free(struct alarms **alarms);
+
 #endif

@@ -10,10 +10,13 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "glue/alarm.h"
+#include "glue/primaries.h"
 
 struct backup {
 	struct smx_engine *node;
 	struct backup_db *db;
+	struct alarms *alarms;
 	struct primaries *primaries;
 	struct decider *decider;
 	struct books *books;
@@ -40,6 +43,12 @@ struct primaries *
 backup_primaries(struct backup *backup)
 {
 	return backup->primaries;
+}
+
+struct alarms *
+backup_alarms(struct backup *backup)
+{
+	return backup->alarms;
 }
 
 struct decider *
@@ -115,15 +124,19 @@ make_lock(struct backup *backup)
 static int
 make_parts(struct backup *backup)
 {
-	(void)backup;
-	return SMX_OK;
+	int rc = alarms_new(&backup->alarms);
+
+	if (rc == SMX_OK)
+		rc = primaries_new(&backup->primaries, backup);
+	return rc;
 }
 
 static int
 start_parts(struct backup *backup)
 {
-	(void)backup;
-	return SMX_OK;
+	int rc = primaries_start(backup->primaries);
+
+	return rc;
 }
 
 int
@@ -162,6 +175,9 @@ backup_stop(struct backup *backup)
 	backup->ending = 1;
 	pthread_cond_broadcast(&backup->wake);
 	pthread_mutex_unlock(&backup->lock);
+	if (backup->primaries != NULL)
+		primaries_join(backup->primaries);
+	alarms_stop(backup->alarms);
 }
 
 void
@@ -172,6 +188,8 @@ backup_free(struct backup **backup)
 	if (b == NULL)
 		return;
 	backup_stop(b);
+	primaries_free(&b->primaries);
+	alarms_free(&b->alarms);
 	backup_db_close(&b->db);
 	pthread_mutex_destroy(&b->lock);
 	pthread_cond_destroy(&b->wake);

@@ -48,6 +48,8 @@ struct decider *backup_decider(struct backup *backup);
 struct books *backup_books(struct backup *backup);
 struct releaser *backup_releaser(struct backup *backup);
 struct mxwatch *backup_mxwatch(struct backup *backup);
+struct alarms;
+struct alarms *backup_alarms(struct backup *backup);
 /* Non-zero: threads leave.  Waits until then, or for so long. */
 int backup_rest(struct backup *backup, int64_t ms);
 

@@ -118,6 +118,8 @@ static const struct {
 	{ "undrain", NULL, command_drain },
 	{ "leave", NULL, command_leave },
 	{ "replay", NULL, command_replay },
+	{ "backup", "list", command_backup_list },
+	{ "maintenance", NULL, command_maintenance },
 };
 
 /* Cut text into words in place; SMX_ELIMIT when there are too many. */

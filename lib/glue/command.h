@@ -8,6 +8,7 @@
 #include <shadowmx/engine.h>
 
 #include "base/buf.h"
+#include "core/backup.h"
 #include "core/engine.h"
 
 /* One operator's command being carried out; command*.c only. */
@@ -65,6 +66,15 @@ void command_fence_members(struct buf *b,
 int command_leave(struct command *command);   /* command_leave.c */
 int command_nexthop(struct command *command); /* command_nexthop.c */
 int command_replay(struct command *command);  /* command_replay.c */
+
+int command_backup_list(struct command *command); /* command_backup_list.c */
+int command_maintenance(struct command *command); /* command_maintenance.c */
+/* Members that tell how the primary of a domain is; left_ms: of an announced
+ * maintenance. */
+struct primaries_word;
+const char *command_primary_state(enum mx_state state);
+void command_primary(struct buf *b, const char *domain,
+    const struct primaries_word *word, int64_t left_ms);
 
 /* command_own.c: own open messages */
 int command_own_list(struct command *command);

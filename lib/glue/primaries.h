@@ -43,8 +43,18 @@ typedef int (*primaries_fn)(void *ctx, const char *domain,
 int primaries_each(struct primaries *primaries, primaries_fn each, void *ctx);
 
 /* An operator's word: down on purpose from now until then (wall clock), 0: no
- * more.  Durable. */
+ * more.  Durable.  SMX_ENOTFOUND: no policy has a backup group for it. */
 int primaries_maintain(struct primaries *primaries, const char *domain,
     int64_t until_ms) SMX_MUST_USE;
+/* How long the one that was announced goes on; 0: none was. */
+int64_t primaries_maintained(struct primaries *primaries, const char *domain);
+
+/* When the hosts of this domain were down, the newest first; those that lasted
+ * until then (wall clock) or longer.  Non-zero from each stops. */
+struct backup_outage; /* io/backup_hosts.h */
+typedef int (
+    *primaries_outage_fn)(void *ctx, const struct backup_outage *outage);
+int primaries_outages(struct primaries *primaries, const char *domain,
+    int64_t since_ms, primaries_outage_fn each, void *ctx) SMX_MUST_USE;
 
 #endif

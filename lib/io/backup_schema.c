@@ -7,7 +7,8 @@
 static const char tables[] =
     /* primary MX hosts, and when they were away */
     "CREATE TABLE host (hop TEXT PRIMARY KEY, state INTEGER NOT NULL,"
-    " since_ms INTEGER NOT NULL, why TEXT NOT NULL) WITHOUT ROWID;"
+    " since_ms INTEGER NOT NULL, why TEXT NOT NULL,"
+    " seen_ms INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE outage (id INTEGER PRIMARY KEY, hop TEXT NOT NULL,"
     " from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, why TEXT NOT NULL,"
     " announced INTEGER NOT NULL);"

@@ -83,9 +83,8 @@ records(const char *domain, struct dnsmx *mx, struct hop_answer *why)
 	return SMX_OK;
 }
 
-/* Whatever it is called: an address of this host can be bound. */
-static int
-is_own(const struct hop_addr *a)
+int
+resolve_is_own(const struct hop_addr *a)
 {
 	struct sockaddr_storage sa = a->sa;
 	int fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -115,7 +114,7 @@ hosts(const struct dnsmx *mx, const struct nexthop *to, struct hop_addrs *out,
 		addresses(mx->hosts[i].name, to->port, out, why);
 		for (; n < out->count; n++) {
 			of[n] = i;
-			own[i] |= (unsigned char)is_own(&out->list[n]);
+			own[i] |= (unsigned char)resolve_is_own(&out->list[n]);
 		}
 	}
 	limit = dnsmx_limit(mx, own);

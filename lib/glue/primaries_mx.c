@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "glue/primaries.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "glue/node.h"
+#include "glue/primaries_in.h"
+
+/*
+ * The hosts of a domain whose policy names none: those that its MX records name
+ * and that are better than this one.  The resolver keeps an answer for a
+ * minute; with many domains it takes longer until each has had its turn.
+ */
+#define AGAIN_MS   RESOLVE_GOOD_MS
+#define FAILED_MS  RESOLVE_BAD_MS
+#define BETWEEN_MS 50    /* lookups begun one after the other */
+#define WAIT_MS    30000 /* for one answer */
+#define PORT_SMTP  25
+
+static struct watched *
+due_locked(struct primaries *p, int64_t now_ms)
+{
+	struct watched *best = NULL;
+
+	for (size_t i = 0; i < p->count; i++) {
+		struct watched *w = p->list[i];
+
+		if (!w->looking && w->lookup_ms <= now_ms &&
+		    (best == NULL || w->lookup_ms < best->lookup_ms))
+			best = w;
+	}
+	return best;
+}
+
+int64_t
+primaries_looks_due(struct primaries *p)
+{
+	int64_t due = INT64_MAX;
+
+	pthread_mutex_lock(&p->lock);
+	for (size_t i = 0; i < p->count; i++)
+		if (!p->list[i]->looking && p->list[i]->lookup_ms < due)
+			due = p->list[i]->lookup_ms;
+	pthread_mutex_unlock(&p->lock);
+	return due < p->mx_tokens_ms ? p->mx_tokens_ms : due;
+}
+
+int
+primaries_looking(const struct primaries *p)
+{
+	for (size_t i = 0; i < PRIMARIES_LOOKS; i++)
+		if (p->look[i].lookup != NULL)
+			return 1;
+	return 0;
+}
+
+static struct look_slot *
+free_slot(struct primaries *p)
+{
+	for (size_t i = 0; i < PRIMARIES_LOOKS; i++)
+		if (p->look[i].lookup == NULL)
+			return &p->look[i];
+	return NULL;
+}
+
+static int
+take_next(struct primaries *p, struct look_slot *slot, int64_t now_ms)
+{
+	struct watched *w;
+
+	pthread_mutex_lock(&p->lock);
+	w = due_locked(p, now_ms);
+	if (w != NULL) {
+		w->looking = 1;
+		(void)text_copy(slot->domain, sizeof(slot->domain), w->name);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return w != NULL;
+}
+
+/* It has been asked for, whatever came of it. */
+static struct watched *
+looked_locked(struct primaries *p, const char *domain, int64_t wait_ms)
+{
+	struct watched *w = primaries_find_locked(p, domain);
+
+	if (w == NULL)
+		return NULL;
+	w->looking = 0;
+	if (w->lookup_ms == INT64_MAX) /* its policy names hosts by now */
+		return NULL;
+	w->lookup_ms = node_now_ms() + wait_ms;
+	return w;
+}
+
+static void
+failed(struct primaries *p, const char *domain)
+{
+	pthread_mutex_lock(&p->lock);
+	(void)looked_locked(p, domain, FAILED_MS);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void
+primaries_looks_begin(struct primaries *p)
+{
+	struct look_slot *slot;
+
+	while ((slot = free_slot(p)) != NULL) {
+		struct nexthop to = { .kind = NEXTHOP_MX, .port = PORT_SMTP };
+		int64_t now_ms = node_now_ms();
+
+		if (now_ms < p->mx_tokens_ms || !take_next(p, slot, now_ms))
+			return;
+		p->mx_tokens_ms = now_ms + BETWEEN_MS;
+		(void)text_copy(to.host, sizeof(to.host), slot->domain);
+		slot->until_ms = clock_mono_ms() + WAIT_MS;
+		if (lookup_begin(&slot->lookup, p->resolver, &to) == SMX_OK)
+			continue;
+		slot->lookup = NULL;
+		failed(p, slot->domain);
+	}
+}
+
+/* Several addresses of one host are one host. */
+static size_t
+names_of(const struct hop_addrs *addrs, char names[HOP_ADDRS_MAX][NEXTHOP_TEXT],
+    const char *list[HOP_ADDRS_MAX])
+{
+	struct nexthop to;
+	char text[NEXTHOP_TEXT];
+	size_t n = 0;
+
+	for (size_t i = 0; i < addrs->count; i++) {
+		size_t k = 0;
+
+		snprintf(text, sizeof(text), "smtp:[%.255s]",
+		    addrs->list[i].host);
+		if (nexthop_parse(&to, text) != SMX_OK)
+			continue;
+		nexthop_format(&to, names[n]);
+		while (k < n && strcmp(names[k], names[n]) != 0)
+			k++;
+		if (k == n) {
+			list[n] = names[n];
+			n++;
+		}
+	}
+	return n;
+}
+
+/* The records say so: there is none, or it is this host. */
+static void
+nobody(struct primaries *p, const char *domain, const struct hop_answer *why)
+{
+	struct log_line l;
+	struct mxtime at;
+	struct watched *w;
+	int said;
+
+	primaries_clock(&at);
+	pthread_mutex_lock(&p->lock);
+	w = looked_locked(p, domain, AGAIN_MS);
+	if (w != NULL)
+		(void)!mxhealth_watch(p->health, domain, NULL, 0, &at);
+	said = w == NULL || w->none;
+	if (w != NULL)
+		w->none = 1;
+	pthread_mutex_unlock(&p->lock);
+	if (said)
+		return;
+	log_begin(&l, SMX_LOG_WARNING, NULL, "primary-none");
+	log_str(&l, "domain", domain);
+	log_str(&l, "reason", why->text);
+	log_end(&l);
+}
+
+static void
+answered(struct primaries *p, const char *domain, const struct hop_addrs *addrs,
+    const struct hop_answer *why)
+{
+	char names[HOP_ADDRS_MAX][NEXTHOP_TEXT];
+	const char *list[HOP_ADDRS_MAX];
+	size_t n = names_of(addrs, names, list);
+	struct watched *w;
+	struct mxtime at;
+
+	if (n == 0) {
+		if (why->class == HOP_NO || why->class == HOP_CANNOT)
+			nobody(p, domain, why);
+		else
+			failed(p, domain); /* the ones of before stand */
+		return;
+	}
+	primaries_clock(&at);
+	pthread_mutex_lock(&p->lock);
+	w = looked_locked(p, domain, AGAIN_MS);
+	if (w != NULL) {
+		w->none = 0;
+		(void)!mxhealth_watch(p->health, domain, list, n, &at);
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+void
+primaries_looks_end(struct primaries *p, int all)
+{
+	for (size_t i = 0; i < PRIMARIES_LOOKS; i++) {
+		struct look_slot *slot = &p->look[i];
+		struct hop_addrs addrs;
+		struct hop_answer why;
+
+		if (slot->lookup == NULL)
+			continue;
+		if (lookup_answer(slot->lookup, &addrs, &why))
+			answered(p, slot->domain, &addrs, &why);
+		else if (all || clock_mono_ms() >= slot->until_ms)
+			failed(p, slot->domain);
+		else
+			continue;
+		lookup_end(&slot->lookup);
+	}
+}
