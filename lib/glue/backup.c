@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "glue/alarm.h"
+#include "glue/backup_rcpt.h"
 #include "glue/primaries.h"
 
 struct backup {
@@ -128,6 +129,8 @@ make_parts(struct backup *backup)
 
 	if (rc == SMX_OK)
 		rc = primaries_new(&backup->primaries, backup);
+	if (rc == SMX_OK)
+		rc = decider_new(&backup->decider, backup);
 	return rc;
 }
 
@@ -136,6 +139,8 @@ start_parts(struct backup *backup)
 {
 	int rc = primaries_start(backup->primaries);
 
+	if (rc == SMX_OK)
+		rc = decider_start(backup->decider);
 	return rc;
 }
 
@@ -175,6 +180,8 @@ backup_stop(struct backup *backup)
 	backup->ending = 1;
 	pthread_cond_broadcast(&backup->wake);
 	pthread_mutex_unlock(&backup->lock);
+	if (backup->decider != NULL)
+		decider_join(backup->decider);
 	if (backup->primaries != NULL)
 		primaries_join(backup->primaries);
 	alarms_stop(backup->alarms);
@@ -188,6 +195,7 @@ backup_free(struct backup **backup)
 	if (b == NULL)
 		return;
 	backup_stop(b);
+	decider_free(&b->decider);
 	primaries_free(&b->primaries);
 	alarms_free(&b->alarms);
 	backup_db_close(&b->db);

@@ -9,6 +9,8 @@
  * MX of: is the primary up, was this the first try, does the recipient exist?
  */
 int decider_new(struct decider **out, struct backup *backup) SMX_MUST_USE;
+int decider_start(struct decider *decider) SMX_MUST_USE;
+void decider_join(struct decider *decider); /* nobody asks any more */
 void decider_free(struct decider **decider);
 
 struct backup_ask {

@@ -112,6 +112,7 @@ static const struct {
 	{ "nexthop", "list", command_nexthop },
 	{ "nexthop", "probe", command_nexthop },
 	{ "nexthop", "reset", command_nexthop },
+	{ "recipient", NULL, command_recipient },
 	{ "takeover", NULL, command_takeover },
 	{ "drain", NULL, command_drain },
 	{ "fence", NULL, command_fence },

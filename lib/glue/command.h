@@ -75,6 +75,7 @@ struct primaries_word;
 const char *command_primary_state(enum mx_state state);
 void command_primary(struct buf *b, const char *domain,
     const struct primaries_word *word, int64_t left_ms);
+int command_recipient(struct command *command); /* command_recipient.c */
 
 /* command_own.c: own open messages */
 int command_own_list(struct command *command);

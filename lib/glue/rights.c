@@ -14,7 +14,8 @@
 /* Everything that only looks.  Content of mail ("queue cat") is not for the
  * group: it is other people's. */
 static const char *const looking[] = { "status", "peer list", "nexthop list",
-	"queue list", "queue show", "config show", "config text" };
+	"queue list", "queue show", "config show", "config text",
+	"recipient list", "recipient show" };
 
 /* Asked again and again by who waits; with a word behind it does something. */
 static const char looking_alone[] = "fence";

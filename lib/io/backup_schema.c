@@ -30,8 +30,11 @@ static const char tables[] =
     " address TEXT NOT NULL, hash TEXT NOT NULL, outcome INTEGER NOT NULL,"
     " at_ms INTEGER NOT NULL, PRIMARY KEY (mail, n)) WITHOUT ROWID;"
     /* who exists */
-    "CREATE TABLE recipient (address TEXT PRIMARY KEY, good INTEGER NOT NULL,"
-    " source INTEGER NOT NULL, learned_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE recipient (domain TEXT NOT NULL, local TEXT NOT NULL,"
+    " good INTEGER NOT NULL, source INTEGER NOT NULL,"
+    " learned_ms INTEGER NOT NULL, PRIMARY KEY (domain, local)) WITHOUT ROWID;"
+    "CREATE INDEX recipient_age ON recipient (good, learned_ms)"
+    " WHERE source <> 4;"
     "CREATE TABLE catchall (domain TEXT PRIMARY KEY, takes_all INTEGER NOT"
     " NULL, asked_ms INTEGER NOT NULL) WITHOUT ROWID;"
     /* MX records as last seen */
