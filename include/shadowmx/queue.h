@@ -39,8 +39,11 @@ enum smx_queue_event_kind {
 	SMX_QUEUE_FOUND,         /* id: committed, and in the queue when the
 				  * watch began or its reader changed; "": that
 				  * was all of them */
-	SMX_QUEUE_SENT           /* id: delivered to the recipient whose address
+	SMX_QUEUE_SENT,          /* id: delivered to the recipient whose address
 				  * is in other, as 16 hex digits */
+	SMX_QUEUE_BOUNCED, /* id: given up for the recipient in other, likewise
+			    */
+	SMX_QUEUE_DELETED  /* id: a person removed it */
 };
 
 enum smx_presence {
@@ -186,6 +189,8 @@ struct smx_queue_postfix_options {
 				       * read (no read, no open) */
 	int64_t heartbeat_ms; /* how often the marker counts on; 0: 30 s */
 	int deliveries;       /* tell SMX_QUEUE_SENT, as the log says it */
+	int ends;             /* tell SMX_QUEUE_BOUNCED and _DELETED, too, and
+			       * all three again before an ABSENT */
 };
 
 /* Watch in this process; it must run as the owner of the queue. */

@@ -120,6 +120,9 @@ engine_queue_event(struct engine *engine, const struct smx_queue_event *event,
 	case SMX_QUEUE_FOUND:
 		passer_found(engine, event->id);
 		break;
+	case SMX_QUEUE_BOUNCED:
+	case SMX_QUEUE_DELETED:
+		break; /* looks prove the end */
 	default:
 		hinted(engine, event, now_ms);
 		break;

@@ -13,6 +13,7 @@
 #include "glue/alarm.h"
 #include "glue/backup_rcpt.h"
 #include "glue/primaries.h"
+#include "glue/backup_books.h"
 
 struct backup {
 	struct smx_engine *node;
@@ -131,6 +132,8 @@ make_parts(struct backup *backup)
 		rc = primaries_new(&backup->primaries, backup);
 	if (rc == SMX_OK)
 		rc = decider_new(&backup->decider, backup);
+	int rc = books_new(&backup->books, backup);
+
 	return rc;
 }
 
@@ -141,6 +144,8 @@ start_parts(struct backup *backup)
 
 	if (rc == SMX_OK)
 		rc = decider_start(backup->decider);
+	int rc = books_start(backup->books);
+
 	return rc;
 }
 
@@ -185,6 +190,8 @@ backup_stop(struct backup *backup)
 	if (backup->primaries != NULL)
 		primaries_join(backup->primaries);
 	alarms_stop(backup->alarms);
+	if (backup->books != NULL)
+		books_join(backup->books);
 }
 
 void
@@ -198,6 +205,7 @@ backup_free(struct backup **backup)
 	decider_free(&b->decider);
 	primaries_free(&b->primaries);
 	alarms_free(&b->alarms);
+	books_free(&b->books);
 	backup_db_close(&b->db);
 	pthread_mutex_destroy(&b->lock);
 	pthread_cond_destroy(&b->wake);

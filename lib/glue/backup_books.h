@@ -14,17 +14,21 @@
  * and the requeues that were followed.  core/custody.h decides.
  */
 int books_new(struct books **out, struct backup *backup) SMX_MUST_USE;
+int books_start(struct books *books) SMX_MUST_USE;
+void books_join(struct books *books); /* after backup_rest's word */
 void books_free(struct books **books);
 
 struct books_mail {
 	const char *queue_id;
 	const char *sender; /* as in MAIL */
 	uint64_t size;
-	const char *domain;       /* of the first recipient that is ours */
-	enum mx_state state;      /* of the primary */
-	int hold;                 /* the MTA will be told to hold it */
-	int64_t taken_ms;         /* wall clock */
-	int64_t until_ms;         /* hold: its end; 0 none */
+	const char *domain;  /* of the first recipient that is ours */
+	enum mx_state state; /* of the primary */
+	int hold;            /* the MTA will be told to hold it */
+	int64_t taken_ms;    /* wall clock */
+	int64_t until_ms;    /* hold: its end */
+	int64_t quota;       /* hold: as struct smx_backup has them */
+	int64_t quota_messages;
 	const char *const *rcpts; /* those of backup domains, as in RCPT */
 	size_t count;
 };
@@ -32,8 +36,13 @@ struct books_mail {
  * domain; anything else: it is not written, the message is taken as ordinary
  * mail and must not be put on hold. */
 int books_take(struct books *books, const struct books_mail *mail) SMX_MUST_USE;
+/* Non-zero: no more of this domain can be put on hold. */
+int books_full(struct books *books, const char *domain,
+    const struct smx_backup *backup);
 
-/* From the queue's thread.  Ids to be verified: as engine_verify_next. */
+/* From the queue's thread.  Ids to be verified: as engine_verify_next.  The
+ * state comes before what was found in it. */
+void books_state(struct books *books, const struct smx_queue_state *state);
 void books_event(struct books *books, const struct smx_queue_event *event,
     int64_t now_mono_ms);
 size_t books_verify_next(struct books *books, int64_t now_mono_ms,
@@ -41,7 +50,10 @@ size_t books_verify_next(struct books *books, int64_t now_mono_ms,
 size_t books_read_next(struct books *books, int64_t now_mono_ms,
     const char **ids, size_t max, uint64_t *token);
 
-/* What may be released, oldest first, of one domain; for the releaser. */
+/* What was taken to be held and is still open, oldest first, of one domain, for
+ * the releaser: custody tells whether it is on hold (CUSTODY_HELD), by a
+ * person's doing (CUSTODY_HELD_BY), or released and not gone yet
+ * (CUSTODY_QUEUED); CUSTODY_TAKEN is left alone. */
 struct books_held {
 	int64_t id;
 	char queue_id[64];
@@ -70,8 +82,9 @@ struct books_sums { /* of recipients; of messages where it says so */
 /* domain NULL: all; from_ms, to_ms: taken then, 0 any. */
 int books_sum(struct books *books, const char *domain, int64_t from_ms,
     int64_t to_ms, struct books_sums *out) SMX_MUST_USE;
-/* Recipients of a domain that were delivered, put back (deferred) or lost since
- * the start of this process: the releaser steers by them. */
+/* Recipients of a domain that were delivered, deliveries that were put off, and
+ * messages that ended, since the start of this process: the releaser steers by
+ * them. */
 struct books_flow {
 	uint64_t delivered, deferred, ended;
 	uint64_t in_queue; /* messages, CUSTODY_QUEUED */

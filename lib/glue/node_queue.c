@@ -7,19 +7,22 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "glue/backup_books.h"
 #include "glue/node_impl.h"
 
 /*
- * The queue's thread: events in, questions out.  Both the core engine (own
- * messages) and the takeover (messages handed to the own MTA) ask and hear; the
- * lowest bit of a token says who asked.
+ * The queue's thread: events in, questions out.  The core engine (own
+ * messages) and the takeover (messages handed to the own MTA) ask and hear, and
+ * the books of a backup MX; the lowest bits of a token say who asked.
  */
 #define EVENTS_MAX 256
 #define IDS_MAX    500
 #define TURN_MS    100
 #define ID_SIZE    64
 
-enum { ASKER_ENGINE = 0, ASKER_TAKEOVER = 1 };
+enum { ASKER_ENGINE = 0, ASKER_TAKEOVER = 1, ASKER_BOOKS = 2 };
+#define ASKER_BITS 2
+#define ASKER_MASK 3u
 
 /* Is the event for this asker?  Its token is as it was given out then. */
 static int
@@ -27,9 +30,9 @@ is_for(struct smx_queue_event *ev, unsigned asker)
 {
 	if (ev->kind != SMX_QUEUE_VERIFIED && ev->kind != SMX_QUEUE_READ)
 		return 1;
-	if ((ev->token & 1) != asker)
+	if ((ev->token & ASKER_MASK) != asker)
 		return 0;
-	ev->token >>= 1;
+	ev->token >>= ASKER_BITS;
 	return 1;
 }
 
@@ -62,6 +65,20 @@ tell_takeover(struct smx_engine *node, struct smx_queue_event *events,
 			takeover_queue_event(node->takeover, &ev, wall_ms);
 	}
 	pthread_mutex_unlock(&node->takeover_lock);
+}
+
+static void
+tell_books(struct smx_engine *node, struct smx_queue_event *events,
+    size_t count)
+{
+	struct backup *backup = node_backup(node);
+
+	for (size_t i = 0; backup != NULL && i < count; i++) {
+		struct smx_queue_event ev = events[i];
+
+		if (is_for(&ev, ASKER_BOOKS))
+			books_event(backup_books(backup), &ev, node_now_ms());
+	}
 }
 
 void
@@ -101,7 +118,7 @@ ask(struct smx_engine *node, struct question *q, unsigned asker)
 	/* A refused question is asked again: the asker gets no answer. */
 	if (q->count != 0)
 		(void)queue->ops->verify(queue->ctx, q->ids, q->count,
-		    q->token << 1 | asker);
+		    q->token << ASKER_BITS | asker);
 }
 
 static void
@@ -117,23 +134,29 @@ ask_for_engine(struct smx_engine *node, struct question *q)
 	ask(node, q, ASKER_ENGINE);
 }
 
-/* Nobody else asks what a file says. */
+static void
+ask_to_read(struct smx_engine *node, struct question *q, unsigned asker)
+{
+	struct smx_queue *queue = node->ports.queue;
+
+	if (q->count != 0)
+		(void)queue->ops->read(queue->ctx, q->ids, q->count,
+		    q->token << ASKER_BITS | asker);
+}
+
 static void
 read_for_engine(struct smx_engine *node, struct question *q)
 {
-	struct smx_queue *queue = node->ports.queue;
 	const char *lent[SMX_QUEUE_READ_MAX];
 	size_t n;
 
-	if (queue->ops->read == NULL)
+	if (node->ports.queue->ops->read == NULL)
 		return;
 	n = engine_read_next(node_enter(node), node_now_ms(), lent,
 	    SMX_QUEUE_READ_MAX, &q->token);
 	keep_ids(q, lent, n);
 	node_leave(node);
-	if (q->count != 0)
-		(void)queue->ops->read(queue->ctx, q->ids, q->count,
-		    q->token << 1 | ASKER_ENGINE);
+	ask_to_read(node, q, ASKER_ENGINE);
 }
 
 static void
@@ -148,6 +171,29 @@ ask_for_takeover(struct smx_engine *node, struct question *q)
 	keep_ids(q, lent, n);
 	pthread_mutex_unlock(&node->takeover_lock);
 	ask(node, q, ASKER_TAKEOVER);
+}
+
+static void
+ask_for_books(struct smx_engine *node, struct question *q)
+{
+	struct backup *backup = node_backup(node);
+	const char *lent[IDS_MAX];
+	struct books *books;
+	size_t n;
+
+	if (backup == NULL)
+		return;
+	/* Lent until the next call, and nobody else asks. */
+	books = backup_books(backup);
+	n = books_verify_next(books, node_now_ms(), lent, IDS_MAX, &q->token);
+	keep_ids(q, lent, n);
+	ask(node, q, ASKER_BOOKS);
+	if (node->ports.queue->ops->read == NULL)
+		return;
+	n = books_read_next(books, node_now_ms(), lent, SMX_QUEUE_READ_MAX,
+	    &q->token);
+	keep_ids(q, lent, n);
+	ask_to_read(node, q, ASKER_BOOKS);
 }
 
 /* Mail that waits for pickup has no shadow, and nobody else says that it is
@@ -197,6 +243,8 @@ read_state(struct smx_engine *node, int *told_local)
 	node_leave(node);
 	if (rc != SMX_OK)
 		return;
+	if (node_backup(node) != NULL)
+		books_state(backup_books(node_backup(node)), &state);
 	note_local(node, state.local_waiting, state.local_oldest_ms,
 	    told_local);
 	pthread_mutex_lock(&node->takeover_lock);
@@ -246,11 +294,13 @@ node_queuer_run(void *ctx)
 				read_state(node, &told_local);
 			tell_engine(node, events, count, node_now_ms());
 			tell_takeover(node, events, count);
+			tell_books(node, events, count);
 			node_free_events(events, count);
 		}
 		ask_for_engine(node, q);
 		read_for_engine(node, q);
 		ask_for_takeover(node, q);
+		ask_for_books(node, q);
 		if (clock_mono_ms() >= next_state) {
 			read_state(node, &told_local);
 			next_state = clock_mono_ms() + 1000;

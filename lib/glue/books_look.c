@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "glue/backup_books.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "glue/books_run.h"
+#include "glue/node_impl.h"
+#include "io/backup_mail.h"
+
+/* ---- for the releaser ---- */
+
+int
+books_held(struct books *books, const char *domain, int64_t after_taken_ms,
+    int64_t after_id, struct books_held *out, size_t max, size_t *count)
+{
+	struct backup_mail_page page = { .domain = domain,
+		.held = 1,
+		.after_taken_ms = after_taken_ms,
+		.after_id = after_id,
+		.max = max };
+	int rc;
+
+	*count = 0;
+	page.rows = calloc(max + 1, sizeof(*page.rows));
+	if (page.rows == NULL)
+		return SMX_ENOMEM;
+	rc = backup_mail_look(books->db, &page);
+	for (size_t i = 0; rc == SMX_OK && i < page.count; i++) {
+		const struct backup_mail_row *row = &page.rows[i];
+
+		out[i].id = row->id;
+		text_copy(out[i].queue_id, sizeof(out[i].queue_id),
+		    row->queue_id);
+		out[i].size = row->size;
+		out[i].taken_ms = row->taken_ms;
+		out[i].until_ms = row->until_ms;
+		out[i].custody = row->custody;
+	}
+	*count = rc == SMX_OK ? page.count : 0;
+	free(page.rows);
+	return rc;
+}
+
+int
+books_moved(struct books *books, const int64_t *ids, size_t count,
+    enum custody custody)
+{
+	int rc =
+	    backup_mail_move(books->db, ids, count, custody, clock_wall_ms());
+	int64_t now_ms = node_now_ms();
+
+	if (rc != SMX_OK)
+		return rc;
+	pthread_mutex_lock(&books->lock);
+	for (size_t i = 0; i < count; i++)
+		custody_moved(&books->table, ids[i], custody, now_ms);
+	pthread_mutex_unlock(&books->lock);
+	return SMX_OK;
+}
+
+int
+books_until(struct books *books, int64_t id, int64_t until_ms,
+    int64_t warned_ms)
+{
+	return backup_mail_until(books->db, id, until_ms, warned_ms);
+}
+
+void
+books_flow(struct books *books, const char *domain, struct books_flow *out)
+{
+	const struct custody_domain *d;
+
+	memset(out, 0, sizeof(*out));
+	pthread_mutex_lock(&books->lock);
+	d = custody_domain(&books->table, domain);
+	if (d != NULL)
+		*out = (struct books_flow){ d->delivered, d->deferred, d->ended,
+			d->queued };
+	pthread_mutex_unlock(&books->lock);
+}
+
+/* ---- for people ---- */
+
+int
+books_sum(struct books *books, const char *domain, int64_t from_ms,
+    int64_t to_ms, struct books_sums *out)
+{
+	struct backup_mail_sums s;
+	int rc = backup_mail_sum(books->db, domain, from_ms, to_ms, &s);
+
+	*out = (struct books_sums){ .messages = s.messages,
+		.taken = s.taken,
+		.delivered = s.delivered,
+		.returned = s.returned,
+		.deleted = s.deleted,
+		.unaccounted = s.unaccounted,
+		.held = s.held,
+		.queued = s.queued,
+		.held_messages = s.held_messages,
+		.held_bytes = s.held_bytes,
+		.oldest_ms = s.oldest_ms,
+		.while_up = s.while_up,
+		.while_down = s.while_down,
+		.while_unknown = s.while_unknown };
+	return rc;
+}
