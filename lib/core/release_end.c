@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "core/release_in.h"
+
+enum release_way
+release_way(const struct release *r, int64_t taken_ms)
+{
+	/* A message of the future is one of a clock that was wrong. */
+	return r->wall_ms - taken_ms > r->conf.queue_lifetime_ms / 2
+		   ? RELEASE_ANEW
+		   : RELEASE_AS_IT_IS;
+}
+
+enum release_end
+release_end(const struct release *r, const struct release_hold *hold,
+    const struct smx_backup *backup)
+{
+	/* One that is longer than the hold would be given at once. */
+	int64_t warn = backup->warn_ms < backup->hold_ms / 2
+			   ? backup->warn_ms
+			   : backup->hold_ms / 2;
+	/* Told of by a clock that was wrong: not told. */
+	int warned = hold->warned_ms != 0 && hold->warned_ms <= r->wall_ms;
+	int64_t end = hold->until_ms;
+
+	if (end == 0 || r->wall_ms < end - warn)
+		return RELEASE_END_NOT_YET;
+	if (warn > 0 && !warned)
+		return RELEASE_END_WARN;
+	if (warn > 0 && end < hold->warned_ms + warn)
+		end = hold->warned_ms + warn;
+	if (r->wall_ms < end)
+		return RELEASE_END_NOT_YET;
+	return backup->at_end == BACKUP_END_KEEP ? RELEASE_END_KEEP
+						 : RELEASE_END_RETURN;
+}
+
+int
+release_ask(const struct release *r, const char *name, struct release_word *out)
+{
+	const struct domain *d = book_find(r, name);
+
+	if (d == NULL || d->lane == NULL)
+		return SMX_ENOTFOUND;
+	out->going = d->going;
+	out->flushing = d->flush_until_ms > r->now_ms;
+	out->sour = pace_is_sour(&d->lane->pace);
+	out->rate = d->lane->pace.rate;
+	out->window = pace_window(&d->lane->pace);
+	return SMX_OK;
+}
