@@ -104,11 +104,16 @@ struct smx_queue_state {
 #define SMX_QUEUE_READ_MAX 100
 
 /* What the engine does to messages in the MTA's queue, and never to others than
- * those that it follows. */
+ * those that it follows or that an operator has named. */
 enum smx_queue_change {
 	SMX_QUEUE_HOLD = 1, /* put on hold; a delivery that runs goes on */
 	SMX_QUEUE_RELEASE,  /* from hold; tried at once */
-	SMX_QUEUE_ERASE     /* from any queue, without a notice to anybody */
+	SMX_QUEUE_ERASE,    /* from any queue, without a notice to anybody */
+	SMX_QUEUE_REQUEUE,  /* from any queue, hold too: tried at once, under a
+			     * new id (SMX_QUEUE_LINKED) and with the MTA's
+			     * whole patience before it */
+	SMX_QUEUE_EXPIRE    /* from any queue, hold too: to its sender, with
+			     * the MTA's notice */
 };
 #define SMX_QUEUE_CHANGE_MAX 1000
 

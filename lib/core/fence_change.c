@@ -166,6 +166,9 @@ done(struct engine *engine, struct fenced *f, enum smx_queue_change what,
 		f->own->done = 1; /* its absence is no loss */
 		evidence_soon(engine, f->own, now_ms);
 		break;
+	case SMX_QUEUE_REQUEUE:
+	case SMX_QUEUE_EXPIRE:
+		break; /* never a fence's */
 	}
 }
 

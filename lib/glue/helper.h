@@ -10,15 +10,18 @@
 
 /*
  * The helper: a process with the rights for postsuper(1) and postqueue(1),
- * which does nothing but these five things to messages named by their queue
- * ids.  It believes nothing that it is told: whatever is not a verb of this
- * list and a list of well-formed queue ids is dropped.
+ * which does nothing but these six things to messages named by their queue ids.
+ * It believes nothing that it is told: whatever is not a verb of this list and
+ * a list of well-formed queue ids is dropped.
  */
 enum helper_verb {
 	HELPER_HOLD = 1, /* postsuper -h */
 	HELPER_RELEASE,  /* postsuper -H; put into deferred, flush follows */
-	HELPER_REQUEUE,  /* postsuper -r: under a new id */
+	HELPER_REQUEUE,  /* postsuper -r: under a new id; postkick(1) has
+			  * pickup(8) look at once */
 	HELPER_DELETE,   /* postsuper -d */
+	HELPER_EXPIRE,   /* postsuper -f: from hold; goes back to its sender
+			  * at the next attempt, flush follows */
 	HELPER_FLUSH     /* postqueue -i: try to deliver now */
 };
 #define HELPER_IDS_MAX 1000
@@ -27,6 +30,7 @@ struct helper_options {
 	const char *config_directory; /* of the MTA; absolute */
 	const char *postsuper;        /* NULL: /usr/sbin/postsuper */
 	const char *postqueue;        /* NULL: /usr/sbin/postqueue */
+	const char *postkick;         /* NULL: /usr/sbin/postkick */
 	int64_t limit_ms;             /* for one command, 0: 60 s */
 };
 

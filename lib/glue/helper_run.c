@@ -45,6 +45,7 @@ static const struct {
 	    "Released from hold: ", ": released from hold\n" },
 	[HELPER_REQUEUE] = { "-r", "Requeued: ", ": requeued\n" },
 	[HELPER_DELETE] = { "-d", "Deleted: ", ": removed\n" },
+	[HELPER_EXPIRE] = { "-f", "Force-expired: ", ": expired\n" },
 };
 
 static void
@@ -269,6 +270,22 @@ run_postsuper(const struct helper_options *o, const struct helper_request *r,
 	return result;
 }
 
+/* Else pickup looks once in a minute; and it does so by itself when this
+ * fails. */
+static void
+run_postkick(const struct helper_options *o, struct command *c)
+{
+	c->argv[0] = o->postkick != NULL ? o->postkick : "/usr/sbin/postkick";
+	c->argv[1] = "-c";
+	c->argv[2] = o->config_directory;
+	c->argv[3] = "public";
+	c->argv[4] = "pickup";
+	c->argv[5] = "W";
+	c->argv[6] = NULL;
+	c->input_len = 0;
+	(void)run(c);
+}
+
 /* postqueue takes one id at a time. */
 static int
 run_postqueue(const struct helper_options *o, const struct helper_request *r,
@@ -312,6 +329,8 @@ helper_run(const struct helper_options *o, const struct helper_request *r,
 		result = run_postqueue(o, r, c, done);
 	else
 		result = run_postsuper(o, r, c, done);
+	if (r->verb == HELPER_REQUEUE && *done != 0)
+		run_postkick(o, c);
 	free(c);
 	return result;
 }

@@ -13,6 +13,7 @@ static const char *const verbs[] = { [HELPER_HOLD] = "hold",
 	[HELPER_RELEASE] = "release",
 	[HELPER_REQUEUE] = "requeue",
 	[HELPER_DELETE] = "delete",
+	[HELPER_EXPIRE] = "expire",
 	[HELPER_FLUSH] = "flush" };
 
 #define VERBS (sizeof(verbs) / sizeof(*verbs))

@@ -38,9 +38,14 @@ queue_change(struct helper *helper, enum smx_queue_change what,
 	case SMX_QUEUE_ERASE:
 		return result_of(helper_ask(helper, HELPER_DELETE, ids, count,
 		    until_mono_ms, NULL));
+	case SMX_QUEUE_REQUEUE:
+		return result_of(helper_ask(helper, HELPER_REQUEUE, ids, count,
+		    until_mono_ms, NULL));
 	case SMX_QUEUE_RELEASE:
-		result = helper_ask(helper, HELPER_RELEASE, ids, count,
-		    until_mono_ms, NULL);
+	case SMX_QUEUE_EXPIRE:
+		result = helper_ask(helper,
+		    what == SMX_QUEUE_EXPIRE ? HELPER_EXPIRE : HELPER_RELEASE,
+		    ids, count, until_mono_ms, NULL);
 		if (result == SMX_OK)
 			flush(helper, ids, count, until_mono_ms);
 		return result_of(result);

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "glue/helper.h"
+#include "glue/queue_change.h"
 #include "glue/helper_wire.h"
 
 #define ID  "4jXKs073lDz1bkTK"
@@ -88,12 +89,13 @@ static void
 process_start(void)
 {
 	static volatile sig_atomic_t stop;
-	char postsuper[128], postqueue[128];
+	char postsuper[128], postqueue[128], postkick[128];
 	struct helper_options options = { "/etc/postfix-test", postsuper,
-		postqueue, 1500 };
+		postqueue, postkick, 1500 };
 
 	snprintf(postsuper, sizeof(postsuper), "%s", path("postsuper"));
 	snprintf(postqueue, sizeof(postqueue), "%s", path("postqueue"));
+	snprintf(postkick, sizeof(postkick), "%s", path("postkick"));
 	process = fork();
 	ck_assert_int_ge(process, 0);
 	if (process == 0) {
@@ -109,6 +111,7 @@ setup(void)
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	put("postsuper", script, 0755);
 	put("postqueue", script, 0755);
+	put("postkick", script, 0755);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
 			     pair),
 	    0);
@@ -162,6 +165,9 @@ static const struct {
 	    "postsuper: Requeued: 2 messages\n" },
 	{ HELPER_DELETE, "postsuper -c /etc/postfix-test -d -\n",
 	    "postsuper: Deleted: 2 messages\n" },
+	{ HELPER_EXPIRE, "postsuper -c /etc/postfix-test -f -\n",
+	    "postsuper: Force-expired: 2 messages\n"
+	    "postsuper: Released from hold: 1 message\n" },
 };
 
 START_TEST(verb_is_one_fixed_command)
@@ -184,6 +190,71 @@ START_TEST(flush_is_one_command_for_each_id)
 	ck_assert_uint_eq(done, 2);
 	ck_assert(has("postqueue -c /etc/postfix-test -i " ID "\n"));
 	ck_assert(has("postqueue -c /etc/postfix-test -i " ID2 "\n"));
+}
+END_TEST
+
+/* pickup would find it within a minute. */
+START_TEST(requeued_mail_is_picked_up_at_once)
+{
+	ck_assert_int_eq(ask(HELPER_REQUEUE, two, 2, NULL), SMX_OK);
+	ck_assert(!has("postkick"));
+	put("says", "postsuper: Requeued: 2 messages\n", 0644);
+	ck_assert_int_eq(ask(HELPER_REQUEUE, two, 2, NULL), SMX_OK);
+	ck_assert(has("postkick -c /etc/postfix-test public pickup W\n"));
+}
+END_TEST
+
+/* postsuper -f says of a message on hold two things. */
+START_TEST(lines_of_expired_mail_are_counted_once)
+{
+	size_t done = 0;
+
+	put("fails", "", 0644);
+	put("says",
+	    "postsuper: " ID ": expired\n"
+	    "postsuper: " ID ": released from hold\npostsuper: fatal: log\n",
+	    0644);
+	put("next",
+	    "postsuper: Force-expired: 1 message\n"
+	    "postsuper: Released from hold: 1 message\n",
+	    0644);
+	ck_assert_int_eq(ask(HELPER_EXPIRE, two, 2, &done), SMX_OK);
+	ck_assert_uint_eq(done, 2);
+}
+END_TEST
+
+static const struct {
+	enum smx_queue_change what;
+	const char *call;
+	int flushed;
+} changes[] = {
+	{ SMX_QUEUE_HOLD, " -h -\n", 0 },
+	{ SMX_QUEUE_RELEASE, " -H -\n", 1 },
+	{ SMX_QUEUE_ERASE, " -d -\n", 0 },
+	{ SMX_QUEUE_REQUEUE, " -r -\n", 0 },
+	{ SMX_QUEUE_EXPIRE, " -f -\n", 1 },
+};
+
+START_TEST(change_of_the_queue_is_one_verb_of_the_helper)
+{
+	ck_assert_int_eq(queue_change(helper, changes[_i].what, two, 2,
+			     clock_mono_ms() + 5000),
+	    SMX_OK);
+	ck_assert(has(changes[_i].call));
+	ck_assert_int_eq(has("postqueue -c /etc/postfix-test -i " ID2 "\n"),
+	    changes[_i].flushed);
+}
+END_TEST
+
+START_TEST(strange_change_of_the_queue_is_refused)
+{
+	ck_assert_int_eq(queue_change(helper, (enum smx_queue_change)0, two, 2,
+			     clock_mono_ms() + 5000),
+	    SMX_EINVAL);
+	ck_assert_int_eq(queue_change(helper, (enum smx_queue_change)6, two, 2,
+			     clock_mono_ms() + 5000),
+	    SMX_EINVAL);
+	ck_assert_str_eq(calls(), "");
 }
 END_TEST
 
@@ -283,7 +354,7 @@ START_TEST(only_known_verbs_and_counts_are_sent)
 	for (size_t i = 0; i <= HELPER_IDS_MAX; i++)
 		many[i] = ID;
 	ck_assert_int_eq(ask((enum helper_verb)0, two, 2, NULL), SMX_EINVAL);
-	ck_assert_int_eq(ask((enum helper_verb)6, two, 2, NULL), SMX_EINVAL);
+	ck_assert_int_eq(ask((enum helper_verb)7, two, 2, NULL), SMX_EINVAL);
 	ck_assert_int_eq(ask(HELPER_HOLD, two, 0, NULL), SMX_EINVAL);
 	ck_assert_int_eq(ask(HELPER_HOLD, many, HELPER_IDS_MAX + 1, NULL),
 	    SMX_EINVAL);
@@ -399,6 +470,11 @@ main(void)
 	tcase_add_loop_test(tc, verb_is_one_fixed_command, 0,
 	    sizeof(verbs) / sizeof(*verbs));
 	tcase_add_test(tc, flush_is_one_command_for_each_id);
+	tcase_add_test(tc, requeued_mail_is_picked_up_at_once);
+	tcase_add_test(tc, lines_of_expired_mail_are_counted_once);
+	tcase_add_loop_test(tc, change_of_the_queue_is_one_verb_of_the_helper,
+	    0, sizeof(changes) / sizeof(*changes));
+	tcase_add_test(tc, strange_change_of_the_queue_is_refused);
 	tcase_add_test(tc, command_inherits_nothing);
 	tcase_add_test(tc, silence_of_the_command_is_zero_messages);
 	tcase_add_test(tc, sum_after_many_lines_is_found);
