@@ -78,6 +78,13 @@ const char *policy_backup_name(const struct smx_config *config,
     const struct smx_backup *backup);
 const struct smx_backup *policy_backup_of(const struct smx_config *config,
     const char *name);
+/* policy_domains.c: each domain that any policy lists, in the order of the
+ * policies, once for each; backup is NULL when that policy has no such group.
+ * Non-zero from each stops. */
+typedef int (*policy_domain_fn)(void *ctx, const char *domain,
+    const struct smx_backup *backup);
+void policy_domains_each(const struct smx_config *config, policy_domain_fn each,
+    void *ctx);
 /* Non-zero: the MTA has to hear of each recipient whether it can be taken. */
 int policy_answers_rcpt(const struct smx_config *config);
 

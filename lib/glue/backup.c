@@ -14,6 +14,7 @@
 #include "glue/backup_rcpt.h"
 #include "glue/primaries.h"
 #include "glue/backup_books.h"
+#include "glue/mxwatch.h"
 
 struct backup {
 	struct smx_engine *node;
@@ -135,6 +136,7 @@ make_parts(struct backup *backup)
 	int rc = books_new(&backup->books, backup);
 
 	return rc;
+	return mxwatch_new(&backup->mxwatch, backup);
 }
 
 static int
@@ -147,6 +149,7 @@ start_parts(struct backup *backup)
 	int rc = books_start(backup->books);
 
 	return rc;
+	return mxwatch_start(backup->mxwatch);
 }
 
 int
@@ -192,6 +195,8 @@ backup_stop(struct backup *backup)
 	alarms_stop(backup->alarms);
 	if (backup->books != NULL)
 		books_join(backup->books);
+	if (backup->mxwatch != NULL)
+		mxwatch_join(backup->mxwatch);
 }
 
 void
@@ -206,6 +211,7 @@ backup_free(struct backup **backup)
 	primaries_free(&b->primaries);
 	alarms_free(&b->alarms);
 	books_free(&b->books);
+	mxwatch_free(&b->mxwatch);
 	backup_db_close(&b->db);
 	pthread_mutex_destroy(&b->lock);
 	pthread_cond_destroy(&b->wake);

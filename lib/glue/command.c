@@ -109,6 +109,7 @@ static const struct {
 	{ "queue", "forget", command_queue_order },
 	{ "queue", "release", command_queue_order },
 	{ "queue", "resubmit", command_queue_order },
+	{ "mx", "check", command_mx },
 	{ "nexthop", "list", command_nexthop },
 	{ "nexthop", "probe", command_nexthop },
 	{ "nexthop", "reset", command_nexthop },

@@ -65,6 +65,7 @@ void command_fence_members(struct buf *b,
     const struct engine_fence_counts *counts);
 int command_leave(struct command *command);   /* command_leave.c */
 int command_nexthop(struct command *command); /* command_nexthop.c */
+int command_mx(struct command *command);      /* command_mx.c */
 int command_replay(struct command *command);  /* command_replay.c */
 
 int command_backup_list(struct command *command); /* command_backup_list.c */

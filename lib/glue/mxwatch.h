@@ -11,7 +11,15 @@
  */
 int mxwatch_new(struct mxwatch **out, struct backup *backup) SMX_MUST_USE;
 int mxwatch_start(struct mxwatch *watch) SMX_MUST_USE;
+/* Its threads leave; waits for that. */
 void mxwatch_join(struct mxwatch *watch);
 void mxwatch_free(struct mxwatch **watch);
+
+/* Look at this domain, or at all (NULL), now: a line of JSON for each.
+ * "result":"busy" where that was not possible until then.  SMX_ENOTFOUND: no
+ * policy lists it. */
+struct buf;
+int mxwatch_check(struct mxwatch *watch, const char *domain,
+    int64_t until_mono_ms, struct buf *out) SMX_MUST_USE;
 
 #endif

@@ -39,7 +39,7 @@ static const char tables[] =
     " NULL, asked_ms INTEGER NOT NULL) WITHOUT ROWID;"
     /* MX records as last seen */
     "CREATE TABLE mxset (domain TEXT PRIMARY KEY, hosts TEXT NOT NULL,"
-    " seen_ms INTEGER NOT NULL, alarm TEXT NOT NULL,"
+    " sts TEXT NOT NULL, seen_ms INTEGER NOT NULL, alarm TEXT NOT NULL,"
     " alarm_ms INTEGER NOT NULL) WITHOUT ROWID;";
 
 static int

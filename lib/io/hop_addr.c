@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 
@@ -88,4 +89,22 @@ hop_addr_format(const struct hop_addr *addr, char out[HOP_ADDR_TEXT])
 		port = ntohs(in6->sin6_port);
 	}
 	snprintf(out, HOP_ADDR_TEXT, "%s[%s]:%u", addr->host, text, port);
+}
+
+int
+hop_addr_is_own(const struct hop_addr *addr)
+{
+	struct sockaddr_storage sa = addr->sa;
+	int fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int own;
+
+	if (fd < 0)
+		return 0;
+	if (sa.ss_family == AF_INET)
+		((struct sockaddr_in *)&sa)->sin_port = 0;
+	else
+		((struct sockaddr_in6 *)&sa)->sin6_port = 0;
+	own = bind(fd, (const struct sockaddr *)&sa, addr->len) == 0;
+	close(fd);
+	return own;
 }

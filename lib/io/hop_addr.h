@@ -28,5 +28,7 @@ void hop_addrs_add(struct hop_addrs *addrs, const struct sockaddr *sa,
 /* Those that need no name: non-zero when it was one of them. */
 int hop_addrs_literal(struct hop_addrs *addrs, const struct nexthop *to);
 void hop_addr_format(const struct hop_addr *addr, char out[HOP_ADDR_TEXT]);
+/* Whatever it is called: an address of this host can be bound. */
+int hop_addr_is_own(const struct hop_addr *addr);
 
 #endif

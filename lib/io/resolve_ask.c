@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <arpa/nameser.h>
 #include <resolv.h>
@@ -115,6 +114,7 @@ hosts(const struct dnsmx *mx, const struct nexthop *to, struct hop_addrs *out,
 		for (; n < out->count; n++) {
 			of[n] = i;
 			own[i] |= (unsigned char)resolve_is_own(&out->list[n]);
+			own[i] |= (unsigned char)hop_addr_is_own(&out->list[n]);
 		}
 	}
 	limit = dnsmx_limit(mx, own);

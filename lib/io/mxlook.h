@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef IO_MXLOOK_H
+#define IO_MXLOOK_H
+
+#include "core/backup.h"
+#include "core/mxcheck.h"
+#include "io/dnsask.h"
+#include "io/hop.h"
+
+/*
+ * One look at the MX records of a domain: asks the name servers of this host
+ * for them, for the addresses and TLSA records of each MX host and for
+ * _mta-sts; the domain's own name servers for the MX records; and each MX host
+ * whether it takes mail for postmaster.  One question at a time.
+ */
+#define MXLOOK_MS 45000 /* for all of it; what is not known by then is unsure  \
+			 */
+
+struct mxlooker;
+
+struct mxlooker_options {
+	const char *resolv_conf;   /* lent */
+	const char *node;          /* this host's name; lent */
+	struct hops_options probe; /* how MX hosts are spoken to */
+};
+/* SMX_ENOMEM, SMX_ECONFIG with a sentence in why. */
+int mxlooker_new(struct mxlooker **out, const struct mxlooker_options *options,
+    char *why, size_t why_size) SMX_MUST_USE;
+void mxlooker_free(struct mxlooker **looker);
+
+struct mxlook_question {
+	const char *domain;
+	const struct smx_backup *backup; /* NULL: it is not the secondary */
+	int primary_is_away; /* known, or meant to be: nothing to be told of */
+	int64_t probe_ms;    /* for one host; 0: not asked */
+	int64_t again_ms; /* one that was silent is not asked again for so long
+			   */
+	smx_waiting_fn waiting;
+	void *waiting_ctx;
+};
+/* Any thread.  SMX_ECLOSED: waiting said so; SMX_ENOMEM. */
+int mxlook(struct mxlooker *looker, const struct mxlook_question *question,
+    struct mxcheck_look *out) SMX_MUST_USE;
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef IO_MXLOOK_IN_H
+#define IO_MXLOOK_IN_H
+
+#include <pthread.h>
+
+#include "io/hop_addr.h"
+#include "io/mxlook.h"
+
+#define MXLOOK_ADDRESSES 4 /* of one host that are tried */
+#define MXLOOK_SILENT    64
+
+/* Hosts that were silent a moment ago: the next domain that names one need not
+ * wait for it, too. */
+struct mxsilent {
+	pthread_mutex_t lock;
+	struct {
+		char name[256];
+		char said[160];
+		int64_t seen_ms;
+	} list[MXLOOK_SILENT]; /* under lock, as is the next */
+	size_t next;
+};
+
+struct mxlooker {
+	struct mxlooker_options options;
+	struct hops *hops;
+	struct mxsilent silent;
+};
+
+/* One look, while it lasts. */
+struct mxlooking {
+	struct mxlooker *looker;
+	const struct mxlook_question *question;
+	struct mxcheck_look *look;
+	struct dnsask dns; /* of this host */
+	int64_t until_ms;
+	struct dnsanswer answer; /* the last one */
+	struct hop_addrs addrs;  /* of the host that is looked at */
+};
+
+/* Through the servers of this host, into l->answer. */
+int mxlook_ask(struct mxlooking *l, const char *name, enum dns_type type);
+/* mxlook_servers.c: do the domain's own name servers say the same? */
+int mxlook_servers(struct mxlooking *l);
+/* mxlook_probe.c: does this host answer, at l->addrs? */
+int mxlook_probe(struct mxlooking *l, struct mxcheck_host *host);
+void mxsilent_init(struct mxsilent *silent);
+
+#endif
