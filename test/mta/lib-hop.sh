@@ -28,7 +28,8 @@ hop_start() {
 	lab_hop=$1
 	shift
 	mkdir -p "$LAB/hop.$lab_hop"
-	$PYTHON "$TOOL/nexthop.py" "$LAB/hop.$lab_hop" --name "$lab_hop" \
+	# $HOP_IN: what to start it with, to be elsewhere
+	${HOP_IN:-} $PYTHON "$TOOL/nexthop.py" "$LAB/hop.$lab_hop" --name "$lab_hop" \
 	    --into "$SINK" "$@" >"$LAB/hop.$lab_hop/port" \
 	    2>"$LAB/hop.$lab_hop/err" &
 	echo $! >"$LAB/hop.$lab_hop/pid"

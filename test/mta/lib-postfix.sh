@@ -19,7 +19,8 @@
 #				itself
 #	pf_private_net ARGS...	run the calling script again in a network
 #				namespace of its own, once:
-#				pf_private_net "$0" "$@"
+#				pf_private_net "$0" "$@"; with PF_MOUNTS in a mount
+#				namespace of its own, too
 #
 # Folders of an instance: DIR/etc (config), DIR/spool (queue), DIR/data; its
 # log: DIR/mail.log.  Two masters may listen on one port without an error
@@ -39,10 +40,10 @@ pf_missing() {
 
 pf_private_net() {
 	[ -z "${PF_NETNS:-}" ] || return 0
-	unshare -n true 2>/dev/null || return 0
+	unshare -n ${PF_MOUNTS:+-m} true 2>/dev/null || return 0
 	PF_NETNS=1
 	export PF_NETNS
-	exec unshare -n sh -c 'ip link set lo up && exec "$@"' sh "$@"
+	exec unshare -n ${PF_MOUNTS:+-m} sh -c 'ip link set lo up && exec "$@"' sh "$@"
 }
 
 pf_port() {

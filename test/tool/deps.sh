@@ -6,7 +6,8 @@ libmilter-dev libconfig-dev libmaxminddb-dev libsqlite3-dev libssl-dev
 libjansson-dev check miltertest postfix swaks python3 python3-dkim openssl
 strace iproute2 procps mandoc bc util-linux sqlite3 valgrind xz-utils psmisc
 spin user-mode-linux e2fsprogs jq
-dovecot-core dovecot-lmtpd"
+dovecot-core dovecot-lmtpd
+nsd"
 miss=
 for p in $want; do
 	dpkg-query -W -f '${Status}\n' "$p" 2>/dev/null |
