@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "glue/backup_heir.h"
 #include "glue/node_impl.h"
 
 /* Resubmission: several of these threads, one message each at a time. */
@@ -29,6 +30,7 @@ submit_content(struct smx_engine *node, const struct takeover_job *job,
 	struct smx_submit *submit = node->ports.submit;
 	struct smx_submission s;
 	struct smx_content content;
+	struct backup_heir heir;
 	char received[2048];
 	int rc;
 
@@ -51,7 +53,9 @@ submit_content(struct smx_engine *node, const struct takeover_job *job,
 	s.held = job->row.held;
 	s.released = s.held && !takeover_job_is_held(job);
 	s.deadline_mono_ms = clock_mono_ms() + SUBMIT_MS;
+	backup_heir_begin(&heir, node, job, envelope, &s);
 	rc = submit->ops->submit(submit->ctx, &s, result);
+	backup_heir_end(&heir, rc, result);
 	store->ops->close_content(store->ctx, &content);
 	return rc;
 }

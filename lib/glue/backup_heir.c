@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "glue/backup_heir.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "core/policy.h"
+#include "glue/backup_books.h"
+#include "glue/node.h"
+#include "glue/primaries.h"
+
+static int
+is_authenticated(const struct smx_envelope *envelope)
+{
+	return smx_envelope_get(envelope, SMX_FIELD_AUTH_TYPE)[0] != '\0' ||
+	       smx_envelope_get(envelope, SMX_FIELD_AUTH_NAME)[0] != '\0';
+}
+
+/* The policy as it is here, for one recipient; NULL: not ours to keep. */
+static const struct smx_backup *
+backs_up(const struct backup_heir *heir, const char *rcpt)
+{
+	const struct smx_envelope *envelope = heir->envelope;
+	struct smx_client client = {
+		.address = smx_envelope_get(envelope, SMX_FIELD_CLIENT_ADDR),
+		.authenticated = is_authenticated(envelope),
+	};
+	struct smx_ack ack;
+
+	smx_policy_locate(heir->config, &client);
+	memset(&ack, 0, sizeof(ack));
+	if (smx_policy_recipient(heir->config, &client, rcpt,
+		heir->job->row.size, &ack) != SMX_OK)
+		return NULL;
+	return ack.backup;
+}
+
+/* One more recipient that is still open.  What is not all for one domain that
+ * has to wait does not wait. */
+static void
+judge(struct backup_heir *heir, const char *rcpt, int first)
+{
+	const struct smx_backup *ours = backs_up(heir, rcpt);
+	char domain[BACKUP_DOMAIN_MAX + 1];
+	struct primaries_word word;
+
+	backup_domain(rcpt, domain);
+	if (ours == NULL || domain[0] == '\0') {
+		heir->hold = 0;
+		return;
+	}
+	if (heir->domain[0] != '\0') {
+		if (strcmp(domain, heir->domain) != 0)
+			heir->hold = 0;
+		return;
+	}
+	memcpy(heir->domain, domain, sizeof(domain));
+	heir->state = primaries_state(backup_primaries(heir->backup), ours,
+	    domain, &word);
+	heir->hold_ms = ours->hold_ms;
+	heir->hold = first && (heir->state == MX_DOWN || word.announced);
+}
+
+void
+backup_heir_begin(struct backup_heir *heir, struct smx_engine *node,
+    const struct takeover_job *job, const struct smx_envelope *envelope,
+    struct smx_submission *submission)
+{
+	size_t count = smx_envelope_recipients(envelope);
+	int first = 1;
+
+	memset(heir, 0, sizeof(*heir));
+	heir->backup = node_backup(node);
+	if (heir->backup == NULL)
+		return;
+	heir->config = node_config(node);
+	heir->job = job;
+	heir->envelope = envelope;
+	for (size_t i = 0; i < count; i++)
+		if (job->rcpt_states[i] == SMX_RCPT_OPEN) {
+			judge(heir, smx_envelope_recipient(envelope, i), first);
+			first = 0;
+		}
+	/* Without a way into the hold queue it waits as all mail does. */
+	if (config_conf(heir->config)->mta_submit_held[0] == '\0')
+		heir->hold = 0;
+	else if (submission->held)
+		heir->hold = 1;
+	else if (heir->hold)
+		submission->held = submission->released = 1;
+}
+
+static size_t
+taken(const struct backup_heir *heir, const struct smx_submit_result *submitted,
+    const char **rcpts)
+{
+	size_t count = smx_envelope_recipients(heir->envelope), n = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *rcpt = smx_envelope_recipient(heir->envelope, i);
+
+		if (heir->job->rcpt_states[i] == SMX_RCPT_OPEN &&
+		    submitted->rcpt_states[i] == SMX_RCPT_HANDED &&
+		    backs_up(heir, rcpt) != NULL)
+			rcpts[n++] = rcpt;
+	}
+	return n;
+}
+
+/* Not written: it is followed as any other that was taken over, and what is on
+ * hold stays there for a person. */
+static void
+write_down(struct backup_heir *heir, const struct smx_submit_result *submitted,
+    const char *const *rcpts, size_t count)
+{
+	int64_t now_ms = clock_wall_ms();
+	struct books_mail mail = {
+		.queue_id = submitted->queue_id,
+		.sender = smx_envelope_sender(heir->envelope),
+		.size = heir->job->row.size,
+		.domain = heir->domain,
+		.state = heir->state,
+		.hold = heir->hold,
+		.taken_ms = now_ms,
+		.until_ms = heir->hold ? now_ms + heir->hold_ms : 0,
+		.rcpts = rcpts,
+		.count = count,
+	};
+
+	(void)!books_take(backup_books(heir->backup), &mail);
+}
+
+void
+backup_heir_end(struct backup_heir *heir, int result,
+    const struct smx_submit_result *submitted)
+{
+	const char **rcpts;
+	size_t count;
+
+	if (heir->backup == NULL)
+		return;
+	if (result == SMX_OK && heir->domain[0] != '\0' &&
+	    submitted->queue_id[0] != '\0') {
+		rcpts = calloc(smx_envelope_recipients(heir->envelope) + 1,
+		    sizeof(*rcpts));
+		count = rcpts != NULL ? taken(heir, submitted, rcpts) : 0;
+		if (count != 0)
+			write_down(heir, submitted, rcpts, count);
+		free(rcpts);
+	}
+	smx_config_release(&heir->config);
+}
