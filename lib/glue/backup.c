@@ -133,10 +133,11 @@ make_parts(struct backup *backup)
 		rc = primaries_new(&backup->primaries, backup);
 	if (rc == SMX_OK)
 		rc = decider_new(&backup->decider, backup);
-	int rc = books_new(&backup->books, backup);
-
+	if (rc == SMX_OK)
+		rc = books_new(&backup->books, backup);
+	if (rc == SMX_OK)
+		rc = mxwatch_new(&backup->mxwatch, backup);
 	return rc;
-	return mxwatch_new(&backup->mxwatch, backup);
 }
 
 static int
@@ -146,10 +147,11 @@ start_parts(struct backup *backup)
 
 	if (rc == SMX_OK)
 		rc = decider_start(backup->decider);
-	int rc = books_start(backup->books);
-
+	if (rc == SMX_OK)
+		rc = books_start(backup->books);
+	if (rc == SMX_OK)
+		rc = mxwatch_start(backup->mxwatch);
 	return rc;
-	return mxwatch_start(backup->mxwatch);
 }
 
 int
@@ -188,15 +190,15 @@ backup_stop(struct backup *backup)
 	backup->ending = 1;
 	pthread_cond_broadcast(&backup->wake);
 	pthread_mutex_unlock(&backup->lock);
+	if (backup->mxwatch != NULL)
+		mxwatch_join(backup->mxwatch);
+	if (backup->books != NULL)
+		books_join(backup->books);
 	if (backup->decider != NULL)
 		decider_join(backup->decider);
 	if (backup->primaries != NULL)
 		primaries_join(backup->primaries);
 	alarms_stop(backup->alarms);
-	if (backup->books != NULL)
-		books_join(backup->books);
-	if (backup->mxwatch != NULL)
-		mxwatch_join(backup->mxwatch);
 }
 
 void
@@ -207,11 +209,11 @@ backup_free(struct backup **backup)
 	if (b == NULL)
 		return;
 	backup_stop(b);
+	mxwatch_free(&b->mxwatch);
+	books_free(&b->books);
 	decider_free(&b->decider);
 	primaries_free(&b->primaries);
 	alarms_free(&b->alarms);
-	books_free(&b->books);
-	mxwatch_free(&b->mxwatch);
 	backup_db_close(&b->db);
 	pthread_mutex_destroy(&b->lock);
 	pthread_cond_destroy(&b->wake);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "io/hop_in.h"
-#include "io/resolve_in.h"
 
 #define PORT 25
 
@@ -106,7 +105,7 @@ mxprobe_is_own(const struct mxprobe *probe)
 
 	return hop->to.kind == NEXTHOP_HOST && hop->to.port == PORT &&
 	       hop->cursor < hop->addrs.count && !is_loopback(&a->sa) &&
-	       resolve_is_own(a);
+	       hop_addr_is_own(a);
 }
 
 void

@@ -82,24 +82,6 @@ records(const char *domain, struct dnsmx *mx, struct hop_answer *why)
 	return SMX_OK;
 }
 
-int
-resolve_is_own(const struct hop_addr *a)
-{
-	struct sockaddr_storage sa = a->sa;
-	int fd = socket(sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int own;
-
-	if (fd < 0)
-		return 0;
-	if (sa.ss_family == AF_INET)
-		((struct sockaddr_in *)&sa)->sin_port = 0;
-	else
-		((struct sockaddr_in6 *)&sa)->sin6_port = 0;
-	own = bind(fd, (const struct sockaddr *)&sa, a->len) == 0;
-	close(fd);
-	return own;
-}
-
 /* Without this host and those that come after it. */
 static void
 hosts(const struct dnsmx *mx, const struct nexthop *to, struct hop_addrs *out,
@@ -113,7 +95,6 @@ hosts(const struct dnsmx *mx, const struct nexthop *to, struct hop_addrs *out,
 		addresses(mx->hosts[i].name, to->port, out, why);
 		for (; n < out->count; n++) {
 			of[n] = i;
-			own[i] |= (unsigned char)resolve_is_own(&out->list[n]);
 			own[i] |= (unsigned char)hop_addr_is_own(&out->list[n]);
 		}
 	}

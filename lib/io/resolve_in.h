@@ -7,7 +7,5 @@
 /* resolve_ask.c: ask the system, however long it takes. */
 void resolve_ask(const struct nexthop *to, struct hop_addrs *out,
     struct hop_answer *why);
-/* Whatever it is called: an address of this host can be bound. */
-int resolve_is_own(const struct hop_addr *a);
 
 #endif
