@@ -15,7 +15,7 @@
 
 struct looked {
 	const struct ctl *ctl;
-	int wrong;
+	int status;
 };
 
 static const char *
@@ -38,12 +38,16 @@ print_hosts(const struct record *r)
 			continue;
 		printf("  %5lld %s", record_number(host, "preference", 0),
 		    word(host, "name", name));
+		if (record_true(host, "own"))
+			fputs("  this host", stdout);
+		else if (record_true(host, "primary"))
+			fputs("  primary", stdout);
 		if (record_number(host, "addresses", -1) == 0)
 			fputs("  no address", stdout);
 		else if (strcmp(word(host, "answers", text), "yes") == 0)
 			fputs("  answers", stdout);
 		else if (strcmp(text, "no") == 0)
-			fputs("  does not answer", stdout);
+			printf("  does not: %s", word(host, "text", text));
 		putchar('\n');
 	}
 }
@@ -62,6 +66,17 @@ print_findings(const struct record *r)
 	}
 }
 
+/* What could not be looked at is no good news. */
+static int
+worse(int status, const struct record *r)
+{
+	if (record_is(r, "result", "alarm"))
+		return EX_CRITICAL;
+	if (status == EX_OK && !record_is(r, "result", "ok"))
+		return EX_WARNING;
+	return status;
+}
+
 static int
 take_line(void *ctx, const char *json, size_t len)
 {
@@ -71,7 +86,7 @@ take_line(void *ctx, const char *json, size_t len)
 
 	if (r == NULL)
 		return SMX_EPROTO;
-	looked->wrong |= !record_is(r, "result", "ok");
+	looked->status = worse(looked->status, r);
 	if (looked->ctl->json) {
 		printf("%.*s\n", (int)len, json);
 	} else {
@@ -98,5 +113,5 @@ ctl_mx(const struct ctl *ctl, const struct phrase *phrase, char **args,
 
 	if (status == EX_OK)
 		status = ctl_say(ctl, command, take_line, &looked);
-	return status != EX_OK || !looked.wrong ? status : EX_NOT_ALL;
+	return status != EX_OK ? status : looked.status;
 }

@@ -102,6 +102,11 @@ import_line(void *ctx, const char *json, size_t len)
 		       "refused\n",
 		    record_number(r, "imported", 0),
 		    record_number(r, "skipped", 0), done->refused);
+	if (!done->ctl->json && record_number(r, "forgotten", 0) > 0)
+		printf("%lld of an earlier file are forgotten\n",
+		    record_number(r, "forgotten", 0));
+	if (!done->ctl->json && record_true(r, "catch_all"))
+		puts("any recipient of the domain is good");
 	if (!done->ctl->json && done->refused != 0)
 		printf("the first line that is no address: %lld\n",
 		    record_number(r, "refused_line", 0));

@@ -92,14 +92,13 @@ policy_may_deliver_domain(const struct smx_config *config, const char *domain)
 	snprintf(text, sizeof(text), NOBODY "@%s", folded);
 	ack = policy_may_deliver(config, text);
 	for (size_t i = 0; ack == NULL && i < draft->policy_count; i++) {
-		const struct policy_match *m = &draft->policies[i].match;
-		const struct smx_ack *wish = policy_wish(config, i);
+		const struct policy_conf *p = &draft->policies[i];
 
-		if (!is_delivered(wish))
+		if (!is_delivered(policy_wish(config, i)))
 			continue;
-		ack = named(config, m, folded);
-		if (ack == NULL && may_name(config, m))
-			ack = wish;
+		ack = named(config, &p->match, folded);
+		if (ack == NULL && may_name(config, &p->match))
+			ack = &p->ack.ack;
 	}
 	return ack;
 }
