@@ -199,6 +199,8 @@ part_tool() {
 	busy "examples/policy, delivered" 900 "$plain/examples/policy" \
 	    examples/delivered.conf 192.0.2.7 someone@example.com
 	waits tool/nexthop 600 /usr/bin/python3 test/tool/nexthop_test.py
+	waits tool/backupctl 600 env srcdir="$here" builddir="$san" \
+	    test/tool/backupctl.sh
 	waits tool/daemon 600 env srcdir="$here" builddir="$san" \
 	    test/tool/daemon.sh
 	waits tool/operator 600 env srcdir="$here" builddir="$san" \
