@@ -97,7 +97,8 @@ SMX_API int smx_session_mail(struct smx_session *session, const char *sender,
  * "delivered" in a policy is for smx_milter_run alone, which can answer for
  * single recipients, strike them out of a message and discard it.  For any
  * other caller it is as if no next hop had answered: what else the policy says
- * holds. */
+ * holds.  A backup group, which needs a message that can be put on hold, is for
+ * smx_milter_run alone likewise. */
 SMX_API int smx_session_rcpt(struct smx_session *session, const char *rcpt,
     const char *const *params, size_t count) SMX_MUST_USE;
 /* As soon and as often as the MTA tells it; the last one counts. */
@@ -135,6 +136,10 @@ struct smx_verdict {
 	char text[256];    /* one line */
 	struct smx_key key;
 	int64_t held_ms; /* how long this call took */
+	/* Accepted, and to be put on hold (smfi_quarantine) with this reason:
+	 * its primary MX is down.  Only from smx_milter_run. */
+	int hold;
+	char hold_reason[300];
 };
 
 /*

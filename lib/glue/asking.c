@@ -26,8 +26,8 @@ is_submission(const char *daemon)
  * 452 for the end of it, and what a relay of our own sends has been taken
  * already.
  */
-static int
-may_split(const struct asking *asking)
+int
+asking_may_split(const struct asking *asking)
 {
 	const struct smx_client *client = asking->client;
 
@@ -59,7 +59,7 @@ asking_recipient(const struct asking *asking, const char *recipient,
 
 	if (rc != SMX_OK)
 		return rc;
-	split = may_split(asking);
+	split = asking_may_split(asking);
 	if (smx_policy_combine(&folded, one, split) != SMX_OK && split)
 		return SMX_ELIMIT;
 	*all = folded;

@@ -15,6 +15,9 @@ struct asking {
 	int whole;                       /* a message cannot be split */
 };
 
+/* Non-zero: what this client is refused with 452 it sends in another message.
+ */
+int asking_may_split(const struct asking *asking);
 /* The wish of one recipient.  SMX_EINVAL: an address too long. */
 int asking_one(const struct asking *asking, const char *recipient,
     uint64_t size, struct smx_ack *ack) SMX_MUST_USE;

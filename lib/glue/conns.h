@@ -17,6 +17,7 @@ struct conn {
 	unsigned long steps;         /* what was negotiated */
 	int untold;                  /* error of a step without an answer */
 	int strikes; /* recipients may be struck out of a message */
+	int holds;   /* a message may be put on hold */
 	int waits;   /* for a next hop, at RCPT; counted as an end of message */
 };
 

@@ -11,6 +11,7 @@
 
 #include <libmilter/mfapi.h>
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "core/conf.h"
 #include "core/policy.h"
@@ -172,9 +173,10 @@ wanted_actions(void)
 	struct smx_config *config = node_config(conns_engine());
 	int strikes = config_conf(config)->milter_resend_guard_ms > 0 ||
 		      policy_delivers(config);
+	int holds = policy_backs_up(config);
 
 	smx_config_release(&config);
-	return strikes ? SMFIF_DELRCPT : 0;
+	return (strikes ? SMFIF_DELRCPT : 0) | (holds ? SMFIF_QUARANTINE : 0);
 }
 
 static sfsistat
@@ -197,6 +199,7 @@ on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1, unsigned long f2,
 	if (conn != NULL) {
 		conn->steps = *pf1;
 		conn->strikes = (*pf0 & SMFIF_DELRCPT) != 0;
+		conn->holds = (*pf0 & SMFIF_QUARANTINE) != 0;
 	}
 	last_steps = *pf1;
 	(void)smfi_setpriv(ctx, conn);
@@ -245,6 +248,7 @@ on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *from)
 			session_whole(conn->session,
 			    (conn->steps & SMFIP_NR_RCPT) != 0);
 			session_guard(conn->session, conn->strikes);
+			session_backup(conn->session, 1, conn->holds);
 			session_waiting(conn->session, on_rcpt_waiting, conn);
 			status = quiet(conn, SMFIP_NR_CONN);
 		}
@@ -403,6 +407,20 @@ on_waiting(void *arg, int64_t waited_ms)
 	return smfi_progress(ctx) != MI_SUCCESS;
 }
 
+/* One that the MTA does not put on hold is delivered, as any other; the books
+ * follow it. */
+static void
+hold(SMFICTX *ctx, const char *reason)
+{
+	char text[300];
+
+	crash_point("books-hold");
+	snprintf(text, sizeof(text), "%s", reason);
+	if (smfi_quarantine(ctx, text) != MI_SUCCESS)
+		log_event(SMX_LOG_WARNING, "backup-no-hold", "%s", "");
+	crash_point("books-held");
+}
+
 /* Those of a message that was sent again; an MTA that cannot be told takes them
  * twice. */
 static sfsistat
@@ -417,6 +435,8 @@ accept_without(SMFICTX *ctx, const struct conn *conn,
 		return SMFIS_DISCARD;
 	for (size_t i = 0; i < count; i++)
 		(void)smfi_delrcpt(ctx, struck[i]);
+	if (verdict->hold)
+		hold(ctx, verdict->hold_reason);
 	return SMFIS_ACCEPT;
 }
 

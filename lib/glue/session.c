@@ -9,10 +9,12 @@
 #include <shadowmx/envelope.h>
 
 #include "base/buf.h"
+#include "core/policy.h"
 #include "glue/asking.h"
 #include "glue/delivery.h"
 #include "glue/ending.h"
 #include "glue/handover.h"
+#include "glue/intake.h"
 #include "glue/node.h"
 #include "glue/resend.h"
 
@@ -31,6 +33,7 @@ struct smx_session {
 	struct struck struck;
 	struct delivery *delivery; /* NULL: no next hop was asked */
 	struct hop_answer words;   /* of the last that refused a recipient */
+	struct intake intake;      /* for domains that this host backs up */
 	smx_waiting_fn waiting;    /* while one is asked */
 	void *waiting_ctx;
 };
@@ -119,6 +122,7 @@ static void
 forget(struct smx_session *session)
 {
 	delivery_free(&session->delivery);
+	intake_reset(&session->intake);
 	message_free(&session->message);
 	smx_envelope_reset(session->envelope);
 }
@@ -165,6 +169,7 @@ smx_session_free(struct smx_session **session)
 	pass_on(s);
 	pass_by(s);
 	delivery_free(&s->delivery);
+	intake_free(&s->intake);
 	message_free(&s->message);
 	struck_free(&s->struck);
 	smx_envelope_free(&s->envelope);
@@ -205,6 +210,13 @@ void
 session_guard(struct smx_session *session, int able)
 {
 	session->guard = able;
+}
+
+void
+session_backup(struct smx_session *session, int asks, int holds)
+{
+	session->intake.asks = asks;
+	session->intake.holds = holds;
 }
 
 void
@@ -366,6 +378,54 @@ ask_next_hop(struct smx_session *session, const struct smx_ack *one,
 	return delivery_rcpt(&session->delivery, &ask, &session->words);
 }
 
+/* May it be taken, as far as a primary MX has a say? */
+static int
+ask_backup(struct smx_session *session, const struct smx_ack *one,
+    const char *rcpt)
+{
+	const struct asking asking = asking_of(session);
+	const struct intake_ask ask = { .engine = session->engine,
+		.message = session->message,
+		.policy = one->backup,
+		.client = session->address,
+		.trusted =
+		    session->client.authenticated ||
+		    session->address[0] == '\0' ||
+		    policy_own(session->message->config, session->address),
+		.split = asking_may_split(&asking),
+		.sender = smx_envelope_sender(session->envelope),
+		.rcpt = rcpt,
+		.waiting = session->waiting,
+		.waiting_ctx = session->waiting_ctx };
+
+	if (!session->intake.asks || session->whole)
+		return SMX_OK;
+	return intake_rcpt(&session->intake, &ask, &session->words);
+}
+
+/* What is put on hold has no next hop that could be asked. */
+static void
+ask_nobody(const struct smx_session *session, struct smx_ack *one,
+    struct smx_ack *all)
+{
+	one->when &= ~SMX_WHEN_DELIVERED;
+	*all = session->message->ack;
+	(void)smx_policy_combine(all, one, 0);
+}
+
+/* All have agreed to it. */
+static int
+keep_recipient(struct smx_session *session, const char *rcpt,
+    const char *const *params, size_t count)
+{
+	size_t index = smx_envelope_recipients(session->envelope);
+	int rc = smx_envelope_rcpt(session->envelope, rcpt, params, count);
+
+	if (rc == SMX_OK && session->intake.asks && !session->whole)
+		intake_keep(&session->intake, index);
+	return rc;
+}
+
 int
 smx_session_rcpt(struct smx_session *session, const char *rcpt,
     const char *const *params, size_t count)
@@ -382,12 +442,17 @@ smx_session_rcpt(struct smx_session *session, const char *rcpt,
 	rc = asking_recipient(&asking, rcpt, &one, &all);
 	if (rc != SMX_OK)
 		return rc;
+	rc = ask_backup(session, &one, rcpt);
+	if (rc != SMX_OK)
+		return rc;
+	if (session->intake.next.hold)
+		ask_nobody(session, &one, &all);
 	asked = (one.when & SMX_WHEN_DELIVERED) != 0;
 	if (asked)
 		rc = ask_next_hop(session, &one, rcpt, params, count);
 	if (rc != SMX_OK)
 		return rc;
-	rc = smx_envelope_rcpt(session->envelope, rcpt, params, count);
+	rc = keep_recipient(session, rcpt, params, count);
 	if (rc == SMX_OK)
 		keep_wish(session, rcpt, &all);
 	else if (asked)
@@ -448,12 +513,21 @@ session_unasked(struct smx_session *session)
 	struct smx_verdict verdict;
 
 	if (message == NULL || message->fault != REPLY_NONE ||
-	    !is_unasked(session))
+	    !is_unasked(session) || intake_any(&session->intake))
 		return 0;
 	ending_unasked(&ending, &verdict);
 	pass_on(session);
 	forget(session);
 	return 1;
+}
+
+static void
+take_in(struct smx_session *session, struct smx_verdict *verdict)
+{
+	const struct intake_end end = { session->engine, session->message,
+		session->envelope, session->guard ? &session->struck : NULL };
+
+	intake_end(&session->intake, &end, verdict);
 }
 
 int
@@ -476,6 +550,9 @@ smx_session_end(struct smx_session *session, smx_waiting_fn waiting, void *ctx,
 		session->key = verdict->key;
 		session->acknowledged = 1;
 	}
+	if (verdict->accept && verdict->earned != SMX_EARNED_RESENT &&
+	    verdict->earned != SMX_EARNED_DELIVERED)
+		take_in(session, verdict);
 	forget(session);
 	return rc;
 }

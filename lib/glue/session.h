@@ -20,12 +20,16 @@ void session_secure(struct smx_session *session, int secure);
 /* Non-zero: the caller can strike recipients out of a message and discard it,
  * as the resend guard wants it. */
 void session_guard(struct smx_session *session, int able);
+/* Non-zero: the caller answers for single recipients of domains that this host
+ * is the backup MX of (asks), and can put a message on hold (holds). */
+void session_backup(struct smx_session *session, int asks, int holds);
 /* What a recipient calls that waits for its next hop, as for smx_session_end;
  * NULL: nothing. */
 void session_waiting(struct smx_session *session, smx_waiting_fn waiting,
     void *ctx);
 /* After smx_session_rcpt has said SMX_EREFUSED or SMX_ETEMP, as it does only
- * for a caller that can strike recipients out: the next hop's words. */
+ * for a caller that can strike recipients out or answers for a backup: the
+ * next hop's words. */
 void session_reply(const struct smx_session *session,
     struct smx_verdict *verdict);
 /* After smx_session_end has accepted: recipients to be struck out, as they were

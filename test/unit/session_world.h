@@ -9,6 +9,8 @@
 
 #include "core/conf.h"
 #include "core/engine.h"
+#include "glue/backup_books.h"
+#include "glue/backup_rcpt.h"
 
 /*
  * Everything around a session, made up: a configuration, a policy that follows
@@ -69,6 +71,13 @@ struct world {
 	unsigned resend_asks;    /* the queue answers after so many */
 	size_t resend_noted;     /* recipients of the last attempt noted */
 	struct courier *courier; /* NULL: nothing delivers to next hops */
+	/* Of a backup MX; NULL: it is none. */
+	struct backup *backup;
+	const struct smx_backup *policy; /* of recipients in "...backup" */
+	int (*backup_rcpt)(const struct backup_ask *ask,
+	    struct backup_word *out, struct hop_answer *words);
+	int (*books_take)(const struct books_mail *mail);
+	int books_full;
 };
 
 extern struct world world;
