@@ -127,23 +127,23 @@ backup_peak_load() {
 
 backup_spammer_at_the_secondary() {
 	backup_ready "$(backed $D 'while_up = "defer"; grace = "3s";
-	    exempt = ( "127.0.7.0/24" );')"
+	    exempt = ( "198.51.7.0/24" );')"
 	for spam_n in 1 2 3 4 5; do
 		need "sent away" knock_heard 1 "451 4.3.2 .*127.0.0.1.*$D" \
-		    -s 127.0.$spam_n.9 spam@spam$spam_n.invalid rcpt1@$D
+		    -s 198.51.$spam_n.9 spam@spam$spam_n.invalid rcpt1@$D
 	done
 	need "an empty queue" queue_is_empty a
 	need "nothing in the books" books_are "taken 0"
 	need "no shadows" no_rows b
 	# Another one of its sender's network, too early, and in time.
-	need "too early" knock_heard 1 "451 4.3.2" -s 127.0.1.77 \
+	need "too early" knock_heard 1 "451 4.3.2" -s 198.51.1.77 \
 	    spam@spam1.invalid rcpt1@$D
 	sleep 3.5
-	need "a client that comes again" knock_heard 2 250 -s 127.0.1.77 \
+	need "a client that comes again" knock_heard 2 250 -s 198.51.1.77 \
 	    spam@spam1.invalid rcpt1@$D
 	need "another recipient is another try" knock_heard 1 "451 4.3.2" \
-	    -s 127.0.1.77 spam@spam1.invalid rcpt2@$D
-	need "an exempt client" knock_heard 2 250 -s 127.0.7.1 $S rcpt2@$D
+	    -s 198.51.1.77 spam@spam1.invalid rcpt2@$D
+	need "an exempt client" knock_heard 2 250 -s 198.51.7.1 $S rcpt2@$D
 	need "both delivered" wait_for 20 books_are "taken 2" "delivered 2"
 }
 
@@ -222,12 +222,12 @@ backup_harvest_has_an_end() {
 		harvest_rcpts="$harvest_rcpts nobody$harvest_n@$D"
 	done
 	# shellcheck disable=SC2086
-	knock -s 127.0.3.1 $S $harvest_rcpts >/dev/null
+	knock -s 198.51.3.1 $S $harvest_rcpts >/dev/null
 	need "no at first" shows heard 1 "550 5.1.1"
 	need "no word at last" shows heard 8 "450 4.7.1"
-	need "nor to its neighbour" knock_heard 1 "450 4.7.1" -s 127.0.3.2 \
+	need "nor to its neighbour" knock_heard 1 "450 4.7.1" -s 198.51.3.2 \
 	    $S nobody9@$D
-	need "others are told" knock_heard 1 "550 5.1.1" -s 127.0.4.1 \
+	need "others are told" knock_heard 1 "550 5.1.1" -s 198.51.4.1 \
 	    $S nobody9@$D
 }
 
@@ -252,11 +252,11 @@ backup_two_domains_are_parted() {
 
 # A client that cannot be asked to part them: ordinary mail, and counted.
 backup_two_domains_of_our_own() {
-	OWN='"127.0.8.0/24"'
+	OWN='"198.51.8.0/24"'
 	backup_ready
 	mx_kill
 	need "the primary known to be down" wait_for 20 mx_is down
-	knock -s 127.0.8.1 $S rcpt1@$D friend@elsewhere.test.invalid >/dev/null
+	knock -s 198.51.8.1 $S rcpt1@$D friend@elsewhere.test.invalid >/dev/null
 	need "both taken" shows heard 2 250
 	need "the message taken" shows heard 3 250
 	need "nothing on hold" held_are a 0
@@ -521,4 +521,8 @@ case ${1:-} in
 	shift
 	;;
 esac
+[ -n "${PF_NETNS:-}" ] || [ -z "${LAB_ONE:-}" ] || unshare -n true 2>/dev/null || {
+	say "SKIP: no namespace to be alone in"
+	exit 77
+}
 lab_main backup "$@"

@@ -15,8 +15,10 @@
 #	backup_hosts POLICY...	hosts a and b with these, b holds a's shadows
 #	backup_conf HOST	its configuration again; $POLICIES, $BACKUP
 #	mx_is STATE [DOMAIN]	what a knows of the primary: up, down, unknown
-#	knock [-s ADDRESS] FROM RCPT...	one message from there; prints one line per
-#				RCPT and one for the end: "CODE text"
+#	knock [-s ADDRESS] FROM RCPT...	one message from there, an address of
+#				198.51.0.0/16: a stranger's, which none of loopback
+#				is; prints one line per RCPT and one for the end:
+#				"CODE text"
 #	heard N WORDS		line N of what the last knock printed begins so
 #	held HOST		queue ids on hold in its MTA
 #	books MEMBER [DOMAIN]	a number of "backup report"
@@ -84,8 +86,8 @@ mx_busy() {
 
 backed() {
 	printf '{ name = "%s"; match = { domains = ( "%s" ); };
-	    backup = { primary = ( "[127.0.0.1]:%s" ); %s }; },
-	' "$1" "$1" "$MX_PORT" "${2:-while_up = \"accept\";}"
+	    backup = { primary = ( "[127.0.0.1]:MX_PORT" ); %s }; },
+	' "$1" "$1" "${2:-while_up = \"accept\";}"
 }
 
 backup_conf() {
@@ -95,13 +97,14 @@ backup_conf() {
 	    rate = $RATE; rate_max = $RATE_MAX; harvest = $HARVEST;
 	    mx_watch = \"0s\"; rcpt_wait = \"5s\"; $BACKUP };
 	policies = ( ${POLICIES%,*} );"
-	sed -i "s|^milter = {|& own_networks = ( $OWN );|" "$(conf_of "$1")"
+	sed -i "s|^milter = {|& own_networks = ( $OWN );|
+	    s|MX_PORT|$MX_PORT|" "$(conf_of "$1")"
 }
 
 # The MTA of a secondary: it relays for the domain, and delivers to the primary.
 backup_mta() {
 	pf_cf "$LAB/$1" \
-	    "relay_domains = next.test.invalid, next0.test.invalid, next1.test.invalid, next2.test.invalid" \
+	    "relay_domains = next.test.invalid, next0.test.invalid, next1.test.invalid, next2.test.invalid, elsewhere.test.invalid" \
 	    "transport_maps = regexp:$LAB/$1/transport" \
 	    "maximal_queue_lifetime = $QUEUE_LIFETIME" \
 	    "bounce_queue_lifetime = $QUEUE_LIFETIME" \
@@ -124,6 +127,7 @@ backup_hosts() { # POLICY...
 
 # The primary is up, and known to be.
 backup_ready() { # [POLICY...]
+	need "strangers" ip route add local 198.51.0.0/16 dev lo
 	need "a sink" sink_start
 	need "a primary MX" mx_make
 	need "it to run" mx_start
@@ -189,7 +193,7 @@ knock() {
 	$PYTHON -c '
 import smtplib, sys
 args = sys.argv[2:]
-where = "127.0.0.1"
+where = "198.51.100.1"
 if args[0] == "-s":
     where = args[1]
     args = args[2:]
