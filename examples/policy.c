@@ -61,7 +61,8 @@ print_members(const char *name, uint64_t members)
 static void
 print(const char *who, const struct smx_ack *ack)
 {
-	printf("%-32s policy=%s", who, ack->policy);
+	printf("%-32s policy=%s%s", who, ack->policy,
+	    ack->backup != NULL ? " backup" : "");
 	if (ack->when == 0) {
 		printf(" when=() acknowledged at once, no shadow\n");
 		return;
@@ -110,6 +111,7 @@ ask(const struct smx_config *config, const struct question *q)
 			       "out there is told 452\n",
 			    q->recipients[i]);
 	}
+	message.backup = NULL; /* of one recipient */
 	print("the message", &message);
 	if (q->size == SMX_SIZE_UNKNOWN && smx_policy_by_size(config))
 		printf("%-32s some policies match by size: see -s\n", "");

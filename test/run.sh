@@ -198,6 +198,8 @@ part_tool() {
 	    examples/shadowmx.conf 192.0.2.7 someone@example.com
 	busy "examples/policy, delivered" 900 "$plain/examples/policy" \
 	    examples/delivered.conf 192.0.2.7 someone@example.com
+	busy "examples/policy, backup" 900 "$plain/examples/policy" \
+	    examples/backup.conf 192.0.2.7 someone@customer.example
 	waits tool/nexthop 600 /usr/bin/python3 test/tool/nexthop_test.py
 	waits tool/backupctl 600 env srcdir="$here" builddir="$san" \
 	    test/tool/backupctl.sh

@@ -33,6 +33,7 @@ for file in sbin/shadowmxd sbin/shadowmxctl lib/libshadowmx.so \
 	share/man/man3/libshadowmx.3 \
 	share/doc/shadowmx/examples/shadowmx.conf \
 	share/doc/shadowmx/examples/delivered.conf \
+	share/doc/shadowmx/examples/backup.conf \
 	share/doc/shadowmx/examples/postfix-main.cf \
 	share/doc/shadowmx/examples/postfix-master.cf \
 	share/doc/shadowmx/examples/postfix-fence.conf \
