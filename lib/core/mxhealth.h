@@ -45,6 +45,9 @@ void mxhealth_free(struct mxhealth **health);
 void mxhealth_change(struct mxhealth *health,
     const struct mxhealth_options *options);
 
+/* From 0 to below limit, for whoever plans something beside this. */
+int64_t mxhealth_dice(struct mxhealth *health, int64_t limit);
+
 /* ---- hosts, by their names as nexthop_format() writes them ---- */
 
 struct mxhost_word {

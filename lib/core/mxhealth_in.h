@@ -74,7 +74,5 @@ const struct mxpause *mxhealth_pause_find(const struct mxhealth *health,
 /* Room for one more in a list of pointers. */
 int mxhealth_room(void ***list, size_t count, size_t *room,
     size_t max) SMX_MUST_USE;
-/* From 0 to below limit. */
-int64_t mxhealth_dice(struct mxhealth *health, int64_t limit);
 
 #endif

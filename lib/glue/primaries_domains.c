@@ -96,7 +96,7 @@ bind_locked(struct primaries *p, struct watched *w,
 	if (backup->primary_count != 0)
 		w->lookup_ms = INT64_MAX;
 	else if (!found)
-		w->lookup_ms = 0;
+		primaries_look_locked(p, w);
 	w->backup = backup;
 	w->policy = policy_backup_name(p->config, backup);
 	return SMX_OK;

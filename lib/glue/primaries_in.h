@@ -51,7 +51,9 @@ struct primaries {
 	struct idmap by_name;
 	struct watched **list;
 	size_t count, room;
-	int64_t mx_tokens_ms; /* when the next lookup may begin */
+	size_t by_records;  /* domains whose hosts MX records name */
+	int64_t records_ms; /* no lookup is due before that */
+	int64_t gap_ms;     /* nor begun, the thread's */
 
 	struct hops *probes; /* a new connection each */
 	struct hops *asks;   /* kept for a while */
@@ -84,6 +86,8 @@ void primaries_sweep_locked(struct primaries *primaries);
 void primaries_looks_begin(struct primaries *primaries);
 void primaries_looks_end(struct primaries *primaries, int all);
 int64_t primaries_looks_due(struct primaries *primaries);
+/* Its records are asked for next. */
+void primaries_look_locked(struct primaries *primaries, struct watched *w);
 int primaries_looking(const struct primaries *primaries);
 
 /* primaries_tell.c: what changed, to the log, the database and a person. */

@@ -14,40 +14,53 @@
 /*
  * The hosts of a domain whose policy names none: those that its MX records name
  * and that are better than this one.  The resolver keeps an answer for a
- * minute; with many domains it takes longer until each has had its turn.
+ * minute; with many domains they are asked for less often, so that it costs
+ * next to nothing.
  */
-#define AGAIN_MS   RESOLVE_GOOD_MS
-#define FAILED_MS  RESOLVE_BAD_MS
-#define BETWEEN_MS 50    /* lookups begun one after the other */
-#define WAIT_MS    30000 /* for one answer */
-#define PORT_SMTP  25
+#define AGAIN_MS  RESOLVE_GOOD_MS
+#define ONE_MS    250 /* and so much for each domain, whichever is longer */
+#define FAILED_MS RESOLVE_BAD_MS
+#define GAP_MS    10    /* between two that begin */
+#define WAIT_MS   30000 /* for one answer */
+#define PORT_SMTP 25
 
+void
+primaries_look_locked(struct primaries *p, struct watched *w)
+{
+	w->lookup_ms = 0;
+	p->records_ms = 0;
+}
+
+/* Also when the next one will be, and how many there are. */
 static struct watched *
 due_locked(struct primaries *p, int64_t now_ms)
 {
 	struct watched *best = NULL;
 
+	if (now_ms < p->records_ms)
+		return NULL;
+	p->by_records = 0;
 	for (size_t i = 0; i < p->count; i++) {
 		struct watched *w = p->list[i];
 
-		if (!w->looking && w->lookup_ms <= now_ms &&
+		p->by_records += w->lookup_ms != INT64_MAX;
+		if (!w->looking &&
 		    (best == NULL || w->lookup_ms < best->lookup_ms))
 			best = w;
 	}
-	return best;
+	p->records_ms = best == NULL ? INT64_MAX : best->lookup_ms;
+	return p->records_ms <= now_ms ? best : NULL;
 }
 
 int64_t
 primaries_looks_due(struct primaries *p)
 {
-	int64_t due = INT64_MAX;
+	int64_t due;
 
 	pthread_mutex_lock(&p->lock);
-	for (size_t i = 0; i < p->count; i++)
-		if (!p->list[i]->looking && p->list[i]->lookup_ms < due)
-			due = p->list[i]->lookup_ms;
+	due = p->records_ms;
 	pthread_mutex_unlock(&p->lock);
-	return due < p->mx_tokens_ms ? p->mx_tokens_ms : due;
+	return due < p->gap_ms ? p->gap_ms : due;
 }
 
 int
@@ -83,6 +96,14 @@ take_next(struct primaries *p, struct look_slot *slot, int64_t now_ms)
 	return w != NULL;
 }
 
+static int64_t
+again_ms(const struct primaries *p)
+{
+	int64_t many_ms = ONE_MS * (int64_t)p->by_records;
+
+	return many_ms > AGAIN_MS ? many_ms : AGAIN_MS;
+}
+
 /* It has been asked for, whatever came of it. */
 static struct watched *
 looked_locked(struct primaries *p, const char *domain, int64_t wait_ms)
@@ -94,7 +115,10 @@ looked_locked(struct primaries *p, const char *domain, int64_t wait_ms)
 	w->looking = 0;
 	if (w->lookup_ms == INT64_MAX) /* its policy names hosts by now */
 		return NULL;
-	w->lookup_ms = node_now_ms() + wait_ms;
+	w->lookup_ms =
+	    node_now_ms() + wait_ms + mxhealth_dice(p->health, wait_ms / 10);
+	if (w->lookup_ms < p->records_ms)
+		p->records_ms = w->lookup_ms;
 	return w;
 }
 
@@ -115,9 +139,9 @@ primaries_looks_begin(struct primaries *p)
 		struct nexthop to = { .kind = NEXTHOP_MX, .port = PORT_SMTP };
 		int64_t now_ms = node_now_ms();
 
-		if (now_ms < p->mx_tokens_ms || !take_next(p, slot, now_ms))
+		if (now_ms < p->gap_ms || !take_next(p, slot, now_ms))
 			return;
-		p->mx_tokens_ms = now_ms + BETWEEN_MS;
+		p->gap_ms = now_ms + GAP_MS;
 		(void)text_copy(to.host, sizeof(to.host), slot->domain);
 		slot->until_ms = clock_mono_ms() + WAIT_MS;
 		if (lookup_begin(&slot->lookup, p->resolver, &to) == SMX_OK)
@@ -165,7 +189,7 @@ nobody(struct primaries *p, const char *domain, const struct hop_answer *why)
 
 	primaries_clock(&at);
 	pthread_mutex_lock(&p->lock);
-	w = looked_locked(p, domain, AGAIN_MS);
+	w = looked_locked(p, domain, again_ms(p));
 	if (w != NULL)
 		(void)!mxhealth_watch(p->health, domain, NULL, 0, &at);
 	said = w == NULL || w->none;
@@ -199,7 +223,7 @@ answered(struct primaries *p, const char *domain, const struct hop_addrs *addrs,
 	}
 	primaries_clock(&at);
 	pthread_mutex_lock(&p->lock);
-	w = looked_locked(p, domain, AGAIN_MS);
+	w = looked_locked(p, domain, again_ms(p));
 	if (w != NULL) {
 		w->none = 0;
 		(void)!mxhealth_watch(p->health, domain, list, n, &at);

@@ -10,12 +10,12 @@
 /* Which primary MX hosts are up, and who is probed when, by a clock that is
  * wound by hand. */
 
-#define A       "smtp:[mx1.example.org]:25"
-#define B       "smtp:[mx2.example.org]:25"
-#define DOMAIN  "example.org"
-#define MINUTE  INT64_C(60000)
-#define HOUR    (60 * MINUTE)
-#define WALL    INT64_C(1790000000000)
+#define A      "smtp:[mx1.example.org]:25"
+#define B      "smtp:[mx2.example.org]:25"
+#define DOMAIN "example.org"
+#define MINUTE INT64_C(60000)
+#define HOUR   (60 * MINUTE)
+#define WALL   INT64_C(1790000000000)
 
 static const struct mxhealth_options options = { 30000, 15000, 2, 3 };
 static const char *const hosts[] = { A, B };
@@ -529,8 +529,7 @@ START_TEST(this_host_is_nobodys_primary)
 	for (int i = 0; i < 3; i++)
 		ck_assert_str_eq(probe(0), B);
 	ck_assert_int_eq(domain(), MX_DOWN);
-	ck_assert_int_eq(mxhealth_watch(health, DOMAIN, hosts, 1, &at),
-	    SMX_OK);
+	ck_assert_int_eq(mxhealth_watch(health, DOMAIN, hosts, 1, &at), SMX_OK);
 	ck_assert_int_eq(mxhealth_domain(health, DOMAIN, &at, &word), SMX_OK);
 	ck_assert_int_eq(word.state, MX_UNKNOWN);
 	ck_assert_str_eq(word.host, "");
