@@ -70,12 +70,13 @@ int command_replay(struct command *command);  /* command_replay.c */
 
 int command_backup_list(struct command *command); /* command_backup_list.c */
 int command_maintenance(struct command *command); /* command_maintenance.c */
-/* Members that tell how the primary of a domain is; left_ms: of an announced
- * maintenance. */
+/* The members of "backup list": how the primary of a domain is, and what is
+ * open for it. */
+struct backup;
 struct primaries_word;
 const char *command_primary_state(enum mx_state state);
-void command_primary(struct buf *b, const char *domain,
-    const struct primaries_word *word, int64_t left_ms);
+void command_backup_members(struct buf *b, struct backup *backup,
+    const char *domain, const struct primaries_word *word);
 int command_recipient(struct command *command); /* command_recipient.c */
 
 /* command_own.c: own open messages */

@@ -71,6 +71,12 @@ struct backup_mail_page {
 int backup_mail_look(struct backup_db *db,
     struct backup_mail_page *page) SMX_MUST_USE;
 
+/* Domains that have an open one, in the order of their names; non-zero from
+ * each stops. */
+typedef int (*backup_mail_domain_fn)(void *ctx, const char *domain);
+int backup_mail_domains(struct backup_db *db, backup_mail_domain_fn each,
+    void *ctx) SMX_MUST_USE;
+
 /* Recipients of one. */
 typedef int (*backup_mail_rcpt_fn)(void *ctx, const char *address,
     enum custody_end outcome, int64_t at_ms);

@@ -338,3 +338,38 @@ backup_mail_sum(struct backup_db *db, const char *domain, int64_t from_ms,
 	memset(out, 0, sizeof(*out));
 	return backup_db_read(db, sum, &summing);
 }
+
+/* ---- domains ---- */
+
+struct domains {
+	struct backup_db *db;
+	backup_mail_domain_fn each;
+	void *ctx;
+};
+
+static int
+domains(void *ctx, struct db *db)
+{
+	const struct domains *d = ctx;
+	struct db_stmt *stmt;
+	int rc = backup_db_stmt(d->db, db,
+	    "SELECT DISTINCT domain FROM mail WHERE custody <> 5"
+	    " ORDER BY domain",
+	    &stmt);
+
+	if (rc != SMX_OK)
+		return rc;
+	while ((rc = db_step(stmt)) == SMX_OK)
+		if (d->each(d->ctx, db_text(stmt, 0)) != 0)
+			break;
+	db_reset(stmt);
+	return rc == SMX_ENOTFOUND ? SMX_OK : rc;
+}
+
+int
+backup_mail_domains(struct backup_db *db, backup_mail_domain_fn each, void *ctx)
+{
+	struct domains d = { db, each, ctx };
+
+	return backup_db_read(db, domains, &d);
+}

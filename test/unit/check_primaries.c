@@ -366,6 +366,7 @@ START_TEST(maintenance_holds_over_a_restart_until_it_is_ended)
 	ck_assert_ptr_nonnull(strstr(text, "\"domain\":\"example.org\""));
 	ck_assert_int_eq(world_command("backup list", text), SMX_OK);
 	ck_assert_ptr_nonnull(strstr(text, "\"announced\":true"));
+	ck_assert_ptr_nonnull(strstr(text, "\"held_messages\":0"));
 	ck_assert_int_eq(world_command("maintenance end example.org", text),
 	    SMX_OK);
 	ck_assert_ptr_nonnull(strstr(text, "\"was\":true"));
