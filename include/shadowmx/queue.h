@@ -41,8 +41,8 @@ enum smx_queue_event_kind {
 				  * was all of them */
 	SMX_QUEUE_SENT,          /* id: delivered to the recipient whose address
 				  * is in other, as 16 hex digits */
-	SMX_QUEUE_BOUNCED, /* id: given up for the recipient in other, likewise
-			    */
+	SMX_QUEUE_BOUNCED, /* id: given up for the recipient in other, likewise,
+			    * or with "" for all that were left */
 	SMX_QUEUE_DELETED  /* id: a person removed it */
 };
 

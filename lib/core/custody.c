@@ -350,7 +350,9 @@ answered(struct custody_table *table, struct custody_mail *mail,
 						     : CUSTODY_RETURNED };
 
 	deed.hash = strtoull(event->other, NULL, 16);
-	for (uint32_t i = 0; i < mail->open; i++) {
+	if (event->other[0] == '\0')
+		mail->returned = 1; /* all that are left */
+	for (uint32_t i = 0; i < mail->open && event->other[0] != '\0'; i++) {
 		if (mail->hash[i] != deed.hash)
 			continue;
 		mail->hash[i] = mail->hash[--mail->open];

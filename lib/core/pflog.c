@@ -141,34 +141,64 @@ skip_item(struct text *t, const char *name)
  * Of a recipient that was rewritten (orig_to=) one line does not tell what
  * became of it.
  */
-static int
-read_sent(struct text *t, struct text *rcpt)
+static enum pflog_kind
+read_delivery(struct text *t, struct text *rcpt)
 {
 	static const char end[] = ">, ";
 	const char *stop;
+	char class;
 
 	if (!skip(t, "to=<") || t->len == 0)
-		return 0;
+		return PFLOG_NOTHING;
 	stop = memmem(t->at, t->len, end, sizeof(end) - 1);
 	if (stop == NULL || stop == t->at)
-		return 0;
+		return PFLOG_NOTHING;
 	rcpt->at = t->at;
 	rcpt->len = (size_t)(stop - t->at);
 	t->len -= rcpt->len + sizeof(end) - 1;
 	t->at = stop + sizeof(end) - 1;
 	if (!skip_item(t, "relay="))
-		return 0;
+		return PFLOG_NOTHING;
 	(void)skip_item(t, "conn_use=");
-	return skip_item(t, "delay=") && skip_item(t, "delays=") &&
-	       t->len > 5 && memcmp(t->at, "dsn=2", 5) == 0 &&
-	       skip_item(t, "dsn=") && skip(t, "status=sent (");
+	if (!skip_item(t, "delay=") || !skip_item(t, "delays=") ||
+	    t->len <= 5 || memcmp(t->at, "dsn=", 4) != 0)
+		return PFLOG_NOTHING;
+	class = t->at[4];
+	if (!skip_item(t, "dsn="))
+		return PFLOG_NOTHING;
+	if (class == '2' && skip(t, "status=sent ("))
+		return PFLOG_SENT;
+	return class == '5' && skip(t, "status=bounced (") ? PFLOG_BOUNCED
+							   : PFLOG_NOTHING;
+}
+
+/* "from=<a@b>, status=expired, returned to sender": the sender may hold
+ * anything, what counts stands last. */
+static int
+is_expired(const struct text *t)
+{
+	static const char *const ends[] = {
+		">, status=expired, returned to sender",
+		">, status=force-expired, returned to sender"
+	};
+	static const char from[] = "from=<";
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		size_t n = strlen(ends[i]);
+
+		if (t->len >= n + sizeof(from) - 1 &&
+		    memcmp(t->at, from, sizeof(from) - 1) == 0 &&
+		    memcmp(t->at + t->len - n, ends[i], n) == 0)
+			return 1;
+	}
+	return 0;
 }
 
 static int
 is_agent(const struct text *process)
 {
 	static const char *const agents[] = { "smtp", "lmtp", "local",
-		"virtual", "pipe", "discard" };
+		"virtual", "pipe", "discard", "error" };
 
 	for (size_t i = 0; i < sizeof(agents) / sizeof(*agents); i++)
 		if (is(process, agents[i]))
@@ -190,6 +220,7 @@ pflog_read(const char *line, size_t len, struct pflog_line *out)
 {
 	struct text t = { line, len };
 	struct text host, process, id, rcpt;
+	enum pflog_kind kind;
 	char first[PFID_TEXT];
 
 	memset(out, 0, sizeof(*out));
@@ -200,6 +231,12 @@ pflog_read(const char *line, size_t len, struct pflog_line *out)
 	if (is(&process, "postsuper") && is(&t, "requeued")) {
 		memcpy(out->id, first, sizeof(first));
 		out->kind = PFLOG_REQUEUED;
+	} else if (is(&process, "postsuper") && is(&t, "removed")) {
+		memcpy(out->id, first, sizeof(first));
+		out->kind = PFLOG_DELETED;
+	} else if (is(&process, "qmgr") && is_expired(&t)) {
+		memcpy(out->id, first, sizeof(first));
+		out->kind = PFLOG_EXPIRED;
 	} else if (is(&process, "pickup") && read_pickup(&t, out->id) &&
 		   strcmp(out->id, first) != 0) {
 		memcpy(out->other, first, sizeof(first));
@@ -210,11 +247,13 @@ pflog_read(const char *line, size_t len, struct pflog_line *out)
 		   take_id(&t, out->other) && strcmp(out->other, first) != 0) {
 		memcpy(out->id, first, sizeof(first));
 		out->kind = PFLOG_RETURNED;
-	} else if (is_agent(&process) && read_sent(&t, &rcpt)) {
+	} else if (is_agent(&process) &&
+		   (kind = read_delivery(&t, &rcpt)) != PFLOG_NOTHING &&
+		   (kind == PFLOG_BOUNCED || !is(&process, "error"))) {
 		memcpy(out->id, first, sizeof(first));
 		out->rcpt = rcpt.at;
 		out->rcpt_len = rcpt.len;
-		out->kind = PFLOG_SENT;
+		out->kind = kind;
 	} else {
 		memset(out, 0, sizeof(*out));
 	}

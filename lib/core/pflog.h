@@ -18,7 +18,10 @@ enum pflog_kind {
 	PFLOG_LINKED,   /* pickup: id became other */
 	PFLOG_RETURNED, /* bounce: id goes back to its sender, or to the
 			 * postmaster, in other */
-	PFLOG_SENT      /* a delivery agent: id was delivered to rcpt */
+	PFLOG_SENT,     /* a delivery agent: id was delivered to rcpt */
+	PFLOG_BOUNCED,  /* likewise: it was given up for rcpt */
+	PFLOG_EXPIRED,  /* qmgr: id was given up for all that were left */
+	PFLOG_DELETED   /* postsuper: somebody removed id */
 };
 
 struct pflog_line {

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "core/conf.h"
+#include "core/policy.h"
 #include "glue/helper.h"
 #include "glue/watcher.h"
 #include "glue/worker.h"
@@ -50,7 +51,9 @@ run_watcher(void *ctx, volatile sig_atomic_t *stop)
 		.heartbeat_ms =
 		    config_conf(service->config)->peers_heartbeat_ms,
 		.deliveries =
-		    config_conf(service->config)->milter_resend_guard_ms > 0,
+		    config_conf(service->config)->milter_resend_guard_ms > 0 ||
+		    policy_backs_up(service->config),
+		.ends = policy_backs_up(service->config),
 	};
 
 	/* Whatever was mounted where we were started may go. */

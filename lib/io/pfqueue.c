@@ -51,6 +51,7 @@ log_start(struct pfqueue *q)
 	if (q->log_file[0] == '\0')
 		return 0;
 	q->log_quiet = 1;
+	pfends_clear(&q->ends);
 	log_read_old(q);
 	result = logtail_open(&q->log, q->log_file, PFQUEUE_LOG_BACK);
 	if (result == SMX_OK)

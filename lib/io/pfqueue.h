@@ -15,6 +15,7 @@
 #include "io/pfcat_run.h"
 #include "io/pfqueue_marker.h"
 #include "io/pfqueue_read.h"
+#include "io/pfends.h"
 #include "io/pfqueue_table.h"
 #include "io/pfroute.h"
 
@@ -143,6 +144,7 @@ struct pfqueue {
 	int64_t log_ms, health_ms;
 	int64_t heartbeat_ms, count_ms; /* when the marker counts on */
 	int deliveries;                 /* are told */
+	struct pfends ends;             /* kept when they are told, too */
 
 	struct pfmarker marker;
 

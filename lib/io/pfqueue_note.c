@@ -91,8 +91,10 @@ begun(struct pfqueue *q, const char *id)
 	pftable_drop(&q->strays, id);
 	/* Short ids come back for other messages; what is known about a long
 	 * one stays true. */
-	if (!pfid_long(id))
+	if (!pfid_long(id)) {
 		pftable_drop(&q->facts, id);
+		pfends_drop(&q->ends, id);
+	}
 	e = seen(q, id);
 	e->flags = SEEN_BEGUN;
 }
@@ -383,17 +385,36 @@ linked(struct pfqueue *q, const struct pflog_line *line)
 		pfqueue_emit(q, SMX_QUEUE_LINKED, line->id, line->other);
 }
 
+/* Of one recipient. */
 static void
-sent(struct pfqueue *q, const struct pflog_line *line)
+delivery(struct pfqueue *q, const struct pflog_line *line,
+    enum smx_queue_event_kind kind)
 {
-	char address[ADDR_MAX + 1], sum[17];
+	char address[ADDR_MAX + 1], text[17];
+	uint64_t sum;
+	int told = kind == SMX_QUEUE_SENT ? q->deliveries : q->ends.end != NULL;
 
-	if (!q->deliveries || q->log_quiet || line->rcpt_len > ADDR_MAX)
+	if ((!told && q->ends.end == NULL) || line->rcpt_len > ADDR_MAX)
 		return;
 	memcpy(address, line->rcpt, line->rcpt_len);
 	address[line->rcpt_len] = '\0';
-	snprintf(sum, sizeof(sum), "%016" PRIx64, amend_address(address));
-	pfqueue_emit(q, SMX_QUEUE_SENT, line->id, sum);
+	sum = amend_address(address);
+	pfends_add(&q->ends, line->id, kind, sum);
+	snprintf(text, sizeof(text), "%016" PRIx64, sum);
+	if (told && !q->log_quiet)
+		pfqueue_emit(q, kind, line->id, text);
+}
+
+/* Of all that were left. */
+static void
+ended(struct pfqueue *q, const struct pflog_line *line,
+    enum smx_queue_event_kind kind)
+{
+	if (q->ends.end == NULL)
+		return;
+	pfends_add(&q->ends, line->id, kind, 0);
+	if (!q->log_quiet)
+		pfqueue_emit(q, kind, line->id, "");
 }
 
 void
@@ -414,7 +435,16 @@ pfqueue_note_log(void *ctx, const char *line, size_t len)
 			pfqueue_emit(q, SMX_QUEUE_RETURNED, out.id, out.other);
 		break;
 	case PFLOG_SENT:
-		sent(q, &out);
+		delivery(q, &out, SMX_QUEUE_SENT);
+		break;
+	case PFLOG_BOUNCED:
+		delivery(q, &out, SMX_QUEUE_BOUNCED);
+		break;
+	case PFLOG_EXPIRED:
+		ended(q, &out, SMX_QUEUE_BOUNCED);
+		break;
+	case PFLOG_DELETED:
+		ended(q, &out, SMX_QUEUE_DELETED);
 		break;
 	case PFLOG_NOTHING:
 		break;

@@ -116,6 +116,8 @@ pfqueue_open(struct pfqueue **out, const struct pfqueue_options *options,
 	result = copy_options(q, options);
 	if (result == SMX_OK)
 		result = make_tables(q);
+	if (result == SMX_OK && options->postfix.ends)
+		result = pfends_init(&q->ends);
 	if (result == SMX_OK)
 		result = make_descriptors(q);
 	if (result != SMX_OK)
@@ -162,6 +164,7 @@ pfqueue_close(struct pfqueue **queue)
 	pftable_done(&q->strays);
 	pftable_done(&q->batch);
 	pfbloom_done(&q->forgotten);
+	pfends_done(&q->ends);
 	free(q->ring);
 	free(q->pending);
 	free(q->item);

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "io/pfqueue.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -129,6 +130,28 @@ absent(struct pfqueue *q, const char *id, const char **other, int64_t now_ms)
 	return SMX_PRESENCE_ABSENT;
 }
 
+/* What was said of it may have been said before anybody listened.  Zero: there
+ * is no room for that, and it is to be asked again. */
+static int
+tell_ends(struct pfqueue *q, const char *id)
+{
+	const struct pfend *end;
+	uint64_t at = 0;
+	size_t count = 0;
+	char sum[17];
+
+	while (pfends_next(&q->ends, id, &at) != NULL)
+		count++;
+	if (count + PFQUEUE_BATCH > pfqueue_room(q))
+		return count == 0;
+	at = 0;
+	while ((end = pfends_next(&q->ends, id, &at)) != NULL) {
+		snprintf(sum, sizeof(sum), "%016" PRIx64, end->sum);
+		pfqueue_emit(q, end->kind, id, end->sum == 0 ? "" : sum);
+	}
+	return 1;
+}
+
 static void
 answer(struct pfqueue *q, const struct pfpending *asked,
     const struct pfverify_item *item, int64_t now_ms)
@@ -143,6 +166,10 @@ answer(struct pfqueue *q, const struct pfpending *asked,
 	else if (presence == SMX_PRESENCE_UNCOMMITTED &&
 		 pftable_find(&q->strays, asked->id) != NULL)
 		presence = SMX_PRESENCE_STRAY;
+	if ((presence == SMX_PRESENCE_ABSENT ||
+		presence == SMX_PRESENCE_LINKED) &&
+	    !tell_ends(q, asked->id))
+		presence = SMX_PRESENCE_UNKNOWN;
 	pfqueue_answer(q, asked, presence, other);
 }
 

@@ -212,6 +212,16 @@ START_TEST(given_up_for_one_without_a_notice_is_returned_too)
 }
 END_TEST
 
+START_TEST(given_up_for_all_that_were_left)
+{
+	ck_assert_int_eq(enter(1, ID, CUSTODY_QUEUED, 0, 0), SMX_OK);
+	tell_rcpt(SMX_QUEUE_SENT, ANN);
+	tell(SMX_QUEUE_BOUNCED, ID, "");
+	is_absent();
+	done("1 a1 ends 2;1 ends 3;");
+}
+END_TEST
+
 /* Asked again until the log has had its time. */
 static unsigned
 absent_until_it_ends(void)
@@ -482,6 +492,7 @@ main(void)
 	tcase_add_test(tc, delivered_to_all_and_gone_is_the_end_at_once);
 	tcase_add_test(tc, with_a_notice_those_that_are_left_were_returned);
 	tcase_add_test(tc, given_up_for_one_without_a_notice_is_returned_too);
+	tcase_add_test(tc, given_up_for_all_that_were_left);
 	tcase_add_loop_test(tc, what_vanished_without_a_word, 0,
 	    sizeof(vanish) / sizeof(*vanish));
 	tcase_add_test(tc, the_log_may_come_late);

@@ -101,8 +101,32 @@ static const struct {
 	{ SENT(S "relay=x, delay=1, " DELAYS
 		 "dsn=4.0.0, status=deferred (status=sent (250 ok))"),
 	    PFLOG_NOTHING },
-	{ SENT(S "relay=x, delay=1, " DELAYS "dsn=5.0.0, status=bounced (no)"),
+	{ SENT(S "relay=x, delay=1, " DELAYS "dsn=5.0.0, status=sent (no)"),
 	    PFLOG_NOTHING },
+
+	/* Given up, or removed. */
+	{ SENT(S "relay=x, delay=1, " DELAYS "dsn=5.0.0, status=bounced (no)"),
+	    PFLOG_BOUNCED },
+	{ D "postfix/error[7]: " OLD ": " S "relay=none, delay=1, " DELAYS
+	    "dsn=5.1.1, status=bounced (nobody)",
+	    PFLOG_BOUNCED },
+	{ SENT(S "relay=x, delay=1, " DELAYS "dsn=4.0.0, status=bounced (no)"),
+	    PFLOG_NOTHING },
+	{ D "postfix/qmgr[7]: " OLD
+	    ": from=<a@b>, status=expired, returned to sender",
+	    PFLOG_EXPIRED },
+	{ D "postfix/qmgr[7]: " OLD
+	    ": from=<>, status=force-expired, returned to sender",
+	    PFLOG_EXPIRED },
+	{ D "postfix/qmgr[7]: " OLD
+	    ": from=<\">, status=expired, returned to sender\"@b>, size=7,"
+	    " nrcpt=1 (queue active)",
+	    PFLOG_NOTHING },
+	{ D "postfix/smtp[7]: " OLD
+	    ": from=<a@b>, status=expired, returned to sender",
+	    PFLOG_NOTHING },
+	{ D "postfix/postsuper[7]: " OLD ": removed", PFLOG_DELETED },
+	{ D "postfix/qmgr[7]: " OLD ": removed", PFLOG_NOTHING },
 	{ SENT(S "relay=x, delay=1, " DELAYS "dsn=4.0.0, status=sent (250)"),
 	    PFLOG_NOTHING },
 	{ SENT(S "relay=x, delay=1, " DELAYS "dsn=2.0.0, status=sent"),
@@ -148,7 +172,7 @@ static const struct {
 	{ "postfix/pickup[1]: " NEW ": uid=0 from=<> orig_id=" OLD,
 	    PFLOG_NOTHING },
 	{ D "postfix/postsuper[99]: " OLD ": requeued again", PFLOG_NOTHING },
-	{ D "postfix/postsuper[99]: " OLD ": removed", PFLOG_NOTHING },
+	{ D "postfix/postsuper[99]: " OLD ": removed by hand", PFLOG_NOTHING },
 	{ D "postfix/qmgr[99]: " OLD ": requeued", PFLOG_NOTHING },
 	{ D "postfix/qmgr[99]: " OLD ": sender non-delivery notification: " NEW,
 	    PFLOG_NOTHING },

@@ -34,7 +34,7 @@ static struct tree t;
 static struct smx_queue q;
 static char why[256];
 static int64_t heartbeat_ms;
-static int deliveries;
+static int deliveries, ends;
 
 static int
 open_with(const char *log, const char *boot)
@@ -48,6 +48,7 @@ open_with(const char *log, const char *boot)
 
 	o.postfix.heartbeat_ms = heartbeat_ms;
 	o.postfix.deliveries = deliveries;
+	o.postfix.ends = ends;
 	result = pfqueue_open(&inner, &o, why, sizeof(why));
 	if (result == SMX_OK) {
 		q.ctx = inner;
@@ -398,6 +399,80 @@ START_TEST(delivery_is_told_to_who_asked_for_it)
 	deliveries = 0;
 	ck_assert_str_eq(e.id, LONG2);
 	ck_assert_str_eq(e.other, address);
+}
+END_TEST
+
+/* All that is told of this id before it is answered ABSENT. */
+static void
+ends_of(const char *id, char *out, size_t size)
+{
+	int64_t until = clock_mono_ms() + 5000;
+	struct smx_queue_event e = { 0 };
+	size_t n, at = 0;
+
+	out[0] = '\0';
+	ck_assert_int_eq(q.ops->verify(q.ctx, &id, 1, 4711), SMX_OK);
+	while (e.kind != SMX_QUEUE_VERIFIED && clock_mono_ms() < until) {
+		if (q.ops->next(q.ctx, &e, 1, &n, until) != SMX_OK || n != 1 ||
+		    strcmp(e.id, id) != 0)
+			continue;
+		at += (size_t)snprintf(out + at, size - at, "%s%s;",
+		    e.kind == SMX_QUEUE_SENT       ? "sent "
+		    : e.kind == SMX_QUEUE_BOUNCED  ? "bounced "
+		    : e.kind == SMX_QUEUE_DELETED  ? "deleted"
+		    : e.kind == SMX_QUEUE_VERIFIED ? "answer"
+						   : "?",
+		    e.kind == SMX_QUEUE_VERIFIED || e.other[0] == '\0' ? ""
+								       : "x");
+	}
+}
+
+START_TEST(what_the_log_said_of_an_end_is_told_before_the_answer)
+{
+	char told[256];
+
+	tree_log(&t, "smtp[7]: " LONG SENT);
+	tree_log(&t,
+	    "smtp[7]: " LONG ": to=<s@y>, relay=x, delay=1, delays=0/0/0/1, "
+	    "dsn=5.1.1, status=bounced (no)");
+	tree_log(&t, "postsuper[7]: " LONG2 ": removed");
+	ends = 1;
+	reopen(t.log);
+	ends = 0;
+	ck_assert_int_eq(tree_until(&q, LONG, SMX_PRESENCE_ABSENT, WAIT),
+	    SMX_PRESENCE_ABSENT);
+	ends_of(LONG, told, sizeof(told));
+	ck_assert_str_eq(told, "bounced x;sent x;answer;");
+	ends_of(LONG2, told, sizeof(told));
+	ck_assert_str_eq(told, "deleted;answer;");
+	/* What comes later is told at once, and again. */
+	tree_log(&t,
+	    "qmgr[7]: " LONG2 ": from=<a@b>, status=expired, returned to "
+	    "sender");
+	ck_assert(event(SMX_QUEUE_BOUNCED, LONG2));
+	ends_of(LONG2, told, sizeof(told));
+	ck_assert_str_eq(told, "bounced ;deleted;answer;");
+}
+END_TEST
+
+START_TEST(a_short_id_that_begins_anew_has_no_end_of_its_former_message)
+{
+	char told[256];
+
+	ends = 1;
+	reopen(t.log);
+	ends = 0;
+	tree_log(&t, "smtp[7]: " SHORT SENT);
+	tree_log(&t, "postsuper[6]: " LONG ": requeued");
+	ck_assert(event(SMX_QUEUE_REQUEUED, LONG));
+	ends_of(SHORT, told, sizeof(told));
+	ck_assert_ptr_nonnull(strstr(told, "sent"));
+	receive(SHORT);
+	ck_assert_int_eq(verify(SHORT), SMX_PRESENCE_THERE);
+	tree_delete(&t, "incoming/" SHORT);
+	ck_assert(event(SMX_QUEUE_GONE, SHORT));
+	ends_of(SHORT, told, sizeof(told));
+	ck_assert_ptr_null(strstr(told, "sent"));
 }
 END_TEST
 
@@ -1304,6 +1379,10 @@ add_requeue(TCase *plain, TCase *logged)
 	tcase_add_test(logged, requeued_message_is_linked_by_the_log);
 	tcase_add_test(logged, requeue_before_the_watch_is_linked_by_the_log);
 	tcase_add_test(logged, delivery_is_told_to_who_asked_for_it);
+	tcase_add_test(logged,
+	    what_the_log_said_of_an_end_is_told_before_the_answer);
+	tcase_add_test(logged,
+	    a_short_id_that_begins_anew_has_no_end_of_its_former_message);
 	tcase_add_test(logged, two_links_for_one_message_are_unknown);
 	tcase_add_test(logged, link_of_a_message_that_is_there_changes_nothing);
 	tcase_add_test(logged,
