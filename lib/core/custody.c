@@ -304,8 +304,9 @@ moved(struct custody_mail *mail)
 		mail->stirred = 1;
 		return;
 	}
-	if (!mail->expects && mail->domain != NULL)
+	if (!mail->expects && !mail->put_off && mail->domain != NULL)
 		mail->domain->deferred++;
+	mail->put_off |= !mail->expects;
 	mail->expects = 0;
 }
 
@@ -356,8 +357,10 @@ answered(struct custody_table *table, struct custody_mail *mail,
 		if (mail->hash[i] != deed.hash)
 			continue;
 		mail->hash[i] = mail->hash[--mail->open];
-		if (deed.end == CUSTODY_DELIVERED && mail->domain != NULL)
-			mail->domain->delivered++;
+		if (mail->domain != NULL)
+			*(deed.end == CUSTODY_DELIVERED
+				? &mail->domain->delivered
+				: &mail->domain->returned) += 1;
 		tell(table, &deed);
 		return;
 	}
@@ -493,7 +496,7 @@ custody_moved(struct custody_table *table, int64_t mail, enum custody custody,
 		return;
 	m->expects = custody == CUSTODY_QUEUED &&
 		     m->custody != CUSTODY_QUEUED && !m->stirred;
-	m->stirred = 0;
+	m->stirred = m->put_off = 0;
 	if (custody == CUSTODY_HELD)
 		m->hold = 1;
 	custody_set(m, custody);

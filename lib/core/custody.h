@@ -40,7 +40,8 @@ typedef void (*custody_fn)(void *ctx, const struct custody_deed *deed);
 /* What is counted of one domain. */
 struct custody_domain {
 	struct idnode by_name;
-	uint64_t delivered, deferred; /* since the start */
+	uint64_t delivered, returned; /* recipients, since the start */
+	uint64_t deferred;            /* messages, each once a release */
 	uint64_t ended;               /* messages */
 	uint64_t queued;              /* messages on their way */
 	uint64_t held, held_bytes;    /* messages on hold, or about to be */
@@ -87,6 +88,7 @@ struct custody_mail {
 	unsigned read_out : 1;
 	unsigned stirred : 1; /* moved while it was on hold */
 	unsigned expects : 1; /* the move that our release makes */
+	unsigned put_off : 1; /* a delivery was, since then */
 	char id[PFID_TEXT];
 	uint64_t hash[]; /* of those still open, `open` of them */
 };

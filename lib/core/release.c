@@ -104,6 +104,18 @@ is_going(const struct release *r, const struct domain *d)
 	return d->seen.state == MX_UP;
 }
 
+static void
+log_going(const struct domain *d)
+{
+	struct log_line l;
+
+	log_begin(&l, SMX_LOG_NOTICE, NULL,
+	    d->going ? "backup-release-begins" : "backup-release-stops");
+	log_str(&l, "domain", d->name);
+	log_str(&l, "host", d->lane->host);
+	log_end(&l);
+}
+
 static uint64_t
 grew(uint64_t from, uint64_t to)
 {
@@ -134,6 +146,7 @@ release_see(struct release *r, const char *name,
 {
 	struct domain *d = book_domain(r, name);
 	struct release_flow before;
+	int was;
 
 	if (d == NULL || book_place(r, d, seen->host) != SMX_OK)
 		return SMX_ENOMEM;
@@ -146,7 +159,10 @@ release_see(struct release *r, const char *name,
 	d->seen = *seen;
 	d->seen.host = NULL;
 	d->here = 1;
+	was = d->going;
 	d->going = is_going(r, d);
+	if (was != d->going && (was || d->seen.held))
+		log_going(d);
 	tell_lane(d, &before);
 	return SMX_OK;
 }
@@ -276,13 +292,30 @@ next_in_lane(struct lane *lane)
 	return NULL;
 }
 
+/* Once each time. */
+static int
+turned_sour(struct lane *lane)
+{
+	int was = lane->told_sour;
+
+	lane->told_sour = lane->going != 0 && pace_is_sour(&lane->pace);
+	return lane->told_sour && !was;
+}
+
 static int
 turn_of_lane(struct release *r, struct release_turn *turn)
 {
 	struct lane *lane =
 	    r->lane[(r->next_lane + r->lanes_left - 1) % r->lanes];
-	struct domain *d = next_in_lane(lane);
+	struct domain *d;
 
+	if (turned_sour(lane)) {
+		turn->what = RELEASE_SOUR;
+		turn->domain = lane->first->name;
+		turn->count = 0;
+		return SMX_OK;
+	}
+	d = next_in_lane(lane);
 	if (d == NULL) {
 		r->lanes_left--;
 		return SMX_ENOTFOUND;

@@ -69,6 +69,7 @@ void release_plan(struct release *release);
 enum release_what {
 	RELEASE_GO = 1, /* at most count of what is on hold, oldest first */
 	RELEASE_BACK,   /* on hold again: what was let go and is still there */
+	RELEASE_SOUR,   /* tell: the host of this domain refuses everybody */
 	RELEASE_ENDS    /* look whose hold has come to its end: release_end() */
 };
 struct release_turn {
@@ -93,12 +94,13 @@ enum release_way {
 	RELEASE_ANEW
 };
 enum release_way release_way(const struct release *release, int64_t taken_ms);
+enum release_way release_way_of(int64_t age_ms, int64_t queue_lifetime_ms);
 
 enum release_end {
 	RELEASE_END_NOT_YET = 1,
 	RELEASE_END_WARN,   /* tell of it, once */
 	RELEASE_END_RETURN, /* to its sender */
-	RELEASE_END_KEEP    /* it is over, and the message stays */
+	RELEASE_END_KEEP    /* it is over, the message stays: tell, every day */
 };
 struct release_hold {
 	int64_t until_ms;  /* 0: no end */

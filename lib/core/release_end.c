@@ -2,13 +2,27 @@
 #include "config.h"
 #include "core/release_in.h"
 
+#define REMIND_MS 86400000
+
+enum release_way
+release_way_of(int64_t age_ms, int64_t queue_lifetime_ms)
+{
+	/* A message of the future is one of a clock that was wrong. */
+	return age_ms > queue_lifetime_ms / 2 ? RELEASE_ANEW : RELEASE_AS_IT_IS;
+}
+
 enum release_way
 release_way(const struct release *r, int64_t taken_ms)
 {
-	/* A message of the future is one of a clock that was wrong. */
-	return r->wall_ms - taken_ms > r->conf.queue_lifetime_ms / 2
-		   ? RELEASE_ANEW
-		   : RELEASE_AS_IT_IS;
+	return release_way_of(r->wall_ms - taken_ms, r->conf.queue_lifetime_ms);
+}
+
+static int
+was_reminded(const struct release *r, const struct release_hold *hold)
+{
+	return hold->warned_ms >= hold->until_ms &&
+	       r->wall_ms >= hold->warned_ms &&
+	       r->wall_ms - hold->warned_ms < REMIND_MS;
 }
 
 enum release_end
@@ -31,8 +45,9 @@ release_end(const struct release *r, const struct release_hold *hold,
 		end = hold->warned_ms + warn;
 	if (r->wall_ms < end)
 		return RELEASE_END_NOT_YET;
-	return backup->at_end == BACKUP_END_KEEP ? RELEASE_END_KEEP
-						 : RELEASE_END_RETURN;
+	if (backup->at_end != BACKUP_END_KEEP)
+		return RELEASE_END_RETURN;
+	return was_reminded(r, hold) ? RELEASE_END_NOT_YET : RELEASE_END_KEEP;
 }
 
 int

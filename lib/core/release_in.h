@@ -29,7 +29,8 @@ struct lane {
 	struct pace_news news; /* of this step */
 	size_t going;          /* domains with something to let go */
 	size_t left;           /* messages, of this step's share */
-	size_t turns;          /* domains that had none in this step */
+	int told_sour;
+	size_t turns; /* domains that had none in this step */
 };
 
 struct release {

@@ -78,8 +78,8 @@ books_flow(struct books *books, const char *domain, struct books_flow *out)
 	pthread_mutex_lock(&books->lock);
 	d = custody_domain(&books->table, domain);
 	if (d != NULL)
-		*out = (struct books_flow){ d->delivered, d->deferred, d->ended,
-			d->queued };
+		*out = (struct books_flow){ d->delivered, d->returned,
+			d->deferred, d->ended, d->queued };
 	pthread_mutex_unlock(&books->lock);
 }
 

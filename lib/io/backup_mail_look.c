@@ -120,7 +120,7 @@ struct looking {
 	"SELECT id, queue_id, domain, sender, size, taken_ms, until_ms,"       \
 	" released_ms, ended_ms, warned_ms, primary_state, custody FROM mail "
 #define AFTER                                                                  \
-	" AND (taken_ms > ?2 OR (taken_ms = ?2 AND id > ?3))"                  \
+	" AND taken_ms >= ?2 AND (taken_ms > ?2 OR id > ?3)"                   \
 	" AND (?4 = 0 OR until_ms <> 0) ORDER BY taken_ms, id LIMIT ?5"
 
 static const char *

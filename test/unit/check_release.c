@@ -215,6 +215,7 @@ START_TEST(host_set_up_wrong_bounces_few)
 	up(1);
 	world_run(&world, 60 * MINUTE);
 	ck_assert_uint_le(world_count(&world, GIVEN_BACK), 40);
+	ck_assert_uint_eq(world.sour, 1);
 	world.host[0].refuses = 0;
 	world_run(&world, 15 * MINUTE);
 	ck_assert_uint_eq(world_count(&world, ON_HOLD) +
@@ -352,6 +353,27 @@ START_TEST(kept_when_the_policy_says_so)
 }
 END_TEST
 
+START_TEST(kept_mail_is_told_of_every_day)
+{
+	struct release_hold hold;
+
+	make(1, 1, 1);
+	world.policy.at_end = BACKUP_END_KEEP;
+	world.policy.warn_ms = 0;
+	world_step(&world);
+	hold = (struct release_hold){ .until_ms = world.wall_ms - 1000 };
+	ck_assert_int_eq(release_end(world.release, &hold, &world.policy),
+	    RELEASE_END_KEEP);
+	hold.warned_ms = world.wall_ms - 500;
+	ck_assert_int_eq(release_end(world.release, &hold, &world.policy),
+	    RELEASE_END_NOT_YET);
+	hold.until_ms = world.wall_ms - 3 * (int64_t)DAY;
+	hold.warned_ms = world.wall_ms - DAY;
+	ck_assert_int_eq(release_end(world.release, &hold, &world.policy),
+	    RELEASE_END_KEEP);
+}
+END_TEST
+
 START_TEST(nothing_is_given_up_while_the_primary_takes_mail)
 {
 	make(1, 1, 100);
@@ -480,6 +502,7 @@ main(void)
 	tcase_add_test(tc, older_than_half_the_lifetime_gets_a_new_id);
 	tcase_add_test(tc, warned_once_and_returned_at_the_end);
 	tcase_add_test(tc, kept_when_the_policy_says_so);
+	tcase_add_test(tc, kept_mail_is_told_of_every_day);
 	tcase_add_test(tc, nothing_is_given_up_while_the_primary_takes_mail);
 	tcase_add_test(tc, who_was_not_warned_has_the_time_after_the_warning);
 	tcase_add_test(tc, hold_without_an_end_does_not_end);

@@ -253,6 +253,8 @@ world_step(struct world *w)
 			go(w, &turn);
 		else if (turn.what == RELEASE_BACK)
 			put_back(w, turn.domain);
+		else if (turn.what == RELEASE_SOUR)
+			w->sour++;
 		else
 			end(w, turn.domain);
 	}

@@ -50,7 +50,7 @@ struct world {
 	int unwatched[DOMAINS_MAX];
 	struct host host[HOSTS_MAX];
 	uint64_t orders;
-	size_t gave, backs, out_of_order;
+	size_t gave, backs, sour;
 	size_t gave_to[DOMAINS_MAX];
 	int broken; /* the helper does nothing */
 };
