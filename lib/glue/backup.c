@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "glue/alarm.h"
 #include "glue/backup_rcpt.h"
+#include "glue/backup_release.h"
 #include "glue/primaries.h"
 #include "glue/backup_books.h"
 #include "glue/mxwatch.h"
@@ -137,6 +138,8 @@ make_parts(struct backup *backup)
 		rc = books_new(&backup->books, backup);
 	if (rc == SMX_OK)
 		rc = mxwatch_new(&backup->mxwatch, backup);
+	if (rc == SMX_OK)
+		rc = releaser_new(&backup->releaser, backup);
 	return rc;
 }
 
@@ -151,6 +154,8 @@ start_parts(struct backup *backup)
 		rc = books_start(backup->books);
 	if (rc == SMX_OK)
 		rc = mxwatch_start(backup->mxwatch);
+	if (rc == SMX_OK)
+		rc = releaser_start(backup->releaser);
 	return rc;
 }
 
@@ -192,6 +197,8 @@ backup_stop(struct backup *backup)
 	pthread_mutex_unlock(&backup->lock);
 	if (backup->mxwatch != NULL)
 		mxwatch_join(backup->mxwatch);
+	if (backup->releaser != NULL)
+		releaser_join(backup->releaser);
 	if (backup->books != NULL)
 		books_join(backup->books);
 	if (backup->decider != NULL)
@@ -210,6 +217,7 @@ backup_free(struct backup **backup)
 		return;
 	backup_stop(b);
 	mxwatch_free(&b->mxwatch);
+	releaser_free(&b->releaser);
 	books_free(&b->books);
 	decider_free(&b->decider);
 	primaries_free(&b->primaries);

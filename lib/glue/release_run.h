@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef GLUE_RELEASE_RUN_H
+#define GLUE_RELEASE_RUN_H
+
+#include <pthread.h>
+
+#include "core/release.h"
+#include "glue/backup_books.h"
+#include "glue/backup_release.h"
+#include "io/backup_moves.h"
+
+/*
+ * For glue/backup_release.c and release_*.c.  All but what is under the lock is
+ * the releaser's thread's.
+ */
+#define RELEASE_BATCH  50 /* messages in one call of the MTA's tools */
+#define RELEASE_PAGE   200
+#define RELEASE_LET_GO 65536
+
+/* Messages to which the same is to be done. */
+struct release_batch {
+	enum smx_queue_change what;
+	size_t count;
+	int64_t ids[RELEASE_BATCH];
+	char queue_id[RELEASE_BATCH][64];
+	char domain[RELEASE_BATCH][BACKUP_DOMAIN_MAX + 1];
+};
+
+/* One that was let go in this life of the process, by its id's last bits. */
+struct let_go {
+	int64_t id; /* 0 none */
+	uint64_t domain;
+};
+
+/* A domain with open mail. */
+struct release_domain {
+	char *name;
+	const struct smx_backup *backup; /* config's; NULL no policy names it */
+	int held;
+};
+
+struct release_order {
+	struct release_order *next;
+	int64_t until_ms;
+	char domain[BACKUP_DOMAIN_MAX + 1];
+};
+
+struct backup_mail_row;
+struct releaser {
+	struct backup *backup;
+	struct release *release;
+	pthread_t thread;
+	int running;
+	pthread_mutex_t lock;
+	struct release_order *orders; /* under lock */
+
+	struct smx_config *config; /* of domains' backup */
+	struct release_domain *domains;
+	size_t count, room;
+	int64_t look_ms;              /* at the books, again */
+	struct backup_mail_row *rows; /* RELEASE_PAGE of them */
+	struct release_batch out, anew, back, expire;
+	struct let_go let_go[RELEASE_LET_GO];
+	int told_unable;
+};
+
+/* release_look.c: which domains have mail; SMX_ENOMEM or what the database
+ * says. */
+int release_look(struct releaser *releaser) SMX_MUST_USE;
+void release_forget(struct releaser *releaser);
+
+/* release_move.c: what a turn is about, and what is left of a step's batches.
+ */
+void release_go(struct releaser *releaser, const struct release_turn *turn);
+void release_put_back(struct releaser *releaser, const char *domain);
+void release_expire(struct releaser *releaser,
+    const struct backup_mail_row *row);
+void release_carry_out(struct releaser *releaser);
+/* Non-zero from each stops; rows are lent. */
+typedef int (*release_row_fn)(void *ctx, const struct backup_mail_row *row);
+int release_rows(struct releaser *releaser, const char *domain,
+    release_row_fn each, void *ctx) SMX_MUST_USE;
+
+/* release_over.c: whose hold has come to its end. */
+void release_over(struct releaser *releaser, const char *domain,
+    const struct smx_backup *backup);
+
+#endif
