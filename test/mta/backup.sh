@@ -275,7 +275,7 @@ backup_hold_time_over_returns() {
 	need "the primary known to be down" wait_for 20 mx_is down
 	send 2
 	need "on hold" wait_for 10 held_are a 2
-	need "a warning" wait_for 10 log_says a event=hold-ends
+	need "a warning" wait_for 10 log_says a event=backup-hold-ends
 	need "its senders told" wait_for 30 eval 'is "$(sink_count)" 2'
 	need "told of a failure" some_bounce
 	need "the books" wait_for 20 books_are "taken 2" "returned 2" "held 0" \
@@ -374,7 +374,7 @@ delivered_are() { is "$(tally delivered)" "$1"; }
 # The primary is back, and our probes do not know it yet: a person does.
 backup_flush_begins_at_once() {
 	DOWN_AFTER=2 UP_AFTER=100
-	backup_ready_slowly
+	never_up
 	send 3
 	need "on hold" wait_for 10 held_are a 3
 	need "the primary again" mx_start
@@ -385,7 +385,7 @@ backup_flush_begins_at_once() {
 }
 
 # It never was up, for us.
-backup_ready_slowly() {
+never_up() {
 	need "a sink" sink_start
 	need "a primary MX" mx_make
 	backup_hosts "$(backed $D)"

@@ -60,7 +60,9 @@ mx_make() {
 mx_start() {
 	pf_start "$LAB/mx" && LAB_PIDS="$LAB_PIDS $(pf_pid "$LAB/mx")"
 }
-mx_stop() { pf_stop "$LAB/mx"; }
+mx_stop() {
+	pf_stop "$LAB/mx" || pf_wait 10 eval '! pf_pid "$LAB/mx"'
+}
 mx_kill() { pf_kill "$LAB/mx"; }
 
 mx_path() {
@@ -103,6 +105,9 @@ backup_conf() {
 
 # The MTA of a secondary: it relays for the domain, and delivers to the primary.
 backup_mta() {
+	# What a person requeues is to be seen within seconds.
+	sed -i 's/^pickup unix n - n 60 /pickup unix n - n 2 /' \
+	    "$LAB/$1/etc/master.cf"
 	pf_cf "$LAB/$1" \
 	    "relay_domains = next.test.invalid, next0.test.invalid, next1.test.invalid, next2.test.invalid, elsewhere.test.invalid" \
 	    "transport_maps = regexp:$LAB/$1/transport" \
