@@ -124,6 +124,9 @@ struct custody_new {
 	size_t count;
 };
 
+const char *custody_word(enum custody custody);
+const char *custody_end_word(enum custody_end end);
+
 int custody_init(struct custody_table *table, uint64_t seed, size_t max,
     custody_fn deed, void *ctx) SMX_MUST_USE;
 void custody_free(struct custody_table *table);

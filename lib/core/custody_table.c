@@ -5,6 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *
+custody_word(enum custody custody)
+{
+	static const char *const words[] = { "?", "taken", "held",
+		"held-by-hand", "queued", "ended" };
+
+	return words[custody <= CUSTODY_ENDED ? custody : 0];
+}
+
+const char *
+custody_end_word(enum custody_end end)
+{
+	static const char *const words[] = { "?", "open", "delivered",
+		"returned", "deleted", "unaccounted" };
+
+	return words[end <= CUSTODY_UNKNOWN ? end : 0];
+}
+
 /* ---- heaps ---- */
 
 static void

@@ -77,6 +77,7 @@ struct books_sums { /* of recipients; of messages where it says so */
 	uint64_t held, queued; /* open ones */
 	uint64_t held_messages, held_bytes;
 	int64_t oldest_ms; /* of what is open; 0 none */
+	int64_t end_ms;    /* the next end of a hold; 0 none */
 	uint64_t while_up, while_down, while_unknown; /* messages by state */
 };
 /* domain NULL: all; from_ms, to_ms: taken then, 0 any. */
@@ -85,6 +86,12 @@ int books_sum(struct books *books, const char *domain, int64_t from_ms,
 /* Recipients of a domain that were delivered and returned, messages whose
  * delivery was put off (each once for each release) and that ended, since the
  * start of this process: the releaser steers by them. */
+/* Likewise of what is open alone, which is much less. */
+int books_open(struct books *books, const char *domain,
+    struct books_sums *out) SMX_MUST_USE;
+/* Recipients of a domain that were delivered, deliveries that were put off, and
+ * messages that ended, since the start of this process: the releaser steers by
+ * them. */
 struct books_flow {
 	uint64_t delivered, returned, deferred, ended;
 	uint64_t in_queue; /* messages, CUSTODY_QUEUED */

@@ -85,12 +85,12 @@ books_flow(struct books *books, const char *domain, struct books_flow *out)
 
 /* ---- for people ---- */
 
-int
-books_sum(struct books *books, const char *domain, int64_t from_ms,
-    int64_t to_ms, struct books_sums *out)
+static int
+sum(struct books *books, const struct backup_mail_range *range,
+    struct books_sums *out)
 {
 	struct backup_mail_sums s;
-	int rc = backup_mail_sum(books->db, domain, from_ms, to_ms, &s);
+	int rc = backup_mail_sum(books->db, range, &s);
 
 	*out = (struct books_sums){ .messages = s.messages,
 		.taken = s.taken,
@@ -103,8 +103,26 @@ books_sum(struct books *books, const char *domain, int64_t from_ms,
 		.held_messages = s.held_messages,
 		.held_bytes = s.held_bytes,
 		.oldest_ms = s.oldest_ms,
+		.end_ms = s.end_ms,
 		.while_up = s.while_up,
 		.while_down = s.while_down,
 		.while_unknown = s.while_unknown };
 	return rc;
+}
+
+int
+books_sum(struct books *books, const char *domain, int64_t from_ms,
+    int64_t to_ms, struct books_sums *out)
+{
+	const struct backup_mail_range range = { domain, from_ms, to_ms, 0 };
+
+	return sum(books, &range, out);
+}
+
+int
+books_open(struct books *books, const char *domain, struct books_sums *out)
+{
+	const struct backup_mail_range range = { domain, 0, 0, 1 };
+
+	return sum(books, &range, out);
 }

@@ -121,6 +121,8 @@ static const struct {
 	{ "leave", NULL, command_leave },
 	{ "replay", NULL, command_replay },
 	{ "backup", "list", command_backup_list },
+	{ "backup", "show", command_backup_show },
+	{ "backup", "report", command_backup_report },
 	{ "maintenance", NULL, command_maintenance },
 };
 

@@ -69,6 +69,11 @@ int command_mx(struct command *command);      /* command_mx.c */
 int command_replay(struct command *command);  /* command_replay.c */
 
 int command_backup_list(struct command *command); /* command_backup_list.c */
+/* command_backup_books.c */
+int command_backup_show(struct command *command);
+int command_backup_report(struct command *command);
+struct books_sums;
+void command_books_sums(struct buf *b, const struct books_sums *sums);
 int command_maintenance(struct command *command); /* command_maintenance.c */
 /* The members of "backup list": how the primary of a domain is, and what is
  * open for it. */

@@ -161,6 +161,20 @@ list_rest(struct list *list)
 		    list->open[i].domain, &word);
 		(void)tell(list, list->open[i].domain, &word);
 	}
+	struct buf *b = &list->line;
+	struct books_sums sums;
+
+	(void)backup;
+	list->rc = books_open(backup_books(list->backup), domain, &sums);
+	if (list->rc != SMX_OK)
+		return 1;
+	json_open(b);
+	command_primary(b, domain, word,
+	    primaries_maintained(backup_primaries(list->backup), domain));
+	command_books_sums(b, &sums);
+	json_close(b);
+	list->rc = command_line(list->command, b);
+	return list->rc != SMX_OK;
 }
 
 int

@@ -15,7 +15,7 @@
  * group: it is other people's. */
 static const char *const looking[] = { "status", "peer list", "nexthop list",
 	"queue list", "queue show", "config show", "config text",
-	"recipient list", "recipient show" };
+	"recipient list", "recipient show", "backup show", "backup report" };
 
 /* Asked again and again by who waits; with a word behind it does something. */
 static const char looking_alone[] = "fence";

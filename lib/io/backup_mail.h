@@ -88,10 +88,15 @@ struct backup_mail_sums {
 	uint64_t held_messages, held_bytes;
 	uint64_t taken, delivered, returned, deleted, unaccounted;
 	uint64_t held, queued; /* recipients of open ones */
-	int64_t oldest_ms;
+	int64_t oldest_ms, end_ms;
 };
-/* domain NULL: all.  from_ms, to_ms: taken then, 0 any. */
-int backup_mail_sum(struct backup_db *db, const char *domain, int64_t from_ms,
-    int64_t to_ms, struct backup_mail_sums *out) SMX_MUST_USE;
+
+struct backup_mail_range {
+	const char *domain;     /* NULL: all */
+	int64_t from_ms, to_ms; /* taken then, 0 any */
+	int open;               /* only those that have not ended */
+};
+int backup_mail_sum(struct backup_db *db, const struct backup_mail_range *range,
+    struct backup_mail_sums *out) SMX_MUST_USE;
 
 #endif

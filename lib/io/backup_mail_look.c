@@ -228,8 +228,7 @@ backup_mail_rcpts(struct backup_db *db, int64_t id, backup_mail_rcpt_fn each,
 
 struct summing {
 	struct backup_db *db;
-	const char *domain;
-	int64_t from_ms, to_ms;
+	const struct backup_mail_range *range;
 	struct backup_mail_sums *out;
 };
 
@@ -239,20 +238,43 @@ struct summing {
 	"SELECT count(*), total(primary_state = 2), total(primary_state = 3)," \
 	" total(primary_state = 1), total(" HELD "),"                          \
 	" total(CASE WHEN " HELD " THEN size ELSE 0 END),"                     \
-	" min(CASE WHEN custody <> 5 THEN taken_ms END) FROM mail"
+	" min(CASE WHEN custody <> 5 THEN taken_ms END),"                      \
+	" min(CASE WHEN " HELD " THEN until_ms END) FROM mail"
 #define SUM_RCPTS                                                              \
 	"SELECT outcome, " HELD ", count(*) FROM mail JOIN mail_rcpt"          \
 	" ON mail_rcpt.mail = mail.id"
 #define ONE   " AND domain = ?1"
 #define ALL   " AND ?1 = ''"
+#define OPEN  " AND custody <> 5"
 #define GROUP " GROUP BY 1, 2"
+
+static const char *
+sql_mails(const struct backup_mail_range *r)
+{
+	if (r->domain == NULL)
+		return r->open ? SUM_MAILS CHOSEN ALL OPEN
+			       : SUM_MAILS CHOSEN ALL;
+	return r->open ? SUM_MAILS CHOSEN ONE OPEN : SUM_MAILS CHOSEN ONE;
+}
+
+static const char *
+sql_rcpts(const struct backup_mail_range *r)
+{
+	if (r->domain == NULL)
+		return r->open ? SUM_RCPTS CHOSEN ALL OPEN GROUP
+			       : SUM_RCPTS CHOSEN ALL GROUP;
+	return r->open ? SUM_RCPTS CHOSEN ONE OPEN GROUP
+		       : SUM_RCPTS CHOSEN ONE GROUP;
+}
 
 static void
 bind(const struct summing *s, struct db_stmt *stmt)
 {
-	db_bind_text(stmt, 1, s->domain == NULL ? "" : s->domain);
-	db_bind_int(stmt, 2, s->from_ms);
-	db_bind_int(stmt, 3, s->to_ms);
+	const struct backup_mail_range *r = s->range;
+
+	db_bind_text(stmt, 1, r->domain == NULL ? "" : r->domain);
+	db_bind_int(stmt, 2, r->from_ms);
+	db_bind_int(stmt, 3, r->to_ms);
 }
 
 static int
@@ -260,9 +282,7 @@ sum_mails(const struct summing *s, struct db *db)
 {
 	struct db_stmt *stmt;
 	struct backup_mail_sums *out = s->out;
-	int rc = backup_db_stmt(s->db, db,
-	    s->domain == NULL ? SUM_MAILS CHOSEN ALL : SUM_MAILS CHOSEN ONE,
-	    &stmt);
+	int rc = backup_db_stmt(s->db, db, sql_mails(s->range), &stmt);
 
 	if (rc != SMX_OK)
 		return rc;
@@ -276,6 +296,7 @@ sum_mails(const struct summing *s, struct db *db)
 		out->held_messages = (uint64_t)db_int(stmt, 4);
 		out->held_bytes = (uint64_t)db_int(stmt, 5);
 		out->oldest_ms = db_int(stmt, 6);
+		out->end_ms = db_int(stmt, 7);
 	}
 	db_reset(stmt);
 	return rc;
@@ -315,10 +336,7 @@ sum(void *ctx, struct db *db)
 	int rc = sum_mails(s, db);
 
 	if (rc == SMX_OK)
-		rc = backup_db_stmt(s->db, db,
-		    s->domain == NULL ? SUM_RCPTS CHOSEN ALL GROUP
-				      : SUM_RCPTS CHOSEN ONE GROUP,
-		    &stmt);
+		rc = backup_db_stmt(s->db, db, sql_rcpts(s->range), &stmt);
 	if (rc != SMX_OK)
 		return rc;
 	bind(s, stmt);
@@ -330,10 +348,10 @@ sum(void *ctx, struct db *db)
 }
 
 int
-backup_mail_sum(struct backup_db *db, const char *domain, int64_t from_ms,
-    int64_t to_ms, struct backup_mail_sums *out)
+backup_mail_sum(struct backup_db *db, const struct backup_mail_range *range,
+    struct backup_mail_sums *out)
 {
-	struct summing summing = { db, domain, from_ms, to_ms, out };
+	struct summing summing = { db, range, out };
 
 	memset(out, 0, sizeof(*out));
 	return backup_db_read(db, sum, &summing);

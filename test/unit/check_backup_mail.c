@@ -87,10 +87,10 @@ does(enum custody_deed_kind kind, int64_t mail, int how, uint64_t hash,
 static struct backup_mail_sums
 sums(const char *domain, int64_t from_ms, int64_t to_ms)
 {
+	struct backup_mail_range range = { domain, from_ms, to_ms, 0 };
 	struct backup_mail_sums s;
 
-	ck_assert_int_eq(backup_mail_sum(db, domain, from_ms, to_ms, &s),
-	    SMX_OK);
+	ck_assert_int_eq(backup_mail_sum(db, &range, &s), SMX_OK);
 	ck_assert_uint_eq(s.taken, s.delivered + s.returned + s.deleted +
 				       s.unaccounted + s.held + s.queued);
 	return s;
@@ -199,7 +199,16 @@ START_TEST(sums_tell_where_everything_is)
 	ck_assert_uint_eq(s.queued, 2);
 	ck_assert_uint_eq(s.unaccounted, 2);
 	ck_assert_int_eq(s.oldest_ms, NOW);
+	ck_assert_int_eq(s.end_ms, NOW + 5 * DAY);
 	ck_assert_uint_eq(sums(NULL, 0, 0).messages, 5);
+	ck_assert_int_eq(backup_mail_sum(db,
+			     &(struct backup_mail_range){ .domain =
+							      "example.org",
+				 .open = 1 },
+			     &s),
+	    SMX_OK);
+	ck_assert_uint_eq(s.messages, 3);
+	ck_assert_uint_eq(s.unaccounted, 0);
 	ck_assert_uint_eq(sums("example.org", NOW + 10, NOW + 30).messages, 2);
 	ck_assert_uint_eq(sums("nobody.example", 0, 0).messages, 0);
 }
