@@ -123,6 +123,9 @@ static const struct {
 	{ "backup", "list", command_backup_list },
 	{ "backup", "show", command_backup_show },
 	{ "backup", "report", command_backup_report },
+	{ "backup", "hold", command_backup_move },
+	{ "backup", "release", command_backup_move },
+	{ "backup", "flush", command_backup_flush },
 	{ "maintenance", NULL, command_maintenance },
 };
 

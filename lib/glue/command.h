@@ -74,6 +74,8 @@ int command_backup_show(struct command *command);
 int command_backup_report(struct command *command);
 struct books_sums;
 void command_books_sums(struct buf *b, const struct books_sums *sums);
+int command_backup_move(struct command *command); /* command_backup_move.c */
+int command_backup_flush(struct command *command);
 int command_maintenance(struct command *command); /* command_maintenance.c */
 /* The members of "backup list": how the primary of a domain is, and what is
  * open for it. */
