@@ -67,21 +67,23 @@ place_of(struct releaser *r, int64_t id)
 
 /* ---- batches ---- */
 
-static const char *const events[] = { [SMX_QUEUE_HOLD] = "backup-put-back",
-	[SMX_QUEUE_RELEASE] = "backup-released",
-	[SMX_QUEUE_ERASE] = "",
-	[SMX_QUEUE_REQUEUE] = "backup-requeued",
-	[SMX_QUEUE_EXPIRE] = "backup-given-up" };
-
 static void
 log_done(const struct release_batch *b)
 {
 	struct log_line l;
 
 	for (size_t i = 0; i < b->count; i++) {
-		log_begin(&l, SMX_LOG_INFO, b->queue_id[i], events[b->what]);
+		const char *id = b->queue_id[i];
+
+		if (b->what == SMX_QUEUE_HOLD)
+			log_begin(&l, SMX_LOG_INFO, id, "backup-put-back");
+		else if (b->what == SMX_QUEUE_EXPIRE)
+			log_begin(&l, SMX_LOG_NOTICE, id, "backup-given-up");
+		else
+			log_begin(&l, SMX_LOG_INFO, id, "backup-released");
 		log_str(&l, "domain", b->domain[i]);
-		log_num(&l, "mail", b->ids[i]);
+		if (b->what == SMX_QUEUE_REQUEUE)
+			log_str(&l, "as", "new");
 		log_end(&l);
 	}
 }
