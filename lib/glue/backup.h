@@ -40,6 +40,9 @@ void backup_free(struct backup **backup); /* accepts NULL inside */
 
 /* Of a node: NULL when it has none, or no policy has had a backup group yet. */
 struct backup *node_backup(struct smx_engine *node);
+/* Commands that wait for something to be looked at do so no more: the service
+ * ends. */
+void node_backup_hush(struct smx_engine *node);
 
 struct smx_engine *backup_node(struct backup *backup);
 struct backup_db *backup_db(struct backup *backup);

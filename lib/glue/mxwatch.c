@@ -206,6 +206,8 @@ mxwatch_new(struct mxwatch **out, struct backup *backup)
 	/* a certificate is not what is looked for */
 	options.probe.tls = HOP_TLS_MAY;
 	options.probe.tls_ca = "";
+	/* one that was kept says nothing of the next one */
+	options.probe.idle_max = 0;
 	rc = mxlooker_new(&w->looker, &options, why, sizeof(why));
 	if (rc == SMX_OK) {
 		*out = w;
@@ -329,7 +331,7 @@ mxwatch_check(struct mxwatch *watch, const char *domain, int64_t until_mono_ms,
 	if (!due_now_locked(watch, domain, since_ms) && domain != NULL)
 		rc = SMX_ENOTFOUND;
 	pthread_cond_broadcast(&watch->wake);
-	while (rc == SMX_OK && !watch->ending &&
+	while (rc == SMX_OK && !watch->hushed && !watch->ending &&
 	       !all_looked_locked(watch, domain, since_ms) &&
 	       pthread_cond_timedwait(&watch->looked, &watch->lock, &at) == 0)
 		;
@@ -338,4 +340,13 @@ mxwatch_check(struct mxwatch *watch, const char *domain, int64_t until_mono_ms,
 			rc = show_locked(watch->list[i], since_ms, out);
 	pthread_mutex_unlock(&watch->lock);
 	return rc;
+}
+
+void
+mxwatch_hush(struct mxwatch *watch)
+{
+	pthread_mutex_lock(&watch->lock);
+	watch->hushed = 1;
+	pthread_cond_broadcast(&watch->looked);
+	pthread_mutex_unlock(&watch->lock);
 }

@@ -21,5 +21,7 @@ void mxwatch_free(struct mxwatch **watch);
 struct buf;
 int mxwatch_check(struct mxwatch *watch, const char *domain,
     int64_t until_mono_ms, struct buf *out) SMX_MUST_USE;
+/* Nobody waits for a look any more. */
+void mxwatch_hush(struct mxwatch *watch);
 
 #endif

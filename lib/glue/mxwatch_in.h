@@ -42,6 +42,7 @@ struct mxwatch {
 	size_t count;
 	uint64_t dice;
 	int64_t pruned_ms;
+	int hushed;
 	int ending;
 	pthread_t thread[MXWATCH_THREADS];
 	size_t threads;

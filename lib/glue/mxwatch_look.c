@@ -2,13 +2,16 @@
 #include "config.h"
 #include "glue/mxwatch.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "glue/alarm.h"
 #include "glue/mxwatch_in.h"
+#include "glue/primaries.h"
 #include "io/backup_mx.h"
 
 /* A host that was silent is spared for a part of the time between two looks. */
@@ -34,6 +37,7 @@ tell(void *ctx, enum mxcheck_what what, enum mxcheck_level level,
 			    : level == MXLEVEL_ALARM ? "mx-alarm"
 						     : "mx-warning";
 	struct log_line l;
+	char word[32];
 
 	log_begin(&l,
 	    text == NULL             ? SMX_LOG_NOTICE
@@ -47,6 +51,10 @@ tell(void *ctx, enum mxcheck_what what, enum mxcheck_level level,
 	if (text != NULL)
 		log_str(&l, "text", text);
 	log_end(&l);
+	if (text == NULL || level != MXLEVEL_ALARM)
+		return;
+	snprintf(word, sizeof(word), "mx-%s", mxcheck_word(what));
+	alarm_tell(backup_node(t->watch->backup), word, t->domain, text);
 }
 
 static void
@@ -232,6 +240,21 @@ struct seen {
 	struct mxcheck_findings findings;
 };
 
+/* Who watches the primaries tells that they are down, and an operator has said
+ * so who announced it. */
+static int
+primary_is_away(struct mxwatch *w, const char *domain,
+    const struct smx_backup *backup)
+{
+	struct primaries *primaries = backup_primaries(w->backup);
+	struct primaries_word word = { .announced = 0 };
+
+	if (backup == NULL || primaries == NULL)
+		return 0;
+	return primaries_state(primaries, backup, domain, &word) == MX_DOWN ||
+	       word.announced;
+}
+
 static int
 look(struct mxwatch *w, struct mxdomain *d, const struct smx_backup *backup,
     const struct conf *conf, struct seen *seen)
@@ -240,6 +263,7 @@ look(struct mxwatch *w, struct mxdomain *d, const struct smx_backup *backup,
 	struct mxlook_question question = {
 		.domain = d->name,
 		.backup = backup,
+		.primary_is_away = primary_is_away(w, d->name, backup),
 		.probe_ms = conf->backup_probe_wait_ms,
 		.again_ms = spared_ms < SPARED_MAX ? spared_ms : SPARED_MAX,
 		.waiting = waiting,

@@ -5,12 +5,22 @@
 #include <string.h>
 
 #include "core/policy.h"
+#include "glue/mxwatch.h"
 #include "glue/node_impl.h"
 
 struct backup *
 node_backup(struct smx_engine *node)
 {
 	return atomic_load(&node->backup);
+}
+
+void
+node_backup_hush(struct smx_engine *node)
+{
+	struct backup *backup = node_backup(node);
+
+	if (backup != NULL)
+		mxwatch_hush(backup_mxwatch(backup));
 }
 
 void

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/conf.h"
+#include "glue/backup.h"
 #include "glue/channel.h"
 #include "glue/control.h"
 #include "glue/milter_watch.h"
@@ -180,6 +181,8 @@ stop(struct worker *w, int64_t leaving_ms, int64_t drain_ms)
 	milter_watch_free(&w->watch);
 	if (w->control != NULL) {
 		worker_command_end(&w->command);
+		if (w->engine != NULL)
+			node_backup_hush(w->engine);
 		control_stop(&w->control);
 	}
 	if (w->engine != NULL)

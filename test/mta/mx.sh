@@ -1,0 +1,376 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The watch over MX records, with a DNS server whose records go, come back and
+# disagree, and MX hosts that do as they are told.  Every scenario is a function
+# mx_NAME; "mx.sh NAME..." runs only these, "mx.sh -l" lists them.
+HERE=$(cd "$(dirname "$0")" && pwd)
+. "$HERE/lib.sh"
+. "$HERE/lib-hop.sh"
+. "$HERE/lib-dns.sh"
+
+# Looked at so often.
+: "${MX_WATCH:=1s}" "${PROBE_WAIT:=2s}"
+
+# The primary is elsewhere, the backup is this host; what they say is h1's and
+# own's control.
+look_hosts() {
+	SINK=$LAB/sink
+	mkdir -p "$SINK"
+	need "a host elsewhere" far_start 192.0.2.11 192.0.2.12
+	HOP_IN="far exec"
+	need "a primary" hop_start h1 --host 192.0.2.11 --port 25
+	HOP_IN=
+	need "a backup" hop_start own --host 192.0.2.1 --port 25
+}
+
+# What every domain has here; its other records are on standard input.
+look_zone() { # NAME
+	{
+		cat
+		echo "mx1 A 192.0.2.11"
+		echo "mx2 A 192.0.2.1"
+	} | dns_zone "$1"
+}
+
+# The name server that dns_zone names for all.
+look_dns() { # ZONE-FILE...
+	# shellcheck disable=SC2119
+	mx_invalid=$(echo "ns A 127.0.0.1" | dns_zone invalid)
+	need "a DNS server" dns_start "$mx_invalid" "$@"
+}
+
+# One host; nothing is delivered here.
+look_watches() { # [MORE-POLICIES]
+	need "hosts" host_make a b
+	need "a configuration" host_conf a "" "policies = (
+	    { name = \"backup\"; match = { domains = ( \"example.org\" ); };
+	      backup = { while_up = \"accept\";
+	      primary = ( \"smtp:[192.0.2.11]:25\" ); }; } ${1:-} );
+	backup = { mx_watch = \"$MX_WATCH\"; probe_wait = \"$PROBE_WAIT\"; };"
+	need "a daemon" host_start a
+}
+
+two_hosts="@ MX 10 mx1
+@ MX 20 mx2"
+
+# ---- what is said and looked at ----
+
+look_check() { ctl a mx check --json "${1:-example.org}" >"$LAB/checked"; }
+look_result() { jq -r .result "$LAB/checked"; }
+look_finds() {
+	jq -r '.findings[] | .what + " " + (.host // "")' "$LAB/checked" |
+	    sed 's/ $//' | sort | tr '\n' ';'
+}
+# look_looks RESULT FINDINGS: a look at this moment, and its exit status
+look_looks() {
+	look_check "${3:-example.org}"
+	mx_status=$?
+	[ "$(look_result)" = "$1" ] && [ "$(look_finds)" = "$2" ] || {
+		cat "$LAB/checked"
+		return 1
+	}
+	case $1 in
+	ok) is $mx_status 0 ;;
+	alarm) is $mx_status 2 ;;
+	*) is $mx_status 1 ;;
+	esac
+}
+
+look_lines() { # EVENT WHAT [HOST]
+	grep "event=mx-$1 domain=example.org what=$2\b" "$LAB/a/shadowmxd.log" |
+	    grep -c "${3:+host=$3}"
+}
+look_told() { is "$(look_lines "$@")" 1; }
+look_untold() { is "$(look_lines "$@")" 0; }
+
+# Whoever is looked at again has been looked at in between.
+look_again() {
+	for mx_n in 1 2; do
+		look_check "$@"
+	done
+}
+
+# ---- the set ----
+
+# "You can send but not receive": the records of a provider vanish, and nothing
+# else does.
+mx_seven_records_vanish() {
+	look_hosts
+	for mx_n in 1 2 3 4 5 6; do
+		echo "@ MX $((mx_n * 5)) mx1"
+	done >"$LAB/seven"
+	echo "@ MX 90 mx2" >>"$LAB/seven"
+	mx_seven=$(look_zone example.org <"$LAB/seven")
+	look_dns "$mx_seven"
+	look_watches
+	need "seven records" look_looks ok ""
+	need "all of them seen" is "$(jq '.hosts | length' "$LAB/checked")" 7
+	look_zone example.org </dev/null >/dev/null
+	need "no MX records" dns_reload
+	need "an alarm by itself" wait_for 10 look_told alarm lost
+	need "at level err" grep -q 'event=mx-alarm.*what=lost text="the MX records are gone' \
+	    "$LAB/a/shadowmxd.log"
+	need "it is shown" look_looks alarm "lost;"
+	look_again
+	need "it is told once" look_told alarm lost
+	daemon_stop a
+	need "a daemon" daemon_start a
+	need "it is shown" look_looks alarm "lost;"
+	look_again
+	need "it is told once" look_told alarm lost
+	look_zone example.org <"$LAB/seven" >/dev/null
+	need "the records again" dns_reload
+	need "that it is over" wait_for 10 look_told clear lost
+	need "all is well" look_looks ok ""
+	need "no change" look_untold alarm changed
+}
+
+mx_domain_vanishes() {
+	look_hosts
+	look_dns "$(echo "$two_hosts" | look_zone example.org)"
+	look_watches
+	need "all is well" look_looks ok ""
+	dns_stop
+	look_dns
+	need "no such domain" look_looks alarm "lost;"
+	need "an alarm" look_told alarm lost
+}
+
+mx_server_that_cannot_tell() {
+	look_hosts
+	mx_set=$(echo "$two_hosts" | look_zone example.org)
+	look_dns "$mx_set"
+	MX_WATCH=0s look_watches
+	need "all is well" look_looks ok ""
+	dns_stop
+	need "no alarm of one look" look_looks unsure "not-looked-up;"
+	need "no alarm of two" look_looks unsure "not-looked-up;"
+	need "none told" look_untold alarm not-looked-up
+	need "an alarm of three" look_looks alarm "not-looked-up;"
+	need "it is told" look_told alarm not-looked-up
+	need "nothing else" look_untold alarm lost
+	look_dns "$mx_set"
+	need "all is well" look_looks ok ""
+	need "that it is over" look_told clear not-looked-up
+}
+
+mx_changed() {
+	look_hosts
+	look_dns "$(echo "$two_hosts" | look_zone example.org)"
+	look_watches
+	need "all is well" look_looks ok ""
+	look_zone example.org >/dev/null <<-END
+		@	MX 20 mx2
+		@	MX 15 mx1
+	END
+	need "another preference" dns_reload
+	need "an alarm by itself" wait_for 10 look_told alarm changed
+	look_again
+	need "it is told once" look_told alarm changed
+	need "all is well" look_looks ok ""
+}
+
+mx_null() {
+	look_hosts
+	look_dns "$(echo "$two_hosts" | look_zone example.org)"
+	look_watches
+	need "all is well" look_looks ok ""
+	echo "@ MX 0 ." | look_zone example.org >/dev/null
+	need "a null record" dns_reload
+	need "an alarm" look_looks alarm "null;"
+	need "it is told" look_told alarm null
+	echo "$two_hosts" | look_zone example.org >/dev/null
+	need "the records again" dns_reload
+	need "all is well" look_looks ok ""
+	need "that it is over" look_told clear null
+}
+
+# ---- the order, and each host ----
+
+mx_backup_better() {
+	look_hosts
+	look_dns "$(look_zone example.org <<-END
+		@	MX 20 mx1
+		@	MX 10 mx2
+	END
+	)"
+	look_watches
+	need "an alarm" look_looks alarm "backup-better mx2.example.org;"
+	look_zone example.org >/dev/null <<-END
+		@	MX 10 mx1
+		@	MX 10 mx2
+	END
+	need "equal ones" dns_reload
+	need "a warning" wait_for 10 look_looks warning \
+	    "backup-equal mx2.example.org;"
+	echo "@ MX 10 mx2" | look_zone example.org >/dev/null
+	need "only one" dns_reload
+	need "an alarm" wait_for 10 look_looks alarm "no-primary;"
+	echo "@ MX 10 mx1" | look_zone example.org >/dev/null
+	need "the other only" dns_reload
+	need "a warning" wait_for 10 look_looks warning "not-named;"
+}
+
+mx_host_without_address() {
+	look_hosts
+	look_dns "$(look_zone example.org <<-END
+		$two_hosts
+		@	MX 30 gone
+		@	MX 40 alias
+		alias	CNAME mx1
+	END
+	)"
+	look_watches
+	need "an alarm" look_looks alarm \
+	    "alias alias.example.org;no-address gone.example.org;"
+	need "it is told" look_told alarm no-address gone.example.org
+	look_zone example.org >/dev/null <<-END
+		$two_hosts
+		@	MX 30 gone
+		@	MX 40 alias
+		alias	A 192.0.2.11
+		gone	A 192.0.2.11
+	END
+	need "an address" dns_reload
+	need "all is well" look_looks ok ""
+	need "that it is over" look_told clear no-address gone.example.org
+}
+
+mx_host_refuses_and_is_silent() {
+	look_hosts
+	look_dns "$(echo "$two_hosts" | look_zone example.org)"
+	MX_WATCH=0s look_watches
+	hop_control own "RCPT/postmaster@example.org = 550 5.7.1 Not here"
+	hop_control h1 "RCPT = 450 4.2.0 Later"
+	need "one refuses, one defers" look_looks alarm "refuses mx2.example.org;"
+	look_again
+	need "an alarm" look_told alarm refuses mx2.example.org
+	hop_control own "greeting = stall"
+	need "one is silent" look_looks alarm "silent mx2.example.org;"
+	need "no alarm of one look" look_untold alarm silent
+	need "that it does not refuse" look_told clear refuses
+	hop_stop own
+	look_again
+	need "an alarm" look_told alarm silent mx2.example.org
+	hop_control own ""
+	hop_again own --host 192.0.2.1
+	need "all is well" look_looks ok ""
+	need "that it is over" look_told clear silent
+}
+
+# ---- name servers, TLSA, MTA-STS ----
+
+# Another server, with a zone of its own.
+look_second_server() { # ZONE-FILE
+	mkdir -p "$LAB/dns2"
+	cp "$1" "$LAB/dns2/example.org.zone"
+	sed -e "s,$LAB/dns\b,$LAB/dns2,g" -e 's/127.0.0.1/127.0.0.2/' \
+	    -e '/^zone:/,$d' "$LAB/dns/nsd.conf" >"$LAB/dns2/nsd.conf"
+	printf 'zone:\n    name: "example.org."\n    zonefile: "%s"\n' \
+	    "$LAB/dns2/example.org.zone" >>"$LAB/dns2/nsd.conf"
+	/usr/sbin/nsd -d -c "$LAB/dns2/nsd.conf" >"$LAB/dns2/log" 2>&1 &
+	MX_SECOND=$!
+	LAB_PIDS="$LAB_PIDS $MX_SECOND"
+	need "a second server" wait_for 10 eval \
+	    'ss -Hlun "src 127.0.0.2:53" | grep -q .'
+}
+
+mx_servers_disagree() {
+	look_hosts
+	look_zone example.org >/dev/null <<-END
+		@	MX 10 mx1
+		@	MX 20 mx2
+		@	MX 30 mx1
+	END
+	cp "$LAB/dns/example.org.zone" "$LAB/other.zone"
+	look_dns "$(look_zone example.org <<-END
+		$two_hosts
+		@	NS second
+		second	A 127.0.0.2
+	END
+	)"
+	look_second_server "$LAB/other.zone"
+	MX_WATCH=0s look_watches
+	need "one differs" look_looks alarm \
+	    "servers-differ second.example.org;"
+	need "no alarm of one look" look_untold alarm servers-differ
+	look_again
+	need "an alarm" look_told alarm servers-differ second.example.org
+	need "it is shown" is "$(jq -r '[.name_servers[].agrees] | sort | join(" ")' \
+	    "$LAB/checked")" "no yes"
+	# shellcheck disable=SC2046
+	kill -KILL $(DNS_PID=$MX_SECOND && dns_family)
+	need "it is gone" pf_wait 5 eval '! ss -Hlun "src 127.0.0.2:53" | grep -q .'
+	need "one is silent" wait_for 10 look_looks warning \
+	    "server-silent second.example.org;"
+	need "that it does not differ" look_told clear servers-differ
+}
+
+mx_tlsa_and_sts() {
+	look_hosts
+	mx_tlsa="3 1 1 $(printf '%064d' 0)"
+	look_dns "$(look_zone example.org <<-END
+		$two_hosts
+		_25._tcp.mx1	TLSA $mx_tlsa
+		_mta-sts	TXT "v=STSv1; id=one;"
+		_mta-sts	TXT "not this"
+	END
+	)"
+	look_watches
+	need "a warning" look_looks warning "no-tlsa mx2.example.org;"
+	need "it is told" look_told warning no-tlsa mx2.example.org
+	need "the id" is "$(jq -r .sts_id "$LAB/checked")" one
+	look_zone example.org >/dev/null <<-END
+		$two_hosts
+		_25._tcp.mx1	TLSA $mx_tlsa
+		_25._tcp.mx2	TLSA $mx_tlsa
+		_mta-sts	TXT "v=STSv1; id=two;"
+	END
+	need "another policy" dns_reload
+	need "a warning" wait_for 10 look_told warning sts-changed
+	need "all is well" look_looks ok ""
+	need "that it is over" look_told clear no-tlsa
+	need "it is told once" look_told warning sts-changed
+}
+
+# ---- all of them ----
+
+# Those of other policies are looked at, too; without an alarm when they never
+# were anywhere.
+mx_domains_of_all_policies() {
+	look_hosts
+	look_dns "$(echo "$two_hosts" | look_zone example.org)" \
+	    "$(echo "@ MX 10 mx1" | look_zone example.net)"
+	look_watches ', { name = "other"; match = { domains = ( "example.net",
+	    "nowhere.example", "example.org" ); }; }'
+	ctl a mx check --json >"$LAB/all"
+	need "a warning for all" is $? 1
+	need "three of them" is "$(jq -r '.domain + " " + .result' "$LAB/all" |
+	    sort | tr '\n' ';')" \
+	    "example.net ok;example.org ok;nowhere.example warning;"
+	need "no alarm" not log_says a mx-alarm
+	need "one that no policy has" not look_check example.com
+	ctl a mx check >"$LAB/text"
+	need "text for people" grep -q "no such domain" "$LAB/text"
+}
+
+# Whoever ends waits neither for hosts nor for who asked.
+mx_stop_while_looking() {
+	look_hosts
+	look_dns "$(echo "$two_hosts" | look_zone example.org)"
+	hop_control h1 "greeting = stall"
+	hop_control own "greeting = stall"
+	PROBE_WAIT=40s look_watches
+	look_check &
+	mx_checker=$!
+	need "a look" wait_for 10 hop_says h1 connected
+	sleep 1
+	read -r mx_began mx_rest </proc/uptime
+	daemon_stop a
+	read -r mx_ended mx_rest </proc/uptime
+	wait $mx_checker
+	need "a quick end" at_most $((${mx_ended%.*} - ${mx_began%.*})) 15
+}
+
+lab_main mx "$@"
