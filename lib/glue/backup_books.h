@@ -83,15 +83,12 @@ struct books_sums { /* of recipients; of messages where it says so */
 /* domain NULL: all; from_ms, to_ms: taken then, 0 any. */
 int books_sum(struct books *books, const char *domain, int64_t from_ms,
     int64_t to_ms, struct books_sums *out) SMX_MUST_USE;
-/* Recipients of a domain that were delivered and returned, messages whose
- * delivery was put off (each once for each release) and that ended, since the
- * start of this process: the releaser steers by them. */
 /* Likewise of what is open alone, which is much less. */
 int books_open(struct books *books, const char *domain,
     struct books_sums *out) SMX_MUST_USE;
-/* Recipients of a domain that were delivered, deliveries that were put off, and
- * messages that ended, since the start of this process: the releaser steers by
- * them. */
+/* Recipients of a domain that were delivered and returned, messages whose
+ * delivery was put off (each once for each release) and that ended, since the
+ * start of this process: the releaser steers by them. */
 struct books_flow {
 	uint64_t delivered, returned, deferred, ended;
 	uint64_t in_queue; /* messages, CUSTODY_QUEUED */

@@ -82,6 +82,8 @@ int command_maintenance(struct command *command); /* command_maintenance.c */
 struct backup;
 struct primaries_word;
 const char *command_primary_state(enum mx_state state);
+void command_primary(struct buf *b, const char *domain,
+    const struct primaries_word *word, int64_t announced_ms);
 void command_backup_members(struct buf *b, struct backup *backup,
     const char *domain, const struct primaries_word *word);
 int command_recipient(struct command *command); /* command_recipient.c */

@@ -27,55 +27,31 @@ ago(int64_t then_ms)
 	return wall_ms > then_ms ? wall_ms - then_ms : 0;
 }
 
-/* Its next end of a hold: the oldest that is on hold has it. */
-static void
-next_end(struct buf *b, struct books *books, const char *domain)
+void
+command_primary(struct buf *b, const char *domain,
+    const struct primaries_word *word, int64_t announced_ms)
 {
-	struct books_held held[16];
-	size_t n = 0;
-
-	if (books_held(books, domain, 0, 0, held, 16, &n) != SMX_OK)
-		return;
-	for (size_t i = 0; i < n; i++) {
-		if (held[i].custody == CUSTODY_QUEUED || held[i].until_ms == 0)
-			continue;
-		json_num(b, "end_in_ms", held[i].until_ms - clock_wall_ms());
-		return;
-	}
-}
-
-static void
-sums(struct buf *b, struct books *books, const char *domain)
-{
-	struct books_sums s;
-
-	if (books_sum(books, domain, 0, 0, &s) != SMX_OK)
-		return;
-	json_num(b, "held_messages", (long long)s.held_messages);
-	json_num(b, "held_bytes", (long long)s.held_bytes);
-	json_num(b, "held", (long long)s.held);
-	json_num(b, "queued", (long long)s.queued);
-	if (s.oldest_ms != 0)
-		json_num(b, "oldest_ago_ms", ago(s.oldest_ms));
-	if (s.held_messages != 0)
-		next_end(b, books, domain);
+	json_str(b, "domain", domain);
+	json_str(b, "state", command_primary_state(word->state));
+	json_bool(b, "announced", word->announced);
+	if (word->announced)
+		json_num(b, "announced_in_ms", announced_ms);
+	if (word->since_ms != 0)
+		json_num(b, "state_ago_ms", ago(word->since_ms));
+	json_str(b, "host", word->host);
+	json_str(b, "reason", word->why);
 }
 
 void
 command_backup_members(struct buf *b, struct backup *backup, const char *domain,
     const struct primaries_word *word)
 {
-	json_str(b, "domain", domain);
-	json_str(b, "state", command_primary_state(word->state));
-	json_bool(b, "announced", word->announced);
-	if (word->announced)
-		json_num(b, "announced_in_ms",
-		    primaries_maintained(backup_primaries(backup), domain));
-	if (word->since_ms != 0)
-		json_num(b, "state_ago_ms", ago(word->since_ms));
-	json_str(b, "host", word->host);
-	json_str(b, "reason", word->why);
-	sums(b, backup_books(backup), domain);
+	struct books_sums sums;
+
+	command_primary(b, domain, word,
+	    primaries_maintained(backup_primaries(backup), domain));
+	if (books_open(backup_books(backup), domain, &sums) == SMX_OK)
+		command_books_sums(b, &sums);
 }
 
 /* ---- all of them ---- */
@@ -161,20 +137,6 @@ list_rest(struct list *list)
 		    list->open[i].domain, &word);
 		(void)tell(list, list->open[i].domain, &word);
 	}
-	struct buf *b = &list->line;
-	struct books_sums sums;
-
-	(void)backup;
-	list->rc = books_open(backup_books(list->backup), domain, &sums);
-	if (list->rc != SMX_OK)
-		return 1;
-	json_open(b);
-	command_primary(b, domain, word,
-	    primaries_maintained(backup_primaries(list->backup), domain));
-	command_books_sums(b, &sums);
-	json_close(b);
-	list->rc = command_line(list->command, b);
-	return list->rc != SMX_OK;
 }
 
 int
