@@ -118,7 +118,7 @@ print_sums(const struct record *r)
 	line_number(r, "held", "  on hold");
 	line_number(r, "queued", "  queued");
 	line_number(r, "unaccounted", "unaccounted");
-	line_number(r, "held_messages", "on hold");
+	line_number(r, "held_messages", "mail on hold");
 	line_size(r, "held_bytes", "  bytes");
 	line_age(r, "oldest_ago_ms", "oldest");
 	line_left(r, "end_in_ms", "hold ends");
@@ -141,7 +141,8 @@ static void
 print_report(struct books *books, const struct record *r)
 {
 	line_text(r, "domain", "domain");
-	line_moment(r, "from_at_ms", "since");
+	if (record_number(r, "from_at_ms", 0) > 0)
+		line_moment(r, "from_at_ms", "since");
 	print_sums(r);
 	printf("%-12s  %s\n", "balanced", books->balanced ? "yes" : "NO");
 }

@@ -188,6 +188,21 @@ print_delivery(const struct record *r)
 		    sizeof(counts) / sizeof(*counts));
 }
 
+/* Only where there is a policy of that kind. */
+static void
+print_backup(const struct record *r)
+{
+	static const struct count counts[] = { { "backup.domains", "domains" },
+		{ "backup.up", "up" }, { "backup.down", "down" },
+		{ "backup.announced", "announced" },
+		{ "backup.held_messages", "on hold" },
+		{ "backup.queued", "queued rcpts" } };
+
+	if (record_number(r, "backup.domains", -1) >= 0)
+		print_counts(r, "backup MX", counts,
+		    sizeof(counts) / sizeof(*counts));
+}
+
 static void
 print_acknowledged(const struct record *r)
 {
@@ -256,6 +271,7 @@ print_status(const struct record *r)
 	print_store(r);
 	print_net(r);
 	print_delivery(r);
+	print_backup(r);
 	print_acknowledged(r);
 	if (record_count(r, "peers") > 0) {
 		putchar('\n');

@@ -44,7 +44,8 @@ enum command_look {
 	LOOK_PEER_DOWN = 2u, /* silent */
 	LOOK_PEER_MTA = 4u,  /* its MTA is down */
 	LOOK_PEER_DRAINED = 8u,
-	LOOK_PEER_ISOLATED = 16u /* its lease is over */
+	LOOK_PEER_ISOLATED = 16u, /* its lease is over */
+	LOOK_PRIMARY_MX = 32u     /* one is down that was not announced */
 };
 /* The members that tell how a peer is; sole as engine_sole() has it.  Returns
  * enum command_look bits. */
@@ -53,7 +54,9 @@ unsigned command_peer(struct smx_engine *node, size_t peer, uint64_t sole,
 /* malloc'ed, one for each peer; NULL: no memory. */
 uint64_t *command_sole(struct smx_engine *node);
 
-int command_status(struct command *command);     /* command_status.c */
+int command_status(struct command *command); /* command_status.c */
+/* The backup MX in it; enum command_look bits.  command_backup_status.c */
+unsigned command_backup_status(struct smx_engine *node, struct buf *b);
 int command_queue_list(struct command *command); /* command_queue.c */
 int command_queue_show(struct command *command);
 int command_queue_cat(struct command *command);

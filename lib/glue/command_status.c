@@ -236,7 +236,7 @@ struct reason {
 	const char *word;
 };
 
-#define REASONS 19
+#define REASONS 20
 
 static void
 find_reasons(const struct picture *p, struct reason out[REASONS])
@@ -258,6 +258,7 @@ find_reasons(const struct picture *p, struct reason out[REASONS])
 		{ 0, p->store.suspect, "suspect" },
 		{ 0, (p->look & LOOK_PEER) != 0, "peer" },
 		{ 0, (p->look & LOOK_PEER_DRAINED) != 0, "peer_drained" },
+		{ 0, (p->look & LOOK_PRIMARY_MX) != 0, "primary_mx" },
 		{ 0, p->draining, "draining" },
 		{ 0, p->leaving_ms > 0, "leaving" },
 		{ 0, p->local_oldest_ms > p->local_wait_ms, "local_waiting" },
@@ -342,6 +343,7 @@ command_status(struct command *c)
 	p.look = peers(node, &b);
 	histogram(&b, p.held);
 	delivery(node, &b);
+	p.look |= command_backup_status(node, &b);
 	acknowledged(node, &b);
 	attention(&b, &p);
 	json_close(&b);

@@ -242,6 +242,21 @@ claim "alarms are status 2" shows 2 'e.example: alarm' \
     'err: lost: there are no MX records' -- mx check
 claim "in JSON, too" status_is 2 ctl --json mx check
 
+# ---- status ----
+
+put status <<'END'
+{"node":"mx2.example.org","backup":{"domains":4,"up":2,"down":1,"announced":1,"held_messages":7,"held_bytes":100,"held":9,"queued":3,"oldest_age_ms":5},"critical":[],"warning":["primary_mx"],"attention":["primary_mx"]}
+END
+claim "status counts the domains" shows 1 \
+    'backup MX domains 4 up 2 down 1 announced 1 on hold 7 queued rcpts 3' \
+    -- status
+claim "and says why to look" says "primary_mx" ctl status --brief
+put status <<'END'
+{"node":"mx2.example.org","critical":[],"warning":[],"attention":[]}
+END
+claim "who is no backup MX counts none" eval \
+    'shows 0 -- status && not grep "backup MX" "$W/out"'
+
 # ---- a daemon without any of it ----
 
 rm "$W/a/backup_list"
