@@ -31,6 +31,8 @@ struct courier {
 	struct waiter *waiter;       /* under lock, as is the next */
 	size_t waiters, waiter_room; /* clients of which somebody waits */
 	int64_t held;                /* under lock */
+	courier_heard_fn heard;      /* under lock, NULL: nobody */
+	void *heard_ctx;
 	struct routes *routes;
 	struct served_book *book; /* NULL: none */
 	atomic_int has_served;
@@ -295,6 +297,8 @@ courier_tell(struct courier *c, const char *name, enum hopstate_event event,
 {
 	const struct hopstate *state;
 	enum hopstate_turn turn;
+	courier_heard_fn heard;
+	void *ctx;
 	int64_t backoff_ms = 0;
 
 	pthread_mutex_lock(&c->lock);
@@ -303,8 +307,22 @@ courier_tell(struct courier *c, const char *name, enum hopstate_event event,
 		state = hopstates_find(c->states, name);
 		backoff_ms = state == NULL ? 0 : state->backoff_ms;
 	}
+	heard = c->heard;
+	ctx = c->heard_ctx;
 	pthread_mutex_unlock(&c->lock);
 	log_turn(turn, name, why, backoff_ms);
+	if (heard != NULL &&
+	    (event == HOPSTATE_DELIVERED || event == HOPSTATE_FAILED))
+		heard(ctx, name, event == HOPSTATE_DELIVERED, why);
+}
+
+void
+courier_listen(struct courier *c, courier_heard_fn heard, void *ctx)
+{
+	pthread_mutex_lock(&c->lock);
+	c->heard = heard;
+	c->heard_ctx = ctx;
+	pthread_mutex_unlock(&c->lock);
 }
 
 /* ---- the book ---- */

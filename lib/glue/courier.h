@@ -57,6 +57,11 @@ int64_t courier_data_wait(struct courier *courier, const char *name,
     int64_t floor_ms, int64_t most_ms);
 void courier_tell(struct courier *courier, const char *name,
     enum hopstate_event event, int64_t ms, const char *why);
+/* Who else wants to know of those that took a message (well) or could not be
+ * reached; NULL: nobody any more.  Called without a lock. */
+typedef void (
+    *courier_heard_fn)(void *ctx, const char *name, int well, const char *why);
+void courier_listen(struct courier *courier, courier_heard_fn heard, void *ctx);
 
 /* ---- the book of those that were served ---- */
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/key.h"
 #include "base/log.h"
+#include "glue/courier.h"
 #include "glue/hopconf.h"
 #include "glue/node.h"
 #include "glue/primaries_in.h"
@@ -88,8 +89,10 @@ primaries_new(struct primaries **out, struct backup *backup)
 void
 primaries_join(struct primaries *p)
 {
-	if (p->running)
-		pthread_join(p->thread, NULL);
+	if (!p->running)
+		return;
+	pthread_join(p->thread, NULL);
+	primaries_listen(p, 0);
 	p->running = 0;
 }
 
@@ -191,6 +194,22 @@ primaries_heard(struct primaries *p, const char *hop, int well, const char *why)
 	pthread_mutex_lock(&p->lock);
 	mxhealth_heard(p->health, host, well, why == NULL ? "" : why, &at);
 	pthread_mutex_unlock(&p->lock);
+}
+
+/* Deliveries while the client waits. */
+static void
+delivered(void *ctx, const char *hop, int well, const char *why)
+{
+	primaries_heard(ctx, hop, well, well ? "it took a message" : why);
+}
+
+void
+primaries_listen(struct primaries *p, int on)
+{
+	struct courier *courier = node_courier(backup_node(p->backup));
+
+	if (courier != NULL)
+		courier_listen(courier, on ? delivered : NULL, on ? p : NULL);
 }
 
 /* ---- all of them ---- */

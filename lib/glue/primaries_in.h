@@ -69,6 +69,8 @@ struct primaries {
 };
 
 void primaries_clock(struct mxtime *out);
+/* To what the courier hears of next hops, or no more. */
+void primaries_listen(struct primaries *primaries, int on);
 
 /* primaries_domains.c; the lock is held. */
 struct watched *primaries_find_locked(struct primaries *primaries,

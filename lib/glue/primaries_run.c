@@ -223,5 +223,7 @@ primaries_start(struct primaries *p)
 	int rc = node_thread(&p->thread, run, p);
 
 	p->running = rc == SMX_OK;
+	if (p->running)
+		primaries_listen(p, 1);
 	return rc;
 }

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "conf_text_of.h"
 #include "folder.h"
+#include "glue/courier.h"
 #include "glue/node.h"
 #include "hop_server.h"
 #include "io/backup_hosts.h"
@@ -297,7 +298,12 @@ START_TEST(deliveries_that_went_well_bring_it_up)
 	    (unsigned)server.to.port);
 	primaries_heard(primaries(), hop, 1, "delivered");
 	ck_assert_int_eq(state("example.org", NULL), MX_DOWN);
-	primaries_heard(primaries(), hop, 1, "delivered");
+	/* in the words of whoever delivers while the client waits */
+	nexthop_format(&server.to, hop);
+	courier_tell(node_courier(engine), hop, HOPSTATE_FAILED, 0, "no route");
+	courier_tell(node_courier(engine), hop, HOPSTATE_DELIVERED, 5, NULL);
+	ck_assert_int_eq(state("example.org", NULL), MX_DOWN);
+	courier_tell(node_courier(engine), hop, HOPSTATE_DELIVERED, 5, NULL);
 	ck_assert_int_eq(state("example.org", NULL), MX_UP);
 }
 END_TEST
