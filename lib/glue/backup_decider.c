@@ -106,15 +106,3 @@ decider_free(struct decider **decider)
 	free(d);
 	*decider = NULL;
 }
-
-int
-backup_learn(struct backup *backup, const char *rcpt, int good,
-    enum rcpt_source source)
-{
-	struct rcpt_entry entry = { good != 0, source, clock_wall_ms() };
-	struct addr addr;
-
-	if (addr_read(&addr, rcpt) != SMX_OK || addr.domain_len == 0)
-		return SMX_EINVAL;
-	return rcptlearn_put(backup_decider(backup)->learn, &addr, &entry);
-}

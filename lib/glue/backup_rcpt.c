@@ -140,6 +140,21 @@ count_guess(struct deciding *d)
 	pthread_mutex_unlock(&decider->lock);
 }
 
+/* Who relays hears of each recipient from the primary itself, but once a day it
+ * is to be known whether it takes everything. */
+static void
+look_at_relay(struct deciding *d)
+{
+	const struct rcptrule *r = &d->rule;
+
+	if (r->state != MX_UP || r->announced || r->own ||
+	    r->while_up != BACKUP_UP_RELAY)
+		return;
+	look(d);
+	if (!r->blind)
+		deciding_ask_for_nobody(d);
+}
+
 /* ---- the answer ---- */
 
 static int
@@ -170,6 +185,8 @@ backup_rcpt(struct backup *backup, const struct backup_ask *ask,
 	decider_limits(d.decider, ask->conf);
 	begin(&d);
 	step = decide(&d);
+	if (step == RULE_TAKE)
+		look_at_relay(&d);
 	out->state = d.rule.state;
 	out->hold = step == RULE_HOLD;
 	if (rcptrule_is_guess(&d.rule, step) && !d.rule.trusted)

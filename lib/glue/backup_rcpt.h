@@ -37,8 +37,18 @@ int backup_rcpt(struct backup *backup, const struct backup_ask *ask,
     struct backup_word *out, struct hop_answer *words) SMX_MUST_USE;
 
 /* What a delivery or the primary itself has said of a recipient.  SMX_OK:
- * remembered (not synced before it returns, a crash may forget it). */
+ * remembered (not synced before it returns, a crash may forget it), or there is
+ * nothing to remember: who takes everything says nothing of one. */
 int backup_learn(struct backup *backup, const char *rcpt, int good,
     enum rcpt_source source);
+/* The same from the words of a next hop to it; a refusal that is not about the
+ * recipient, and whatever is neither yes nor no, is passed over.  backup may be
+ * NULL. */
+void backup_heard(struct backup *backup, const char *rcpt,
+    const struct hop_answer *said);
+/* The same from what the books were told of deliveries. */
+struct custody_deed;
+void backup_delivered(struct backup *backup, const struct custody_deed *deeds,
+    size_t count);
 
 #endif

@@ -63,6 +63,19 @@ ask_for_nobody(struct deciding *d)
 	return all;
 }
 
+static int
+all_is_old(const struct deciding *d)
+{
+	return d->sight.all != RCPTS_ALL_FILE &&
+	       rcptage_catchall_old(d->sight.all_asked_ms, clock_wall_ms());
+}
+
+static void
+only_nobody(void *question)
+{
+	(void)ask_for_nobody(question);
+}
+
 static void
 ask(void *question)
 {
@@ -77,8 +90,7 @@ ask(void *question)
 	}
 	if (d->said.class != HOP_YES)
 		return;
-	if (all != RCPTS_ALL_FILE &&
-	    rcptage_catchall_old(d->sight.all_asked_ms, clock_wall_ms()))
+	if (all_is_old(d))
 		all = ask_for_nobody(d);
 	if (all != RCPTS_ALL_YES)
 		learn(d, 1);
@@ -100,4 +112,15 @@ deciding_ask(struct deciding *d)
 		d->rule.said = RULE_SAID_NO;
 	else
 		d->rule.said = RULE_SAID_NOTHING;
+}
+
+void
+deciding_ask_for_nobody(struct deciding *d)
+{
+	const struct backup_ask *a = d->ask;
+
+	if (all_is_old(d) &&
+	    rcptask_run(d->decider->ask, only_nobody, d, d->until_ms,
+		a->waiting, a->waiting_ctx) != SMX_OK)
+		return; /* too many ask: the next recipient does */
 }

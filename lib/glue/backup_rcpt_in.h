@@ -46,5 +46,7 @@ void decider_limits(struct decider *decider, const struct conf *conf);
 void deciding_log(struct deciding *d, enum rule_step step);
 /* Ask the primary; what it says is learned. */
 void deciding_ask(struct deciding *d);
+/* Ask it for a recipient that nobody has, if that is to be asked again. */
+void deciding_ask_for_nobody(struct deciding *d);
 
 #endif

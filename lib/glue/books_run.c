@@ -120,6 +120,8 @@ write_down(struct books *books)
 			    "deeds=%zu result=%d", count, rc);
 		ending = backup_rest(books->backup, TURN_MS);
 	}
+	if (rc == SMX_OK)
+		backup_delivered(books->backup, deeds, count);
 	free(deeds);
 	return ending;
 }

@@ -241,9 +241,10 @@ delivery_rcpt(struct delivery **delivery, const struct delivery_rcpt *ask,
 	slot = add_slot(d, ask);
 	answer = slot == NULL ? NULL : ask_all(d, slot, ask);
 	courier_leave(ask->courier, ask->client);
+	if (answer != NULL)
+		*words = *answer;
 	if (answer == NULL || answer->class == HOP_YES)
 		return SMX_OK;
-	*words = *answer;
 	delivery_drop(d);
 	courier_count(ask->courier, COURIER_REFUSED_RCPT, 1);
 	return answer->class == HOP_NO ? SMX_EREFUSED : SMX_ETEMP;

@@ -41,7 +41,7 @@ struct delivery_rcpt {
  * Ask this recipient's next hops, for as long as its wait may last.  *delivery
  * is made when there is none.  SMX_OK: it can be taken, whoever will have it in
  * the end; SMX_EREFUSED, SMX_ETEMP: it cannot, with the words of a next hop in
- * *words.
+ * *words, which are also there when one has said yes; else they are left alone.
  */
 int delivery_rcpt(struct delivery **delivery, const struct delivery_rcpt *ask,
     struct hop_answer *words) SMX_MUST_USE;

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "core/policy.h"
 #include "glue/asking.h"
+#include "glue/backup_rcpt.h"
 #include "glue/delivery.h"
 #include "glue/ending.h"
 #include "glue/handover.h"
@@ -373,9 +374,17 @@ ask_next_hop(struct smx_session *session, const struct smx_ack *one,
 		.waiting = session->waiting,
 		.waiting_ctx = session->waiting_ctx };
 
+	struct hop_answer said = { 0 };
+	int rc;
+
 	if (!session->guard || session->whole || ask.courier == NULL)
 		return SMX_OK;
-	return delivery_rcpt(&session->delivery, &ask, &session->words);
+	rc = delivery_rcpt(&session->delivery, &ask, &said);
+	if (one->backup != NULL)
+		backup_heard(node_backup(session->engine), rcpt, &said);
+	if (rc != SMX_OK)
+		session->words = said;
+	return rc;
 }
 
 /* May it be taken, as far as a primary MX has a say? */

@@ -83,6 +83,10 @@ typedef int (*backup_mail_rcpt_fn)(void *ctx, const char *address,
 int backup_mail_rcpts(struct backup_db *db, int64_t id,
     backup_mail_rcpt_fn each, void *ctx) SMX_MUST_USE;
 
+/* The address of that recipient of it; SMX_ENOTFOUND, SMX_ELIMIT. */
+int backup_mail_address(struct backup_db *db, int64_t id, uint64_t hash,
+    char *out, size_t size) SMX_MUST_USE;
+
 struct backup_mail_sums {
 	uint64_t messages, while_up, while_down, while_unknown;
 	uint64_t held_messages, held_bytes;

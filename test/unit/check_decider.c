@@ -17,6 +17,7 @@
 #include "folder.h"
 #include "glue/backup_rcpt_in.h"
 #include "glue/node.h"
+#include "io/backup_mail.h"
 
 #define MINUTE INT64_C(60000)
 
@@ -385,6 +386,92 @@ START_TEST(a_delivery_teaches)
 }
 END_TEST
 
+START_TEST(the_words_of_a_next_hop_teach)
+{
+	struct hop_answer said = { HOP_YES, 250, "", "ok" };
+
+	primary.state = MX_DOWN;
+	backup_heard(NULL, "<joe@example.org>", &said);
+	backup_heard((struct backup *)&primary, "<joe@example.org>", &said);
+	ck_assert_int_eq(rcpt("<joe@example.org>"), SMX_OK);
+	said = (struct hop_answer){ HOP_NO, 554, "5.7.1", "go away" };
+	backup_heard((struct backup *)&primary, "<joe@example.org>", &said);
+	said = (struct hop_answer){ HOP_TEMP, 450, "4.2.0", "later" };
+	backup_heard((struct backup *)&primary, "<joe@example.org>", &said);
+	memset(&said, 0, sizeof(said));
+	backup_heard((struct backup *)&primary, "<joe@example.org>", &said);
+	ck_assert_int_eq(rcpt("<joe@example.org>"), SMX_OK);
+	said = (struct hop_answer){ HOP_NO, 550, "5.1.1", "unknown" };
+	backup_heard((struct backup *)&primary, "<joe@example.org>", &said);
+	ck_assert_int_eq(rcpt("<joe@example.org>"), SMX_EREFUSED);
+}
+END_TEST
+
+START_TEST(what_the_books_hear_of_a_delivery_teaches)
+{
+	static const char *const rcpts[] = { "<joe@example.org>",
+		"<ann@example.org>" };
+	static const uint64_t hashes[] = { 17, UINT64_C(0xfedcba9876543210) };
+	struct backup_mail_new mail = { .queue_id = "4jXKs0",
+		.domain = "example.org",
+		.sender = "<>",
+		.taken_ms = 1,
+		.rcpts = rcpts,
+		.hashes = hashes,
+		.count = 2 };
+	struct custody_deed deeds[3];
+	int64_t id;
+
+	ck_assert_int_eq(backup_mail_add(db, &mail, 1, &id), SMX_OK);
+	memset(deeds, 0, sizeof(deeds));
+	for (int i = 0; i < 3; i++) {
+		deeds[i].kind = CUSTODY_ANSWERS;
+		deeds[i].mail = id;
+		deeds[i].end = CUSTODY_DELIVERED;
+	}
+	deeds[0].hash = hashes[1];
+	deeds[1].hash = hashes[0];
+	deeds[1].end = CUSTODY_RETURNED;
+	deeds[2].hash = 18;
+	backup_delivered(NULL, deeds, 3);
+	primary.state = MX_DOWN;
+	ck_assert_int_eq(rcpt("<ann@example.org>"), SMX_OK);
+	ck_assert_int_eq(rcpt("<joe@example.org>"), SMX_ETEMP);
+}
+END_TEST
+
+START_TEST(a_delivery_to_who_takes_everything_teaches_nothing)
+{
+	primary.takes_all = 1;
+	ck_assert_int_eq(rcpt("<anybody@example.org>"), SMX_OK);
+	ck_assert_int_eq(backup_learn(NULL, "joe@example.org", 1,
+			     RCPT_FROM_DELIVERY),
+	    SMX_OK);
+	ck_assert_int_eq(rcptlearn_flush(decider->learn), SMX_OK);
+	ck_assert_uint_eq(backup_rcpts_count(decider->rcpts), 0);
+	ck_assert_int_eq(backup_learn(NULL, "bad@example.org", 0,
+			     RCPT_FROM_DELIVERY),
+	    SMX_OK);
+	ck_assert_int_eq(rcpt("<bad@example.org>"), SMX_EREFUSED);
+}
+END_TEST
+
+START_TEST(a_relay_asks_only_whether_it_takes_everything)
+{
+	policy.while_up = BACKUP_UP_RELAY;
+	primary.takes_all = 1;
+	ck_assert_int_eq(rcpt("<joe@example.org>"), SMX_OK);
+	ck_assert_int_eq(rcpt("<ann@example.org>"), SMX_OK);
+	ck_assert_uint_eq(primary.asked, 1);
+	ck_assert_uint_eq(primary.nobodys, 1);
+	ck_assert_int_eq(rcpt_of("", 0, "<ann@example.org>"), SMX_OK);
+	primary.state = MX_DOWN;
+	ck_assert_int_eq(rcpt("<new@example.org>"), SMX_OK);
+	ck_assert(word.hold);
+	ck_assert_uint_eq(primary.asked, 1);
+}
+END_TEST
+
 START_TEST(nobody_knows_yet_and_nothing_is_refused)
 {
 	primary.state = MX_UNKNOWN;
@@ -600,6 +687,10 @@ suite(void)
 	tcase_add_test(t, who_takes_everything_is_found_out_once);
 	tcase_add_test(t, what_was_learned_counts_while_it_is_down);
 	tcase_add_test(t, a_delivery_teaches);
+	tcase_add_test(t, the_words_of_a_next_hop_teach);
+	tcase_add_test(t, what_the_books_hear_of_a_delivery_teaches);
+	tcase_add_test(t, a_delivery_to_who_takes_everything_teaches_nothing);
+	tcase_add_test(t, a_relay_asks_only_whether_it_takes_everything);
 	tcase_add_test(t, nobody_knows_yet_and_nothing_is_refused);
 	tcase_add_test(t, a_harvester_is_sent_away_and_others_are_not);
 	tcase_add_test(t, hostile_recipients_are_answered);

@@ -118,6 +118,14 @@ backup_rcpt(struct backup *backup, const struct backup_ask *ask,
 	return world.backup_rcpt(ask, out, words);
 }
 
+void
+backup_heard(struct backup *backup, const char *rcpt,
+    const struct hop_answer *said)
+{
+	(void)backup, (void)rcpt;
+	world.backup_heard = said->class;
+}
+
 int
 books_full(struct books *books, const char *domain,
     const struct smx_backup *backup)

@@ -78,6 +78,7 @@ struct world {
 	    struct backup_word *out, struct hop_answer *words);
 	int (*books_take)(const struct books_mail *mail);
 	int books_full;
+	int backup_heard; /* enum hop_class, of the last */
 };
 
 extern struct world world;
