@@ -170,8 +170,10 @@ int
 backup_rcpt(struct backup *backup, const struct backup_ask *ask,
     struct backup_word *out, struct hop_answer *words)
 {
+	struct hop_answer own;
 	struct deciding d;
 	enum rule_step step;
+	int rc;
 
 	memset(out, 0, sizeof(*out));
 	memset(&d, 0, sizeof(d));
@@ -192,6 +194,8 @@ backup_rcpt(struct backup *backup, const struct backup_ask *ask,
 	if (rcptrule_is_guess(&d.rule, step) && !d.rule.trusted)
 		count_guess(&d);
 	deciding_log(&d, step);
-	return rcptrule_words(step, d.primary.host, out->domain, &d.said,
-	    words);
+	rc = rcptrule_words(step, d.primary.host, out->domain, &d.said, &own);
+	if (rc != SMX_OK)
+		*words = own;
+	return rc;
 }

@@ -32,7 +32,8 @@ struct backup_word {
 };
 
 /* SMX_OK: it can be taken; SMX_EREFUSED, SMX_ETEMP: not, with what to answer in
- * *words (code, enhanced, text).  Waits for backup_rcpt_wait at most. */
+ * *words (code, enhanced, text), which are else left alone.  Waits for
+ * backup_rcpt_wait at most. */
 int backup_rcpt(struct backup *backup, const struct backup_ask *ask,
     struct backup_word *out, struct hop_answer *words) SMX_MUST_USE;
 
