@@ -132,6 +132,35 @@ queue_close(void *ctx)
 	(void)ctx;
 }
 
+static int
+queue_change(void *ctx, enum smx_queue_change what, const char *const *ids,
+    size_t count, int64_t until_mono_ms)
+{
+	int rc;
+
+	(void)ctx, (void)until_mono_ms;
+	pthread_mutex_lock(&lock);
+	rc = mta.change_result;
+	mta.change_calls++;
+	for (size_t i = 0; i < count && rc == SMX_OK; i++) {
+		if (mta.changes == WORLD_CHANGES)
+			break;
+		mta.changed[mta.changes].what = what;
+		snprintf(mta.changed[mta.changes].id, sizeof(mta.changed[0].id),
+		    "%s", ids[i]);
+		mta.changes++;
+	}
+	pthread_mutex_unlock(&lock);
+	return rc;
+}
+
+static const struct smx_queue_ops changing_ops = { .verify = queue_verify,
+	.read = queue_read,
+	.open = queue_open,
+	.next = queue_next,
+	.state = queue_state,
+	.close = queue_close,
+	.change = queue_change };
 static const struct smx_queue_ops queue_ops = { .verify = queue_verify,
 	.read = queue_read,
 	.open = queue_open,
@@ -308,7 +337,9 @@ world_start(void)
 		.queue = &queue,
 		.submit = &submit };
 
-	queue.ops = mta.bare ? &bare_ops : &queue_ops;
+	queue.ops = mta.bare       ? &bare_ops
+		    : mta.changing ? &changing_ops
+				   : &queue_ops;
 	ck_assert_int_eq(smx_engine_new(&engine, world_config, &ports), SMX_OK);
 	ck_assert_int_eq(smx_engine_start(engine), SMX_OK);
 }

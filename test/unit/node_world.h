@@ -10,7 +10,8 @@
  * A whole engine, its threads and locks included, between a queue that shows
  * what it is told and a peer that holds one shadow and counts what it hears.
  */
-#define WAIT 10000 /* ms, for what has to come */
+#define WAIT          10000 /* ms, for what has to come */
+#define WORLD_CHANGES 512
 
 extern struct smx_config *world_config;
 extern struct smx_store store;
@@ -40,6 +41,15 @@ extern struct mta {
 	const char *content;
 	uint64_t size; /* announced */
 	unsigned opens;
+
+	int changing; /* its port can change the queue; before the start */
+	int change_result;
+	struct {
+		enum smx_queue_change what;
+		char id[64];
+	} changed[WORLD_CHANGES];
+	size_t changes;
+	unsigned change_calls;
 } mta;
 
 extern struct peer {
