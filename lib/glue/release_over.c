@@ -62,16 +62,13 @@ one(void *ctx, const struct backup_mail_row *row)
 }
 
 static void
-log_over(const char *event, const char *domain, size_t count, int64_t end_ms)
+log_over(struct log_line *l, const char *domain, size_t count, int64_t end_ms)
 {
-	struct log_line l;
-
-	log_begin(&l, SMX_LOG_WARNING, NULL, event);
-	log_str(&l, "domain", domain);
-	log_num(&l, "messages", (int64_t)count);
+	log_str(l, "domain", domain);
+	log_num(l, "messages", (int64_t)count);
 	if (end_ms != 0)
-		log_num(&l, "first_end_ms", end_ms);
-	log_end(&l);
+		log_num(l, "first_end_ms", end_ms);
+	log_end(l);
 }
 
 /* Maintenance that was announced alarms nobody. */
@@ -90,15 +87,21 @@ tell(const struct over *o, const char *domain)
 {
 	struct smx_engine *node = backup_node(o->releaser->backup);
 	int64_t left = (o->first_ms - o->wall_ms) / 1000;
+	struct log_line l;
 	char text[256];
 
-	if (o->given_up != 0)
-		log_over("backup-hold-over", domain, o->given_up, 0);
-	if (o->kept != 0)
-		log_over("backup-hold-kept", domain, o->kept, o->first_ms);
+	if (o->given_up != 0) {
+		log_begin(&l, SMX_LOG_WARNING, NULL, "backup-hold-over");
+		log_over(&l, domain, o->given_up, 0);
+	}
+	if (o->kept != 0) {
+		log_begin(&l, SMX_LOG_WARNING, NULL, "backup-hold-kept");
+		log_over(&l, domain, o->kept, o->first_ms);
+	}
 	if (o->warned == 0)
 		return;
-	log_over("backup-hold-ends", domain, o->warned, o->first_ms);
+	log_begin(&l, SMX_LOG_WARNING, NULL, "backup-hold-ends");
+	log_over(&l, domain, o->warned, o->first_ms);
 	if (is_announced(o, domain))
 		return;
 	snprintf(text, sizeof(text),
