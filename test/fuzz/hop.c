@@ -9,6 +9,7 @@
 #include <shadowmx/envelope.h>
 
 #include "core/dnsmx.h"
+#include "core/dnsrecord.h"
 #include "core/hoptalk.h"
 
 /* ---- a next hop that says anything ---- */
@@ -281,3 +282,75 @@ static const char *const mx_words[] = { "c00c", "c02b", "00", "03 6d7831", "ff",
 	"000f", "0001", NULL };
 
 const struct fuzz_target fuzz_mx = { "mx", mx_run, mx_seeds, mx_words };
+
+/* ---- what any server says to any question ---- */
+
+static const enum dns_type types[] = { DNS_A, DNS_NS, DNS_CNAME, DNS_MX,
+	DNS_TXT, DNS_AAAA, DNS_TLSA };
+
+#define TYPES (sizeof(types) / sizeof(*types))
+
+static void
+dns_look(const struct dnsanswer *a, int rc, enum dns_type type)
+{
+	fuzz_must(a->count <= DNSRECORD_MAX, "bounded");
+	fuzz_must(rc == SMX_OK || a->count == 0,
+	    "nothing of what is no answer");
+	for (size_t i = 0; i < a->count; i++) {
+		const struct dnsrecord *r = &a->list[i];
+
+		fuzz_must(memchr(r->name, '\0', sizeof(r->name)) != NULL &&
+			      memchr(r->text, '\0', sizeof(r->text)) != NULL,
+		    "texts end");
+		for (const char *c = r->name; *c != '\0'; c++)
+			fuzz_must(*c > ' ' && *c <= '~' &&
+				      (*c < 'A' || *c > 'Z'),
+			    "a name in small letters");
+		for (const char *c = r->text; *c != '\0'; c++)
+			fuzz_must(*c >= ' ' && *c <= '~', "printable");
+	}
+	fuzz_saw((unsigned)-rc + 100u * (unsigned)a->count +
+		 10000u * (unsigned)type + 1000000u * (unsigned)a->alias);
+}
+
+/* The question is of the type that the message itself says, so that all are
+ * come to; its name is always the same. */
+static void
+dns_run(const char *data, size_t len)
+{
+	static unsigned char message[4096];
+	static struct dnsanswer answer;
+	size_t n = bytes(data, len, message, sizeof(message));
+	unsigned char *copy = malloc(n + 1);
+
+	fuzz_must(copy != NULL, "memory");
+	memcpy(copy, message, n);
+	for (size_t i = 0; i < TYPES; i++)
+		dns_look(&answer,
+		    dnsrecord_parse(&answer, copy, n, 0x1234, "example.org",
+			types[i]),
+		    types[i]);
+	free(copy);
+}
+
+#define HEAD(n)  "1234 8180 0001 " n " 0000 0000 07 6578616d706c65 03 6f7267 00 "
+#define OF(type) "c00c " type " 0001 0000003c "
+
+static const char *const dns_seeds[] = {
+	HEAD("0002") "000f 0001 " OF("000f") "0008 0014 03 6d7832 c00c " OF(
+	    "000f") "0008 000a 03 6d7831 c00c",
+	HEAD("0002") "000f 0001 " OF(
+	    "0005") "0004 01 61 c00c "
+		    "c029 000f 0001 0000003c 0008 000a 03 6d7831 c00c",
+	HEAD("0001") "0001 0001 " OF("0001") "0004 c0000201",
+	HEAD("0001") "0002 0001 " OF("0002") "0005 02 6e73 c00c",
+	HEAD("0001") "0010 0001 " OF("0010") "0008 07 763d5354537631",
+	HEAD("0001") "001c 0001 " OF(
+	    "001c") "0010 20010db8 00000000 00000000 00000001",
+	HEAD("0001") "0034 0001 " OF("0034") "0004 03 01 01 00",
+	HEAD("0000") "000f 0001", NULL
+};
+static const char *const dns_words[] = { "c00c", "c029", "00", "03 6d7831",
+	"ff", "000f", "0005", "0010", "0001", "8380", "8183", NULL };
+
+const struct fuzz_target fuzz_dns = { "dns", dns_run, dns_seeds, dns_words };
