@@ -242,8 +242,7 @@ part_milter() {
 }
 
 # Scripts of test/mta, all their scenarios; the longest first.
-scenarios="flow backup deliver nexthop three fence amend again epochs resend net odd operator primaries"
-scenarios="flow backup deliver mx nexthop three fence amend again epochs resend net odd operator"
+scenarios="flow backup deliver mx nexthop three fence amend again epochs resend net odd operator primaries"
 
 part_mta() {
 	local t
