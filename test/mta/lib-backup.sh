@@ -116,7 +116,7 @@ backup_mta() {
 	    "smtp_connect_timeout = 4s" "smtp_helo_timeout = 4s" \
 	    "smtp_mail_timeout = 4s" "smtp_rcpt_timeout = 4s" \
 	    "local_header_rewrite_clients =" || return 1
-	printf '/@next[0-9]?\\.test\\.invalid$/ smtp:[127.0.0.1]:%s\n' \
+	printf '/[@.]next[0-9]?\\.test\\.invalid$/ smtp:[127.0.0.1]:%s\n' \
 	    "$MX_PORT" >"$LAB/$1/transport"
 }
 
@@ -163,6 +163,15 @@ queued_are() { is "$(queued "$1")" "$2"; }
 books() {
 	ctl "${3:-a}" --json backup report "${2:-$D}" |
 	    jq -r --arg member "$1" 'select(.what == "sums")[$member]'
+}
+
+# The same of all domains below $D that mailgen.py --domains $1 makes.
+books_of_all() { # COUNT MEMBER
+	books_n=0
+	while [ $books_n -lt "$1" ]; do
+		books "$2" "d$books_n.$D"
+		books_n=$((books_n + 1))
+	done | awk '{ sum += $1 } END { print sum + 0 }'
 }
 
 books_are() {

@@ -225,6 +225,16 @@ class Work:
                 self.options.big_bytes,
                 self.chance,
             )
+            if self.options.domains:
+                mail.rcpts = [
+                    [
+                        rcpt.replace(
+                            "@", "@d%d." % (self.made % self.options.domains)
+                        ),
+                        params,
+                    ]
+                    for rcpt, params in mail.rcpts
+                ]
             self.made += 1
             content = mail.content()
             if kind.startswith("dkim"):
@@ -366,6 +376,9 @@ def parse():
     parser.add_argument("--big", type=int, default=0, help="how many 5 MB ones")
     parser.add_argument("--big-bytes", type=int, default=5000000)
     parser.add_argument("--prefix", default="")
+    parser.add_argument(
+        "--domains", type=int, default=0, help="below those of recipients"
+    )
     parser.add_argument("--quiet", action="store_true")
     return parser.parse_args()
 
