@@ -437,6 +437,34 @@ backup_killed_while_it_releases() {
 	outage_ends_well 30
 }
 
+# What was not acknowledged may be in the books, and is not unaccounted for.
+backup_killed_while_it_takes() {
+	backup_ready
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	mail_send a --count 60 --kinds plain --sessions 3 --per-session 2 \
+	    --pause-ms 60 &
+	takes_mail=$!
+	for takes_n in 1 2 3 4; do
+		sleep 0.$((2 + takes_n))
+		need "worker $takes_n to kill" wait_for 10 worker_kill a
+		need "a new worker" wait_for 10 answers a
+	done
+	wait $takes_mail
+	takes_count=$(acknowledged)
+	need "some acknowledged" at_least "$takes_count" 5
+	need "balance" books_balance
+	need "the primary again" mx_start
+	need "everything delivered, nothing damaged" \
+	    ledger --wait 60 --least "$takes_count"
+	need "an empty queue" wait_for 30 queue_is_empty a
+	need "books that say so" wait_for 60 books_are "held 0" "queued 0" \
+	    "unaccounted 0"
+	need "as many delivered" at_least "$(books delivered)" "$takes_count"
+	need "balance" books_balance
+	need "nobody told" no_bounce
+}
+
 # ... in the hands of whoever has its shadows.
 backup_host_lost_in_the_middle() {
 	HEARTBEAT=500ms TAKEOVER_AFTER=4s
