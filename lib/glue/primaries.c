@@ -82,6 +82,7 @@ primaries_new(struct primaries **out, struct backup *backup)
 		return rc;
 	}
 	primaries_sync(p);
+	primaries_watch_announced(p);
 	*out = p;
 	return SMX_OK;
 }

@@ -92,6 +92,10 @@ int64_t primaries_looks_due(struct primaries *primaries);
 void primaries_look_locked(struct primaries *primaries, struct watched *w);
 int primaries_looking(const struct primaries *primaries);
 
+/* primaries_maintain.c: domains of maintenances that an earlier process knew,
+ * which no policy has to name. */
+void primaries_watch_announced(struct primaries *primaries);
+
 /* primaries_tell.c: what changed, to the log, the database and a person. */
 void primaries_tell(struct primaries *primaries);
 void primaries_save(struct primaries *primaries);

@@ -39,6 +39,25 @@ is_ours(struct primaries *p, const char *domain)
 	return ours;
 }
 
+void
+primaries_watch_announced(struct primaries *p)
+{
+	struct mxmaintenance m;
+	struct mxtime at;
+	size_t n = 0;
+	int more = 1;
+
+	primaries_clock(&at);
+	while (more) {
+		pthread_mutex_lock(&p->lock);
+		more =
+		    mxhealth_maintenance_at(p->health, n++, &at, &m) == SMX_OK;
+		pthread_mutex_unlock(&p->lock);
+		if (more)
+			(void)is_ours(p, m.domain);
+	}
+}
+
 int
 primaries_maintain(struct primaries *p, const char *domain, int64_t until_ms)
 {

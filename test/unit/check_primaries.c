@@ -384,6 +384,24 @@ START_TEST(maintenance_holds_over_a_restart_until_it_is_ended)
 }
 END_TEST
 
+START_TEST(maintenance_of_a_domain_below_is_remembered_as_well)
+{
+	struct primaries_word word;
+	static char text[8192];
+
+	hop_server_start(&server);
+	begin("\"example.org\"", QUICK);
+	ck_assert_int_eq(
+	    world_command("maintenance start sub.example.org 3600000", text),
+	    SMX_OK);
+	again();
+	(void)state("sub.example.org", &word);
+	ck_assert_int_eq(word.announced, 1);
+	ck_assert_int_eq(world_command("maintenance list", text), SMX_OK);
+	ck_assert_ptr_nonnull(strstr(text, "sub.example.org"));
+}
+END_TEST
+
 START_TEST(outage_in_a_maintenance_was_announced)
 {
 	struct outages o;
@@ -529,6 +547,7 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, outage_goes_on_over_a_restart);
 	tcase_add_test(tc, what_was_up_a_moment_ago_is_up_after_a_restart);
 	tcase_add_test(tc, maintenance_holds_over_a_restart_until_it_is_ended);
+	tcase_add_test(tc, maintenance_of_a_domain_below_is_remembered_as_well);
 	tcase_add_test(tc, outage_in_a_maintenance_was_announced);
 	tcase_add_test(tc, maintenance_ends_by_itself);
 	tcase_add_test(tc,
