@@ -7,7 +7,8 @@
  *	ledger [RECIPIENTS] [TURNS]
  *
  * Prints one line: load_s and bytes_each (of the file), bare_us (a look into
- * a table without a row, the yardstick), hit_us, miss_us, p99_us (of hits),
+ * a table without a row, the yardstick), hit_us, miss_us (means), half_us and
+ * p99_us (of hits),
  * learning_us (hits while a batch is written every 10 ms), open_s (it counts
  * them), and of a table of as many first tries first_ns, again_ns and
  * first_bytes_each.
@@ -115,9 +116,9 @@ compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Seconds for one; p99 may be NULL. */
+/* Seconds for one; half and p99 may be NULL. */
 static double
-look(size_t turns, const char *what, int found, double *p99)
+look(size_t turns, const char *what, int found, double *half, double *p99)
 {
 	double *took = calloc(turns, sizeof(*took)), sum = 0;
 	struct backup_rcpts_sight sight;
@@ -137,6 +138,8 @@ look(size_t turns, const char *what, int found, double *p99)
 			must(SMX_ENOTFOUND, addr.local);
 	}
 	qsort(took, turns, sizeof(*took), compare);
+	if (half != NULL)
+		*half = took[turns / 2];
 	if (p99 != NULL)
 		*p99 = took[turns * 99 / 100];
 	free(took);
@@ -192,7 +195,7 @@ look_while_learning(size_t turns)
 
 	if (pthread_create(&thread, NULL, learner, NULL) != 0)
 		exit(1);
-	one = look(turns, "user", 1, NULL);
+	one = look(turns, "user", 1, NULL, NULL);
 	atomic_store(&enough, 1);
 	pthread_join(thread, NULL);
 	return one;
@@ -243,7 +246,7 @@ int
 main(int argc, char **argv)
 {
 	size_t turns = argc > 2 ? (size_t)strtoull(argv[2], NULL, 10) : 200000;
-	double began, load, opened, hit, p99, miss;
+	double began, load, opened, hit, half, p99, miss;
 	char path[256];
 	struct stat st;
 
@@ -263,12 +266,12 @@ main(int argc, char **argv)
 	began = seconds();
 	open_ledger();
 	opened = seconds() - began;
-	hit = look(turns, "user", 1, &p99);
-	miss = look(turns, "nobody", 0, NULL);
+	hit = look(turns, "user", 1, &half, &p99);
+	miss = look(turns, "nobody", 0, NULL, NULL);
 	printf("recipients=%zu load_s=%.1f bytes_each=%.1f open_s=%.2f "
-	       "bare_us=%.2f hit_us=%.2f miss_us=%.2f p99_us=%.2f",
+	       "bare_us=%.2f hit_us=%.2f miss_us=%.2f half_us=%.2f p99_us=%.2f",
 	    count, load, (double)st.st_size / (double)count, opened,
-	    bare(turns) * 1e6, hit * 1e6, miss * 1e6, p99 * 1e6);
+	    bare(turns) * 1e6, hit * 1e6, miss * 1e6, half * 1e6, p99 * 1e6);
 	printf(" learning_us=%.2f", look_while_learning(turns) * 1e6);
 	fflush(stdout);
 	first_tries();
