@@ -582,6 +582,43 @@ wait_until(int (*is)(void))
 	ck_assert(is());
 }
 
+static void *
+open_later(void *ctx)
+{
+	(void)ctx;
+	nanosleep(&(struct timespec){ 0, 50000000 }, NULL);
+	pthread_mutex_lock(&lock);
+	primary.shut = 0;
+	pthread_cond_broadcast(&opened);
+	pthread_mutex_unlock(&lock);
+	return NULL;
+}
+
+static struct rcptask *asks;
+
+static void
+one_question(void *question)
+{
+	(void)question;
+	pthread_mutex_lock(&lock);
+	if (++primary.at_once > primary.most_at_once)
+		primary.most_at_once = primary.at_once;
+	while (primary.shut)
+		pthread_cond_wait(&opened, &lock);
+	primary.at_once--;
+	pthread_mutex_unlock(&lock);
+}
+
+static void *
+run_one(void *ctx)
+{
+	int rc = rcptask_run(asks, one_question, ctx,
+	    clock_mono_ms() + 10 * MINUTE, on_waiting, NULL);
+
+	atomic_fetch_add(rc == SMX_OK ? &taken : &crowded, 1);
+	return NULL;
+}
+
 static int
 are_full(void)
 {
@@ -590,13 +627,13 @@ are_full(void)
 	pthread_mutex_lock(&lock);
 	n = primary.at_once;
 	pthread_mutex_unlock(&lock);
-	return n == 16 && atomic_load(&crowded) >= 20;
+	return n == 16 && atomic_load(&crowded) == 20;
 }
 
 static int
 were_told(void)
 {
-	return atomic_load(&told) >= 16;
+	return atomic_load(&told) >= 80;
 }
 
 /* 16 are asked for, 64 wait for their turn, the others are to come again; and
@@ -605,27 +642,49 @@ START_TEST(questions_have_a_ceiling)
 {
 	enum { MANY = 100 };
 	pthread_t threads[MANY];
-	int numbers[MANY];
 
-	atomic_store(&told, 0);
 	primary.shut = 1;
-	for (int i = 0; i < MANY; i++) {
-		numbers[i] = i;
-		ck_assert_int_eq(pthread_create(&threads[i], NULL, ask_one,
-				     &numbers[i]),
+	ck_assert_int_eq(rcptask_new(&asks), SMX_OK);
+	for (int i = 0; i < MANY; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, run_one,
+				     NULL),
 		    0);
-	}
 	wait_until(are_full);
 	wait_until(were_told);
-	pthread_mutex_lock(&lock);
-	primary.shut = 0;
-	pthread_cond_broadcast(&opened);
-	pthread_mutex_unlock(&lock);
+	(void)open_later(NULL);
 	for (int i = 0; i < MANY; i++)
 		pthread_join(threads[i], NULL);
-	ck_assert_uint_eq(atomic_load(&taken) + atomic_load(&crowded), MANY);
+	ck_assert_uint_eq(atomic_load(&taken), 80);
+	ck_assert_uint_eq(atomic_load(&crowded), 20);
 	ck_assert_uint_eq(primary.most_at_once, 16);
-	ck_assert_uint_ge(atomic_load(&taken), 16);
+	rcptask_free(&asks);
+}
+END_TEST
+
+/* Who waits for a turn that does not come goes when its time is over. */
+START_TEST(a_turn_is_not_waited_for_longer_than_said)
+{
+	pthread_t threads[16];
+
+	primary.shut = 1;
+	ck_assert_int_eq(rcptask_new(&asks), SMX_OK);
+	for (int i = 0; i < 16; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, run_one,
+				     NULL),
+		    0);
+	while (pthread_mutex_lock(&lock) == 0 && primary.at_once < 16) {
+		pthread_mutex_unlock(&lock);
+		nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+	}
+	pthread_mutex_unlock(&lock);
+	ck_assert_int_eq(rcptask_run(asks, one_question, NULL,
+			     clock_mono_ms() + 30, NULL, NULL),
+	    SMX_ELIMIT);
+	(void)open_later(NULL);
+	for (int i = 0; i < 16; i++)
+		pthread_join(threads[i], NULL);
+	ck_assert_uint_eq(atomic_load(&taken), 16);
+	rcptask_free(&asks);
 }
 END_TEST
 
@@ -638,18 +697,6 @@ one_is_asked(void)
 	n = primary.at_once;
 	pthread_mutex_unlock(&lock);
 	return n == 1;
-}
-
-static void *
-open_later(void *ctx)
-{
-	(void)ctx;
-	nanosleep(&(struct timespec){ 0, 50000000 }, NULL);
-	pthread_mutex_lock(&lock);
-	primary.shut = 0;
-	pthread_cond_broadcast(&opened);
-	pthread_mutex_unlock(&lock);
-	return NULL;
 }
 
 START_TEST(the_end_waits_for_a_question_that_is_asked)
@@ -695,6 +742,7 @@ suite(void)
 	tcase_add_test(t, a_harvester_is_sent_away_and_others_are_not);
 	tcase_add_test(t, hostile_recipients_are_answered);
 	tcase_add_test(t, questions_have_a_ceiling);
+	tcase_add_test(t, a_turn_is_not_waited_for_longer_than_said);
 	tcase_add_test(t, the_end_waits_for_a_question_that_is_asked);
 	suite_add_tcase(s, t);
 	return s;
