@@ -59,6 +59,7 @@ books_new(struct books **out, struct backup *backup)
 	books->db = backup_db(backup);
 	books->reload = 1;
 	pthread_mutex_init(&books->lock, NULL);
+	pthread_mutex_init(&books->writing, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&books->wake, &attr);
@@ -103,8 +104,10 @@ books_free(struct books **books)
 		return;
 	custody_free(&b->table);
 	pthread_mutex_destroy(&b->lock);
+	pthread_mutex_destroy(&b->writing);
 	pthread_cond_destroy(&b->wake);
 	free(b->deeds);
+	free(b->stuck);
 	free(b);
 	*books = NULL;
 }

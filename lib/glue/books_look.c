@@ -45,21 +45,40 @@ books_held(struct books *books, const char *domain, int64_t after_taken_ms,
 	return rc;
 }
 
-int
-books_moved(struct books *books, const int64_t *ids, size_t count,
+/* What is found out from here on is of the new state; what was before goes
+ * first. */
+static void
+note_moved(struct books *books, const int64_t *ids, size_t count,
     enum custody custody)
 {
-	int rc =
-	    backup_mail_move(books->db, ids, count, custody, clock_wall_ms());
 	int64_t now_ms = node_now_ms();
 
-	if (rc != SMX_OK)
-		return rc;
 	pthread_mutex_lock(&books->lock);
 	for (size_t i = 0; i < count; i++)
 		custody_moved(&books->table, ids[i], custody, now_ms);
 	pthread_mutex_unlock(&books->lock);
-	return SMX_OK;
+}
+
+int
+books_moved(struct books *books, const int64_t *ids, size_t count,
+    enum custody custody)
+{
+	int rc;
+
+	pthread_mutex_lock(&books->writing);
+	note_moved(books, ids, count, custody);
+	rc = books_flush(books);
+	if (rc == SMX_OK)
+		rc = backup_mail_move(books->db, ids, count, custody,
+		    clock_wall_ms());
+	pthread_mutex_unlock(&books->writing);
+	if (rc == SMX_OK)
+		return SMX_OK;
+	/* What is written counts. */
+	pthread_mutex_lock(&books->lock);
+	books->reload = 1;
+	pthread_mutex_unlock(&books->lock);
+	return rc;
 }
 
 int

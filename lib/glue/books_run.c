@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "glue/backup_rcpt.h"
 #include "glue/node_impl.h"
 #include "io/backup_mail.h"
 
@@ -89,41 +90,59 @@ reload(struct books *books)
 
 /* ---- what was found out ---- */
 
-static size_t
-take(struct books *books, struct custody_deed **deeds)
+static void
+take(struct books *books)
 {
-	size_t count;
-
 	pthread_mutex_lock(&books->lock);
-	count = books->deed_count;
-	*deeds = books->deeds;
+	books->stuck_count = books->deed_count;
+	books->stuck = books->deeds;
 	books->deeds = NULL;
 	books->deed_count = books->deeds_room = 0;
 	pthread_mutex_unlock(&books->lock);
-	return count;
+}
+
+int
+books_flush(struct books *books)
+{
+	int rc;
+
+	for (;;) {
+		if (books->stuck == NULL)
+			take(books);
+		if (books->stuck_count == 0)
+			return SMX_OK;
+		rc = backup_mail_do(books->db, books->stuck, books->stuck_count,
+		    clock_wall_ms());
+		if (rc != SMX_OK)
+			return rc;
+		backup_delivered(books->backup, books->stuck,
+		    books->stuck_count);
+		free(books->stuck);
+		books->stuck = NULL;
+		books->stuck_count = 0;
+	}
 }
 
 /* Non-zero: this process ends. */
 static int
-write_down(struct books *books)
+write_down(struct books *books, int *told)
 {
-	struct custody_deed *deeds;
-	size_t count = take(books, &deeds);
-	int told = 0, ending = 0, rc = SMX_OK;
+	size_t count;
+	int rc;
 
-	while (count != 0 && !ending) {
-		rc = backup_mail_do(books->db, deeds, count, clock_wall_ms());
-		if (rc == SMX_OK)
-			break;
-		if (!told++)
-			log_event(SMX_LOG_ERR, "backup-not-written",
-			    "deeds=%zu result=%d", count, rc);
-		ending = backup_rest(books->backup, TURN_MS);
+	pthread_mutex_lock(&books->writing);
+	rc = books_flush(books);
+	count = books->stuck_count;
+	pthread_mutex_unlock(&books->writing);
+	if (rc == SMX_OK) {
+		*told = 0;
+		return 0;
 	}
-	if (rc == SMX_OK)
-		backup_delivered(books->backup, deeds, count);
-	free(deeds);
-	return ending;
+	if (!*told)
+		log_event(SMX_LOG_ERR, "backup-not-written",
+		    "deeds=%zu result=%d", count, rc);
+	*told = 1;
+	return backup_rest(books->backup, TURN_MS);
 }
 
 static void
@@ -168,19 +187,20 @@ books_run(void *ctx)
 {
 	struct books *books = ctx;
 	int64_t prune_ms = clock_mono_ms();
+	int told = 0;
 
 	while (!backup_rest(books->backup, GATHER_MS)) {
-		if (wants_reload(books) && reload(books) != SMX_OK &&
+		if (!told && wants_reload(books) && reload(books) != SMX_OK &&
 		    backup_rest(books->backup, TURN_MS))
 			break;
 		wait_for_deeds(books);
-		if (write_down(books))
+		if (write_down(books, &told))
 			break;
 		if (clock_mono_ms() >= prune_ms) {
 			prune(books);
 			prune_ms = clock_mono_ms() + PRUNE_MS;
 		}
 	}
-	(void)write_down(books);
+	(void)write_down(books, &told);
 	return NULL;
 }

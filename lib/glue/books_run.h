@@ -16,7 +16,12 @@ struct books {
 	pthread_t thread;
 	int running;
 	char epoch[SMX_EPOCH_TEXT]; /* the queue's thread alone */
-	pthread_mutex_t lock;       /* below */
+	/* Whoever writes: deeds are written in their order, and before what
+	 * this host does to the same messages.  Taken before the other. */
+	pthread_mutex_t writing;
+	struct custody_deed *stuck; /* taken, and not written yet; under it */
+	size_t stuck_count;
+	pthread_mutex_t lock; /* below */
 	pthread_cond_t wake;
 	struct custody_table table;
 	struct custody_deed *deeds;
@@ -27,5 +32,7 @@ struct books {
 };
 
 void *books_run(void *books);
+/* Write down all that was found out until now; `writing` is held. */
+int books_flush(struct books *books) SMX_MUST_USE;
 
 #endif

@@ -102,6 +102,7 @@ logging() {
 	    }
 	    /[^a-z_]cannot("no-/p
 	    /[^a-z_]\(server_\)*complain(/p; /[^a-z_]log_passed(/p
+	    /[^a-z_]note(mail, SMX_LOG/p
 	    /[^a-z_]event = /p'
 }
 # What is in "a-word" or "a_word" is an event; states that a message can come to
