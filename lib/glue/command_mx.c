@@ -12,21 +12,9 @@
 #define CHECK_MS 60000
 
 static int
-send_lines(struct command *c, const struct buf *all)
+send_line(void *ctx, struct buf *object)
 {
-	const char *at = all->data;
-	struct buf line;
-	int rc = SMX_OK;
-
-	buf_init(&line, 0);
-	for (const char *end;
-	     rc == SMX_OK && all->len != 0 && (end = strchr(at, '\n')) != NULL;
-	     at = end + 1) {
-		(void)buf_add(&line, at, (size_t)(end - at));
-		rc = command_line(c, &line);
-	}
-	buf_free(&line);
-	return rc;
+	return command_line(ctx, object);
 }
 
 int
@@ -35,7 +23,6 @@ command_mx(struct command *c)
 	struct backup *backup = node_backup(c->node);
 	char domain[BACKUP_DOMAIN_MAX + 1] = "";
 	char at[BACKUP_DOMAIN_MAX + 2] = "@";
-	struct buf all;
 	int rc;
 
 	if (c->words > 3 ||
@@ -45,12 +32,9 @@ command_mx(struct command *c)
 		return command_fail(c, SMX_ESTATE,
 		    "no policy has a backup group", "");
 	backup_domain(at, domain);
-	buf_init(&all, 0);
-	rc = mxwatch_check(backup_mxwatch(backup),
-	    c->words == 3 ? domain : NULL, clock_mono_ms() + CHECK_MS, &all);
-	if (rc == SMX_OK)
-		rc = send_lines(c, &all);
-	buf_free(&all);
+	rc =
+	    mxwatch_check(backup_mxwatch(backup), c->words == 3 ? domain : NULL,
+		clock_mono_ms() + CHECK_MS, send_line, c);
 	return rc == SMX_ENOTFOUND
 		   ? command_fail(c, rc, "no policy lists this domain", domain)
 		   : rc;

@@ -203,8 +203,8 @@ mxwatch_new(struct mxwatch **out, struct backup *backup)
 	if (key_random(&w->dice, sizeof(w->dice)) != SMX_OK)
 		w->dice = (uint64_t)clock_wall_ms();
 	hopconf_hops(conf, &options.probe);
-	/* a certificate is not what is looked for */
-	options.probe.tls = HOP_TLS_MAY;
+	/* ten thousand domains are many handshakes */
+	options.probe.tls = HOP_TLS_NONE;
 	options.probe.tls_ca = "";
 	/* one that was kept says nothing of the next one */
 	options.probe.idle_max = 0;
@@ -278,68 +278,114 @@ all_looked_locked(struct mxwatch *w, const char *domain, int64_t since_ms)
 	return 1;
 }
 
-static int
+static void
 due_now_locked(struct mxwatch *w, const char *domain, int64_t now_ms)
 {
-	int any = 0;
-
 	for (size_t i = 0; i < w->count; i++) {
 		if (domain != NULL && strcmp(domain, w->list[i]->name) != 0)
 			continue;
 		w->list[i]->due_ms = 0;
 		w->list[i]->asked_ms = now_ms;
-		any = 1;
 	}
-	return any;
+}
+
+static void
+show_locked(const struct mxdomain *d, int64_t since_ms, struct buf *b)
+{
+	json_open(b);
+	json_str(b, "domain", d->name);
+	if (d->begun_ms != 0)
+		json_num(b, "looked_ago_ms", clock_mono_ms() - d->ended_ms);
+	if (d->begun_ms >= since_ms && d->shown != NULL)
+		(void)buf_fmt(b, ",%s", d->shown);
+	else
+		json_str(b, "result", "busy");
+	json_close(b);
+}
+
+/* The first behind this one, by name. */
+static const struct mxdomain *
+behind_locked(const struct mxwatch *w, const char *name)
+{
+	size_t low = 0, high = w->count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (strcmp(w->list[mid]->name, name) > 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return low < w->count ? w->list[low] : NULL;
+}
+
+/* Each by itself, since nobody knows how slowly they are read. */
+static int
+show_all(struct mxwatch *w, int64_t since_ms, mxwatch_fn each, void *ctx)
+{
+	char last[BACKUP_DOMAIN_MAX + 1] = "";
+	int rc = SMX_OK;
+
+	for (int more = 1; rc == SMX_OK && more;) {
+		const struct mxdomain *d;
+		struct buf b;
+
+		buf_init(&b, 0);
+		pthread_mutex_lock(&w->lock);
+		d = behind_locked(w, last);
+		more = d != NULL;
+		if (d != NULL) {
+			memcpy(last, d->name, sizeof(last));
+			show_locked(d, since_ms, &b);
+		}
+		pthread_mutex_unlock(&w->lock);
+		if (more)
+			rc = each(ctx, &b);
+		buf_free(&b);
+	}
+	return rc;
 }
 
 static int
-show_locked(const struct mxdomain *d, int64_t since_ms, struct buf *out)
+show_one(struct mxwatch *w, const char *domain, int64_t since_ms,
+    mxwatch_fn each, void *ctx)
 {
+	const struct mxdomain *d;
 	struct buf b;
-	int rc;
+	int rc = SMX_ENOTFOUND;
 
 	buf_init(&b, 0);
-	json_open(&b);
-	json_str(&b, "domain", d->name);
-	if (d->begun_ms != 0)
-		json_num(&b, "looked_ago_ms", clock_mono_ms() - d->ended_ms);
-	if (d->begun_ms >= since_ms && d->shown != NULL)
-		(void)buf_fmt(&b, ",%s", d->shown);
-	else
-		json_str(&b, "result", "busy");
-	json_close(&b);
-	(void)buf_str(&b, "\n");
-	rc = buf_error(&b);
-	if (rc == SMX_OK)
-		rc = buf_add(out, b.data, b.len);
+	pthread_mutex_lock(&w->lock);
+	d = mxwatch_find_locked(w, domain);
+	if (d != NULL)
+		show_locked(d, since_ms, &b);
+	pthread_mutex_unlock(&w->lock);
+	if (b.len != 0)
+		rc = each(ctx, &b);
 	buf_free(&b);
 	return rc;
 }
 
 int
 mxwatch_check(struct mxwatch *watch, const char *domain, int64_t until_mono_ms,
-    struct buf *out)
+    mxwatch_fn each, void *ctx)
 {
 	struct timespec at = moment(until_mono_ms);
 	int64_t since_ms;
-	int rc = SMX_OK;
 
 	mxwatch_sync(watch);
 	pthread_mutex_lock(&watch->lock);
 	since_ms = clock_mono_ms();
-	if (!due_now_locked(watch, domain, since_ms) && domain != NULL)
-		rc = SMX_ENOTFOUND;
+	due_now_locked(watch, domain, since_ms);
 	pthread_cond_broadcast(&watch->wake);
-	while (rc == SMX_OK && !watch->hushed && !watch->ending &&
+	while (!watch->hushed && !watch->ending &&
 	       !all_looked_locked(watch, domain, since_ms) &&
 	       pthread_cond_timedwait(&watch->looked, &watch->lock, &at) == 0)
 		;
-	for (size_t i = 0; rc == SMX_OK && i < watch->count; i++)
-		if (domain == NULL || strcmp(domain, watch->list[i]->name) == 0)
-			rc = show_locked(watch->list[i], since_ms, out);
 	pthread_mutex_unlock(&watch->lock);
-	return rc;
+	return domain != NULL ? show_one(watch, domain, since_ms, each, ctx)
+			      : show_all(watch, since_ms, each, ctx);
 }
 
 void

@@ -15,12 +15,13 @@ int mxwatch_start(struct mxwatch *watch) SMX_MUST_USE;
 void mxwatch_join(struct mxwatch *watch);
 void mxwatch_free(struct mxwatch **watch);
 
-/* Look at this domain, or at all (NULL), now: a line of JSON for each.
+/* Look at this domain, or at all (NULL), now: an object of JSON for each, with
  * "result":"busy" where that was not possible until then.  SMX_ENOTFOUND: no
- * policy lists it. */
+ * policy lists it; else what each returns, which ends it. */
 struct buf;
+typedef int (*mxwatch_fn)(void *ctx, struct buf *object);
 int mxwatch_check(struct mxwatch *watch, const char *domain,
-    int64_t until_mono_ms, struct buf *out) SMX_MUST_USE;
+    int64_t until_mono_ms, mxwatch_fn each, void *ctx) SMX_MUST_USE;
 /* Nobody waits for a look any more. */
 void mxwatch_hush(struct mxwatch *watch);
 

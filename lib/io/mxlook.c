@@ -120,49 +120,48 @@ set_of(struct mxlooking *l)
 /* ---- each host ---- */
 
 static void
-address_take(struct mxlooking *l, const char *host, enum dns_type type)
+address_take(const struct dnsanswer *answer, const char *host,
+    enum dns_type type, struct hop_addrs *out)
 {
 	struct sockaddr_in four = { .sin_family = AF_INET };
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6 };
-	const struct dnsanswer *answer = &l->answer;
 
-	for (size_t i = 0;
-	     i < answer->count && l->addrs.count < MXLOOK_ADDRESSES; i++) {
+	for (size_t i = 0; i < answer->count && out->count < MXLOOK_ADDRESSES;
+	     i++) {
 		const unsigned char *address = answer->list[i].address;
 
 		if (type == DNS_A) {
 			memcpy(&four.sin_addr, address, 4);
-			hop_addrs_add(&l->addrs, (struct sockaddr *)&four,
+			hop_addrs_add(out, (struct sockaddr *)&four,
 			    sizeof(four), host, SMTP);
 		} else {
 			memcpy(&six.sin6_addr, address, 16);
-			hop_addrs_add(&l->addrs, (struct sockaddr *)&six,
-			    sizeof(six), host, SMTP);
+			hop_addrs_add(out, (struct sockaddr *)&six, sizeof(six),
+			    host, SMTP);
 		}
 	}
 }
 
 static int
-addresses_of(struct mxlooking *l, struct mxcheck_host *h)
+addresses_of(struct mxlooking *l, struct mxcheck_host *h, struct hop_addrs *out)
 {
 	static const enum dns_type types[] = { DNS_A, DNS_AAAA };
 	int sure = 1;
 
-	l->addrs.count = 0;
 	for (size_t i = 0; i < 2; i++) {
 		int rc = mxlook_ask(l, h->name, types[i]);
 
 		if (rc == SMX_ECLOSED)
 			return rc;
 		if (rc == SMX_OK)
-			address_take(l, h->name, types[i]);
+			address_take(&l->answer, h->name, types[i], out);
 		h->alias |= rc == SMX_OK && l->answer.alias;
 		sure &= rc == SMX_OK || rc == SMX_ENOTFOUND;
 	}
-	h->addresses = (unsigned)l->addrs.count;
-	h->address = l->addrs.count != 0 ? THERE_YES
-		     : sure              ? THERE_NO
-					 : THERE_UNSURE;
+	h->addresses = (unsigned)out->count;
+	h->address = out->count != 0 ? THERE_YES
+		     : sure          ? THERE_NO
+				     : THERE_UNSURE;
 	return SMX_OK;
 }
 
@@ -205,32 +204,48 @@ names_it(const char *primary, const struct hop_addrs *addrs, const char *name)
 
 /* Whose it is: ours, a primary's, or neither's. */
 static void
-part_of(const struct mxlooking *l, struct mxcheck_host *h)
+part_of(const struct mxlooking *l, struct mxcheck_host *h,
+    const struct hop_addrs *addrs)
 {
 	const struct smx_backup *backup = l->question->backup;
 
 	h->own = dnsrecord_same_name(h->name, l->looker->options.node);
-	for (size_t i = 0; i < l->addrs.count; i++)
-		h->own |= hop_addr_is_own(&l->addrs.list[i]);
+	for (size_t i = 0; i < addrs->count; i++)
+		h->own |= hop_addr_is_own(&addrs->list[i]);
 	for (size_t i = 0; backup != NULL && i < backup->primary_count; i++)
-		h->primary |=
-		    names_it(backup->primaries[i], &l->addrs, h->name);
+		h->primary |= names_it(backup->primaries[i], addrs, h->name);
 	h->excused =
 	    l->question->primary_is_away && !h->own &&
 	    (h->primary || backup == NULL || backup->primary_count == 0);
 }
 
 static int
-host_of(struct mxlooking *l, struct mxcheck_host *h)
+host_of(struct mxlooking *l, size_t i)
 {
-	int rc = addresses_of(l, h);
+	struct mxcheck_host *h = &l->look->hosts[i];
+	int rc = addresses_of(l, h, &l->addrs[i]);
 
 	if (rc == SMX_OK)
 		rc = tlsa_of(l, h);
-	part_of(l, h);
-	if (rc == SMX_OK && l->question->probe_ms > 0 &&
-	    h->address == THERE_YES)
-		rc = mxlook_probe(l, h);
+	part_of(l, h, &l->addrs[i]);
+	return rc;
+}
+
+/* Hosts of a domain that this one has nothing to do with are not bothered. */
+static int
+probe_all(struct mxlooking *l)
+{
+	struct mxcheck_look *look = l->look;
+	int concerned = look->backup;
+	int rc = SMX_OK;
+
+	for (size_t i = 0; i < look->count; i++)
+		concerned |= look->hosts[i].own;
+	if (!concerned || l->question->probe_ms <= 0)
+		return SMX_OK;
+	for (size_t i = 0; rc == SMX_OK && i < look->count; i++)
+		if (look->hosts[i].address == THERE_YES)
+			rc = mxlook_probe(l, &look->hosts[i], &l->addrs[i]);
 	return rc;
 }
 
@@ -276,7 +291,9 @@ look_run(struct mxlooking *l)
 	if (rc == SMX_OK && look->set == MXSET_HOSTS)
 		rc = sts_of(l);
 	for (size_t i = 0; rc == SMX_OK && i < look->count; i++)
-		rc = host_of(l, &look->hosts[i]);
+		rc = host_of(l, i);
+	if (rc == SMX_OK)
+		rc = probe_all(l);
 	return rc;
 }
 

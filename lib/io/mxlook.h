@@ -10,11 +10,11 @@
 /*
  * One look at the MX records of a domain: asks the name servers of this host
  * for them, for the addresses and TLSA records of each MX host and for
- * _mta-sts; the domain's own name servers for the MX records; and each MX host
- * whether it takes mail for postmaster.  One question at a time.
+ * _mta-sts; the domain's own name servers for the MX records; and, when this
+ * host is one of the MX hosts or is to be, each of them whether it takes mail
+ * for postmaster.  One question at a time.
  */
-#define MXLOOK_MS 45000 /* for all of it; what is not known by then is unsure  \
-			 */
+#define MXLOOK_MS 45000 /* what is not known by then is unsure */
 
 struct mxlooker;
 

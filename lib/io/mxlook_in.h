@@ -35,16 +35,17 @@ struct mxlooking {
 	struct mxcheck_look *look;
 	struct dnsask dns; /* of this host */
 	int64_t until_ms;
-	struct dnsanswer answer; /* the last one */
-	struct hop_addrs addrs;  /* of the host that is looked at */
+	struct dnsanswer answer;           /* the last one */
+	struct hop_addrs addrs[DNSMX_MAX]; /* of each host */
 };
 
 /* Through the servers of this host, into l->answer. */
 int mxlook_ask(struct mxlooking *l, const char *name, enum dns_type type);
 /* mxlook_servers.c: do the domain's own name servers say the same? */
 int mxlook_servers(struct mxlooking *l);
-/* mxlook_probe.c: does this host answer, at l->addrs? */
-int mxlook_probe(struct mxlooking *l, struct mxcheck_host *host);
+/* mxlook_probe.c: does this host answer, at one of these? */
+int mxlook_probe(struct mxlooking *l, struct mxcheck_host *host,
+    const struct hop_addrs *addrs);
 void mxsilent_init(struct mxsilent *silent);
 
 #endif

@@ -113,15 +113,19 @@ ask(struct mxlooking *l, const struct nexthop *to, struct hop_answer *out)
 
 /* ---- the host ---- */
 
+#define WANTS_TLS 530 /* RFC 3207 4 */
+
 static void
 note(struct mxcheck_host *h, const struct hop_answer *a)
 {
-	h->answer = a->class == HOP_YES  ? MXANSWER_READY
-		    : a->class == HOP_NO ? MXANSWER_REFUSES
-		    : a->code / 100 == 5 ? MXANSWER_REFUSES
-		    : a->class == HOP_UNREACHABLE && a->code == 0
-			? MXANSWER_SILENT
-			: MXANSWER_DEFERS;
+	if (a->class == HOP_YES)
+		h->answer = MXANSWER_READY;
+	else if (a->code / 100 == 5 && a->code != WANTS_TLS)
+		h->answer = MXANSWER_REFUSES;
+	else if (a->class == HOP_UNREACHABLE && a->code == 0)
+		h->answer = MXANSWER_SILENT;
+	else
+		h->answer = MXANSWER_DEFERS;
 	if (a->code != 0)
 		snprintf(h->said, sizeof(h->said), "%d %s%s%.128s", a->code,
 		    a->enhanced, a->enhanced[0] != '\0' ? " " : "", a->text);
@@ -131,7 +135,8 @@ note(struct mxcheck_host *h, const struct hop_answer *a)
 
 /* As a sender does: the next address only when one cannot be reached. */
 int
-mxlook_probe(struct mxlooking *l, struct mxcheck_host *host)
+mxlook_probe(struct mxlooking *l, struct mxcheck_host *host,
+    const struct hop_addrs *addrs)
 {
 	struct mxsilent *silent = &l->looker->silent;
 	struct hop_answer answer;
@@ -142,10 +147,10 @@ mxlook_probe(struct mxlooking *l, struct mxcheck_host *host)
 		host->answer = MXANSWER_SILENT;
 		return SMX_OK;
 	}
-	for (size_t i = 0; i < l->addrs.count; i++) {
+	for (size_t i = 0; i < addrs->count; i++) {
 		/* too late to ask is not the same as no answer */
 		if (clock_mono_ms() + 1000 >= l->until_ms ||
-		    hop_of(&l->addrs.list[i], &to) != SMX_OK)
+		    hop_of(&addrs->list[i], &to) != SMX_OK)
 			continue;
 		rc = ask(l, &to, &answer);
 		if (rc != SMX_OK)

@@ -42,12 +42,18 @@ look_dns() { # ZONE-FILE...
 
 # One host; nothing is delivered here.
 look_watches() { # [MORE-POLICIES]
+	mkdir "$LAB/alarm"
+	printf '#!/bin/sh\necho "$#: $*" >>"%s"\n' "$LAB/alarm/told" \
+	    >"$LAB/alarm/program"
+	chmod 755 "$LAB/alarm/program"
+	chown "$WORKER_USER" "$LAB/alarm"
 	need "hosts" host_make a b
 	need "a configuration" host_conf a "" "policies = (
 	    { name = \"backup\"; match = { domains = ( \"example.org\" ); };
 	      backup = { while_up = \"accept\";
 	      primary = ( \"smtp:[192.0.2.11]:25\" ); }; } ${1:-} );
-	backup = { mx_watch = \"$MX_WATCH\"; probe_wait = \"$PROBE_WAIT\"; };"
+	backup = { alarm = \"$LAB/alarm/program\";
+	    mx_watch = \"$MX_WATCH\"; probe_wait = \"$PROBE_WAIT\"; };"
 	need "a daemon" host_start a
 }
 
@@ -114,6 +120,9 @@ mx_seven_records_vanish() {
 	need "it is shown" look_looks alarm "lost;"
 	look_again
 	need "it is told once" look_told alarm lost
+	need "the alarm program" wait_for 10 is "$(wc -l <"$LAB/alarm/told")" 1
+	need "its arguments" grep -q "^3: mx-lost example.org the MX records are" \
+	    "$LAB/alarm/told"
 	daemon_stop a
 	need "a daemon" daemon_start a
 	need "it is shown" look_looks alarm "lost;"
