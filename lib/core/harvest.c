@@ -13,12 +13,12 @@
 
 struct slot {
 	uint64_t net; /* hash */
+	int64_t since_ms;
 	uint32_t count;
 };
 
 struct harvest {
 	struct idmap hash; /* lends its seeded hash */
-	int64_t minute;
 	struct slot slots[SETS][WAYS];
 };
 
@@ -41,6 +41,13 @@ harvest_free(struct harvest **harvest)
 	*harvest = NULL;
 }
 
+/* Guesses that count: those of a minute from the first. */
+static uint32_t
+guesses(const struct slot *slot, int64_t now_ms)
+{
+	return now_ms - slot->since_ms < MINUTE ? slot->count : 0;
+}
+
 /* The slot of this network, or else the one that it would take. */
 static struct slot *
 slot_of(struct harvest *h, const struct clientnet *net, int64_t now_ms,
@@ -48,17 +55,13 @@ slot_of(struct harvest *h, const struct clientnet *net, int64_t now_ms,
 {
 	struct slot *set, *least;
 
-	if (now_ms / MINUTE != h->minute) {
-		memset(h->slots, 0, sizeof(h->slots));
-		h->minute = now_ms / MINUTE;
-	}
 	*hash = idmap_hash(&h->hash, net->octet, sizeof(net->octet));
 	set = h->slots[*hash & (SETS - 1)];
 	least = set;
 	for (int i = 0; i < WAYS; i++) {
 		if (set[i].count != 0 && set[i].net == *hash)
 			return &set[i];
-		if (set[i].count < least->count)
+		if (guesses(&set[i], now_ms) < guesses(least, now_ms))
 			least = &set[i];
 	}
 	return least;
@@ -71,7 +74,7 @@ harvest_over(struct harvest *h, const struct clientnet *net, int64_t most,
 	uint64_t hash;
 	const struct slot *slot = slot_of(h, net, now_ms, &hash);
 
-	return most > 0 && slot->net == hash && slot->count > most;
+	return most > 0 && slot->net == hash && guesses(slot, now_ms) > most;
 }
 
 uint32_t
@@ -80,8 +83,8 @@ harvest_count(struct harvest *h, const struct clientnet *net, int64_t now_ms)
 	uint64_t hash;
 	struct slot *slot = slot_of(h, net, now_ms, &hash);
 
-	if (slot->count == 0 || slot->net != hash)
-		*slot = (struct slot){ hash, 0 };
+	if (slot->net != hash || guesses(slot, now_ms) == 0)
+		*slot = (struct slot){ hash, now_ms, 0 };
 	if (slot->count < UINT32_MAX)
 		slot->count++;
 	return slot->count;

@@ -10,8 +10,9 @@
 
 /*
  * How many recipients that do not exist, or that nobody knows, each client
- * network has named in this minute.  A table of a fixed size: when too many
- * networks ask at a time, the one with the fewest is forgotten.
+ * network has named in the minute that began with the first of them.  A table
+ * of a fixed size: when too many networks ask at a time, the one with the
+ * fewest is forgotten.
  */
 struct harvest;
 
@@ -21,7 +22,7 @@ void harvest_free(struct harvest **harvest); /* accepts NULL inside */
 /* Non-zero: it has named more than `most` of them; most 0: any. */
 int harvest_over(struct harvest *harvest, const struct clientnet *net,
     int64_t most, int64_t now_ms);
-/* One more; returns how many it has named in this minute. */
+/* One more; returns how many it has named in its minute. */
 uint32_t harvest_count(struct harvest *harvest, const struct clientnet *net,
     int64_t now_ms);
 
