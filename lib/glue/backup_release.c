@@ -189,7 +189,8 @@ take_turn(struct releaser *r, const struct release_turn *turn)
 	}
 }
 
-/* Where the books could not be looked at, they are as they were. */
+/* Where the books cannot be looked at, or not to their end, only what was seen
+ * of them goes on. */
 static void
 look(struct releaser *r, int64_t now_ms)
 {
