@@ -8,6 +8,7 @@
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
 . "$HERE/lib-hop.sh"
+. "$HERE/lib-dns.sh"
 
 TAKEOVER_AFTER=60s MAX_DELAY=20s
 : "${NEXTHOP_ALL:=}"
@@ -251,6 +252,127 @@ nexthop_tls_levels() {
 	need "nothing in clear" is "$(hop_served h1 gone)" ""
 	need "delivery by the MTA" wait_for 20 copies_are gone 1
 	need "innocence" hop_is_innocent h1
+}
+
+# ---- by MX ----
+
+# Two next hops elsewhere; 192.0.2.13 is up, but nobody listens there.
+mx_hosts() {
+	need "the MTA's next hop" sink_start
+	need "a host elsewhere" far_start 192.0.2.11 192.0.2.12 192.0.2.13
+	HOP_IN="far exec"
+	need "a next hop" hop_start h1 --host 192.0.2.11 --port 2525
+	need "a next hop" hop_start h2 --host 192.0.2.12 --port 2525
+	HOP_IN=
+}
+
+mx_policies() { # NAME...: NAME.next.test.invalid goes to NAME.example.org
+	mx_routes=
+	for mx_name; do
+		mx_routes="$mx_routes '@$mx_name.next.test.invalid \"smtp:$mx_name.example.org:2525\"'"
+	done
+	eval "front_routes $mx_routes"
+}
+
+mx_post() { # NAME [TAG]
+	say_post "${2:-$1}" "r@$1.next.test.invalid"
+}
+
+# mx_delivered NAME HOP; mx_elsewhere NAME: by the MTA, after another proof
+mx_delivered() {
+	mx_post "$1"
+	need "a 250 for $1" shows answer_is 250
+	need "$1 at $2" is "$(hop_served "$2" "$1")" "r@$1.next.test.invalid"
+	need "$1 once" copies_are "$1" 1
+}
+mx_elsewhere() {
+	mx_shadowed=$(acks shadowed)
+	mx_post "$1" "${2:-$1}"
+	need "a 250 for $1" shows answer_is 250
+	need "$1 shadowed" acks_are shadowed $((mx_shadowed + 1))
+	need "$1 by the MTA" wait_for 20 copies_are "${2:-$1}" 1
+	need "$1 at no next hop" is "$(hop_served h1 "${2:-$1}" &&
+		hop_served h2 "${2:-$1}")" ""
+}
+
+nexthop_mx_hosts_in_order() {
+	mx_hosts
+	need "a DNS server" dns_start "$(dns_zone example.org <<-END
+		order	MX 20 h1
+		order	MX 10 h2
+		down	MX 10 dead
+		down	MX 20 h1
+		lost	MX 10 gone
+		lost	MX 20 h2
+		bare	A 192.0.2.12
+		alias	CNAME order
+		null	MX 0 .
+		mine	MX 5 h1
+		mine	MX 10 here
+		worse	MX 5 dead
+		worse	MX 10 here
+		worse	MX 20 h1
+		self	MX 10 here
+		self	MX 10 h2
+		h1	A 192.0.2.11
+		h2	A 192.0.2.12
+		dead	A 192.0.2.13
+		here	A 192.0.2.1
+	END
+	)"
+	mx_policies order down lost bare alias null mine worse self nowhere
+	mx_delivered order h2
+	mx_delivered down h1
+	mx_delivered lost h2
+	mx_delivered bare h2
+	mx_delivered alias h2
+	mx_delivered mine h1
+	mx_post null
+	need "no mail for who takes none" shows heard "556 5.1.10 "
+	mx_elsewhere worse
+	mx_elsewhere self
+	mx_elsewhere nowhere
+	need "nobody told of a failure" no_bounce
+	need "nothing else" is "$(served null)" ""
+	need "innocence" hop_is_innocent h1 h2
+}
+
+# Whoever waits for an answer, the client does not wait longer than it may, and
+# is not refused.
+nexthop_mx_server_without_an_answer() {
+	DNS_OPTIONS="timeout:30 attempts:2"
+	DELIVERY='rcpt_wait = "1s";'
+	mx_hosts
+	mx_zone=$(dns_zone example.org <<-END
+		one	MX 10 h1
+		two	MX 10 h1
+		three	MX 10 h1
+		four	MX 10 h1
+		h1	A 192.0.2.11
+	END
+	)
+	need "a DNS server" dns_start "$mx_zone"
+	mx_policies one two three four
+	dns_freeze
+	read -r mx_began mx_rest </proc/uptime
+	mx_elsewhere one
+	mx_elsewhere two
+	mx_elsewhere three
+	read -r mx_ended mx_rest </proc/uptime
+	need "nobody to wait for the resolver" \
+	    at_most $((${mx_ended%.*} - ${mx_began%.*})) 55
+	dns_thaw
+	ctl a nexthop reset >/dev/null
+	mx_delivered four h1
+	dns_stop
+	ctl a nexthop reset >/dev/null
+	mx_elsewhere four none
+	need "the server again" dns_start "$mx_zone"
+	ctl a nexthop reset >/dev/null
+	mx_post four again
+	need "it in use" is "$(hop_served h1 again)" r@four.next.test.invalid
+	need "nothing unprotected" status_is a own.unprotected 0
+	need "innocence" hop_is_innocent h1 h2
 }
 
 # ---- much ----
