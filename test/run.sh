@@ -229,6 +229,8 @@ part_race() {
 part_crash() {
 	busy "crash, store" 1800 env STORE_CRASH="$plain/test/crash" \
 	    test/crash/store.sh
+	busy "crash, book of the served" 300 env STORE_CRASH="$plain/test/crash" \
+	    test/crash/served.sh
 	busy "damage, 100 flips, 100 cuts" 1800 env builddir="$plain" \
 	    test/damage.sh 100 100
 	busy "calls that fail, 12 of each" 1800 env builddir="$san" \
