@@ -359,6 +359,62 @@ deliver_killed_between_two_next_hops() {
 	need "an empty queue" wait_for 20 queue_is_empty a
 }
 
+# The worker dies at this step of writing down whom h0 has served; the client comes
+# twice more, first in vain.  MOST: copies that h0 may get.
+killed_at_the_book() { # TAG INJECTION MOST
+	hop_control h1 "dot = 451 4.3.0 Later"
+	: >"$LAB/trace"
+	strace -f -p "$(worker_pid a)" -o "$LAB/trace" -P "$LAB/a/store/served" \
+	    -e trace=write,fsync -e "inject=$2" 2>"$LAB/attached" &
+	killed_tracer=$!
+	need "strace" wait_for 15 grep -q attached "$LAB/attached"
+	killed_size=$(stat -c %s "$LAB/a/store/served")
+	say_post "$1" "$two" &
+	killed_client=$!
+	case $2 in
+	*delay*)
+		need "a line in the book" wait_for 15 eval \
+		    '[ $(stat -c %s "$LAB/a/store/served") -gt $killed_size ]'
+		sleep 0.5
+		need "a worker to kill" worker_kill a
+		;;
+	esac
+	wait $killed_client
+	need "no 250 at $1" not answer_is 250
+	pf_wait 5 eval '! kill -0 $killed_tracer' || kill -INT $killed_tracer
+	wait $killed_tracer
+	need "it to be reached: $2" grep -q 'INJECTED\|DELAYED\|SIGKILL' "$LAB/trace"
+	need "a new worker" wait_for 15 answers a
+	need "h0's yes" is "$(hop_served h0 "$1" | wc -l)" 1
+	say_post "$1" "$two"
+	need "a 4xx at $1" shows answer_is 4
+	hop_control h1 ""
+	need "the client's 250 at $1" wait_for 30 post_is_taken a "$1" \
+	    sender@client.test.invalid "$two"
+	need "the rest once" is "$(hop_served h1 "$1")" c@next1.test.invalid
+	need "h0 not more than $3 at $1" at_most "$(hop_served h0 "$1" | wc -l)" "$3"
+}
+
+deliver_killed_while_it_is_written_down() {
+	command -v strace >/dev/null || {
+		say "SKIP: no strace"
+		exit 77
+	}
+	UNPROTECTED=tempfail FRONT_WHEN='"delivered"'
+	DELIVERY='backoff = "100ms"; backoff_max = "100ms";'
+	two="a@next0.test.invalid c@next1.test.invalid"
+	need "the MTA's next hop" sink_start
+	need "a next hop" hop_start h0
+	need "a next hop" hop_start h1
+	front_routes "@next0.test.invalid \"$(hop_of h0)\"" \
+	    "@next1.test.invalid \"$(hop_of h1)\""
+	killed_at_the_book write write:signal=SIGKILL 2
+	killed_at_the_book sync fsync:signal=SIGKILL 1
+	killed_at_the_book synced fsync:delay_exit=3000000 1
+	need "an empty queue" wait_for 20 queue_is_empty a
+	need "nothing by the MTA" is "$(sinks_own)" 0
+}
+
 deliver_killed_again_and_again() {
 	one_hop
 	hop_control h1 "dot = slow 0-0.2"

@@ -19,7 +19,8 @@
 #				(a libconfig value) while the client waits; MORE
 #				stands at the end of the configuration
 #	front_routes "MATCH HOPS"...	the same with a policy each: MATCH is a
-#				recipient or @domain; $FRONT_MORE as MORE
+#				recipient or @domain; $FRONT_MORE as MORE, and
+#				$FRONT_WHEN as "when" of all of them
 # $FRONT_BEFORE is called before a starts.
 
 # ---- a next hop that does what it is told ----
@@ -171,8 +172,8 @@ front_conf() { # POLICIES
 front_policy() { # NAME MATCH HOPS ACKNOWLEDGE
 	printf '{ name = "%s"; %s acknowledge = {' "$1" \
 	    "${2:+match = { recipients = ( \"$2\" ); \};}"
-	printf ' when = ( "delivered", "shadowed" ); next_hop = %s; %s }; },' \
-	    "$3" "$4"
+	printf ' when = ( %s ); next_hop = %s; %s }; },' \
+	    "${FRONT_WHEN:-\"delivered\", \"shadowed\"}" "$3" "$4"
 }
 
 front_hosts() {
