@@ -142,12 +142,16 @@ reset(struct command *c, const char *name)
 int
 command_nexthop(struct command *c)
 {
+	int lists = strcmp(c->word[1], "list") == 0;
 	int probes = strcmp(c->word[1], "probe") == 0;
 	char name[NEXTHOP_TEXT] = "";
 	struct nexthop to;
 
-	if (strcmp(c->word[1], "list") == 0 && c->words == 2)
-		return list_all(c);
+	if (lists)
+		return c->words == 2
+			   ? list_all(c)
+			   : command_fail(c, SMX_EINVAL,
+				 "all are listed, none by its name", "");
 	if (c->words > 3 || c->words < (probes ? 3u : 2u))
 		return command_fail(c, SMX_EINVAL, "one next hop is needed",
 		    "");
