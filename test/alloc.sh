@@ -7,15 +7,16 @@
 #
 # memory	allocations, in what the library does (test/inject: configuration,
 #		table, postcat, spill, fence book, marker, key, stores, two whole
-#		hosts), SQLite's among them
-# files		read, write, open, sync and their like, with EIO, ENOSPC, EINTR
-#		and half of what was asked for, in the same
+#		hosts, one that delivers to next hops), SQLite's among them
+# files		read, write, open, sync, send and their like, with EIO, ENOSPC,
+#		EINTR and half of what was asked for, in the same
 # pair		allocations of the core in the simulated world, whose judge says
 #		whether anything was lost
 # unit		allocations in every unit program: no crash, no sanitizer's word,
 #		no leak in a test that passes.  Not in the short run; also
 #		unit:NAME,...
 #
+# FLOW: of memory and files only this flow ("delivery").
 # N (12): so many calls of each at most, spread evenly; 0: every one.  Each is
 # tried alone, and with those that follow it.  Nothing may crash, leak or stay
 # broken, and what was promised must be there.  Ends with counts and "N passed,
@@ -42,7 +43,7 @@ for lib in LIBCONFIG MMDB SQLITE OPENSSL MILTER CHECK JANSSON; do
 	foreign="$foreign $(setting ${lib}_LIBS)"
 done
 flags="$(setting CFLAGS) $(setting SAN_FLAGS) -std=c11 -D_GNU_SOURCE -pthread
-    -I$builddir -I$root/include -I$root/lib -I$here/inject"
+    -I$builddir -I$root/include -I$root/lib -I$here/inject -I$here/unit"
 
 # The library with its calls renamed, and what they come to.
 for lib in core io glue; do
@@ -50,7 +51,7 @@ for lib in core io glue; do
 	    "$work/lib$lib.a" || exit 1
 done
 library="$work/libglue.a $work/libio.a $work/libcore.a"
-for file in "$here"/inject/*.c; do
+for file in "$here"/inject/*.c "$here/unit/hop_server.c"; do
 	# shellcheck disable=SC2086 # words
 	${CC:-cc} $flags -c "$file" -o "$work/$(basename "$file" .c).o" || exit 1
 done
@@ -66,7 +67,7 @@ link() { # NAME OBJECT...
 
 flows() { # KIND
 	local out p f
-	out=$("$work/flows" "$1" "$most" 2>&1)
+	out=$("$work/flows" "$1" "$most" ${FLOW:-} 2>&1)
 	echo "$out" | grep -v ' passed, '
 	read -r p f < <(echo "$out" | sed -n 's/\([0-9]*\) passed, \([0-9]*\) failed/\1 \2/p')
 	passed=$((passed + ${p:-0})) failed=$((failed + ${f:-1}))

@@ -3,6 +3,7 @@
 #define INJECT_CALLS_H
 
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 /* What the library calls in place of the system's, as test/inject/names says.
@@ -23,6 +24,11 @@ int inject_posix_fallocate(int fd, off_t at, off_t len);
 int inject_renameat(int from, const char *old, int to, const char *new);
 int inject_unlinkat(int at, const char *path, int flags);
 int inject_mkdirat(int at, const char *path, mode_t mode);
+
+ssize_t inject_send(int fd, const void *buf, size_t len, int flags);
+ssize_t inject_recv(int fd, void *buf, size_t len, int flags);
+int inject_socket(int domain, int type, int protocol);
+int inject_connect(int fd, const struct sockaddr *sa, socklen_t len);
 
 /* Non-zero: this allocation is to fail. */
 int inject_refuses_memory(void);

@@ -26,7 +26,7 @@
 static const struct flow *const flows[] = { &flow_configuration, &flow_table,
 	&flow_postcat, &flow_spill, &flow_fencebook, &flow_onecopy,
 	&flow_marker, &flow_key, &flow_store_memory, &flow_store, &flow_hosts,
-	NULL };
+	&flow_delivery, &flow_delivery_part, NULL };
 static const char *const kinds[] = { "memory", "eio", "enospc", "eintr",
 	"short" };
 

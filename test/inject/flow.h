@@ -23,6 +23,6 @@ void flow_must(int true_that, const char *claim);
 
 extern const struct flow flow_configuration, flow_table, flow_postcat,
     flow_store, flow_store_memory, flow_spill, flow_fencebook, flow_onecopy,
-    flow_marker, flow_key, flow_hosts;
+    flow_marker, flow_key, flow_hosts, flow_delivery, flow_delivery_part;
 
 #endif

@@ -203,6 +203,32 @@ inject_mkdirat(int at, const char *path, mode_t mode)
 	return fails(0, NULL) ? -1 : mkdirat(at, path, mode);
 }
 
+/* ---- the network ---- */
+
+ssize_t
+inject_send(int fd, const void *buf, size_t len, int flags)
+{
+	return fails(1, &len) ? -1 : send(fd, buf, len, flags);
+}
+
+ssize_t
+inject_recv(int fd, void *buf, size_t len, int flags)
+{
+	return fails(1, &len) ? -1 : recv(fd, buf, len, flags);
+}
+
+int
+inject_socket(int domain, int type, int protocol)
+{
+	return fails(0, NULL) ? -1 : socket(domain, type, protocol);
+}
+
+int
+inject_connect(int fd, const struct sockaddr *sa, socklen_t len)
+{
+	return fails(1, NULL) ? -1 : connect(fd, sa, len);
+}
+
 /* ---- by the environment ---- */
 
 static void

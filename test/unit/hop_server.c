@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -397,7 +398,7 @@ accepts(void *arg)
 	for (;;) {
 		struct pollfd p = { .fd = s->listener, .events = POLLIN };
 		struct guest *g;
-		int fd;
+		int fd, one = 1;
 
 		(void)poll(&p, 1, 20);
 		pthread_mutex_lock(&s->lock);
@@ -411,6 +412,8 @@ accepts(void *arg)
 		fd = accept(s->listener, NULL, NULL);
 		if (fd < 0)
 			continue;
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
+		    sizeof(one));
 		g = calloc(1, sizeof(*g));
 		assert(g != NULL && s->thread_count < 64);
 		g->server = s;
