@@ -33,6 +33,7 @@ enum hoptalk_tls { HOPTALK_TLS_NONE, HOPTALK_TLS_MAY, HOPTALK_TLS_MUST };
 /* What a next hop offers and cannot do; learned, and worth remembering. */
 #define HOPTALK_NO_BDAT       0x1u
 #define HOPTALK_NO_PIPELINING 0x2u
+#define HOPTALK_NO_TLS        0x4u /* its handshake fails; not for ever */
 
 enum hopline_stage {
 	HOPLINE_NONE, /* not connected */
@@ -83,7 +84,9 @@ struct hoptalk {
 
 	/* private */
 	int reused;  /* nothing was heard on this line for this message */
-	int tls_off; /* a handshake failed, and need not be */
+	int tls_off; /* a handshake failed, and need not be; may be set by the
+		      * caller, who knows */
+	char tls_why[128]; /* of HOPTALK_NO_TLS */
 	int mail;
 	struct hop_answer mail_no;
 	unsigned transaction;

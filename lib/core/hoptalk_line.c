@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/buf.h"
 #include "core/hoptalk_in.h"
 
 /* ---- its end ---- */
@@ -155,8 +156,12 @@ hoptalk_insecure(struct hoptalk *talk, const char *why)
 	struct hop_answer how;
 	int may = talk->tls == HOPTALK_TLS_MAY;
 
-	talk->tls_off |= may;
 	hopanswer_own(&how, HOP_UNREACHABLE, "TLS: %s", why);
+	if (may) {
+		talk->tls_off = 1;
+		talk->avoid |= HOPTALK_NO_TLS;
+		(void)text_copy(talk->tls_why, sizeof(talk->tls_why), why);
+	}
 	line_break(talk, &how, may);
 }
 

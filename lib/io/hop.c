@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "io/hop_in.h"
 #include "io/tls.h"
 
@@ -111,7 +112,12 @@ hop_begin(struct hop **out, struct hops *hops, const struct nexthop *to,
 	hop->talk.envelope = envelope;
 	hop->talk.lmtp = to->lmtp;
 	hop->talk.tls = tls_wish(hops, to);
-	hop->talk.avoid = hop_cache_avoids(hops->cache, to);
+	hop->talk.avoid = hop_cache_avoids(hops->cache, to, clock_mono_ms());
+	if ((hop->talk.avoid & HOPTALK_NO_TLS) != 0) {
+		/* what is in there in the end was met by this one */
+		hop->talk.avoid &= ~HOPTALK_NO_TLS;
+		hop->talk.tls_off = 1;
+	}
 	*out = hop;
 	return SMX_OK;
 }
@@ -183,6 +189,27 @@ conn_keep(struct hop *hop)
 	hop_cache_put_take(hop->hops->cache, &hop->to, &kept, clock_mono_ms());
 }
 
+static void
+learn(const struct hop *hop)
+{
+	struct hop_cache *cache = hop->hops->cache;
+	struct log_line l;
+	char name[NEXTHOP_TEXT];
+	int64_t clear_ms =
+	    hop_cache_learn(cache, &hop->to, hop->talk.avoid, clock_mono_ms());
+
+	if (hop->talk.line.encrypted)
+		hop_cache_secured(cache, &hop->to);
+	if (clear_ms == 0)
+		return;
+	nexthop_format(&hop->to, name);
+	log_begin(&l, SMX_LOG_WARNING, NULL, "next-hop-clear");
+	log_str(&l, "next_hop", name);
+	log_num(&l, "backoff_ms", clear_ms);
+	log_str(&l, "reason", hop->talk.tls_why);
+	log_end(&l);
+}
+
 void
 hop_end(struct hop **hop)
 {
@@ -192,7 +219,7 @@ hop_end(struct hop **hop)
 		return;
 	/* what helped; a hop that is just broken teaches nothing */
 	if (h->talk.rcpt_ms >= 0)
-		hop_cache_learn(h->hops->cache, &h->to, h->talk.avoid);
+		learn(h);
 	if (h->conn.fd >= 0 && hoptalk_keeps(&h->talk))
 		conn_keep(h);
 	hopconn_close(&h->conn, 0);

@@ -24,6 +24,7 @@ struct waiting {
 struct lesson {
 	struct nexthop to;
 	unsigned avoid;
+	int64_t clear_until_ms, clear_ms; /* for HOPTALK_NO_TLS */
 };
 
 struct hop_cache {
@@ -306,7 +307,8 @@ lesson_find_locked(struct hop_cache *cache, const struct nexthop *to)
 }
 
 unsigned
-hop_cache_avoids(struct hop_cache *cache, const struct nexthop *to)
+hop_cache_avoids(struct hop_cache *cache, const struct nexthop *to,
+    int64_t now_ms)
 {
 	const struct lesson *l;
 	unsigned avoid;
@@ -314,25 +316,65 @@ hop_cache_avoids(struct hop_cache *cache, const struct nexthop *to)
 	(void)pthread_mutex_lock(&cache->lock);
 	l = lesson_find_locked(cache, to);
 	avoid = l == NULL ? 0 : l->avoid;
+	if (l != NULL && now_ms >= l->clear_until_ms)
+		avoid &= ~HOPTALK_NO_TLS;
 	(void)pthread_mutex_unlock(&cache->lock);
 	return avoid;
 }
 
-void
+static struct lesson *
+lesson_make_locked(struct hop_cache *cache, const struct nexthop *to)
+{
+	struct lesson *l = &cache->lessons[cache->lesson_next++ % LESSONS];
+
+	memset(l, 0, sizeof(*l));
+	l->to = *to;
+	return l;
+}
+
+/* Several may have failed at the same time: that is once. */
+static int64_t
+clear_begin(struct lesson *l, int64_t now_ms)
+{
+	if (now_ms < l->clear_until_ms)
+		return 0;
+	l->clear_ms = l->clear_ms == 0 ? HOP_CLEAR_MS : l->clear_ms * 2;
+	if (l->clear_ms > HOP_CLEAR_MAX_MS)
+		l->clear_ms = HOP_CLEAR_MAX_MS;
+	l->clear_until_ms = now_ms + l->clear_ms;
+	return l->clear_ms;
+}
+
+int64_t
 hop_cache_learn(struct hop_cache *cache, const struct nexthop *to,
-    unsigned avoid)
+    unsigned avoid, int64_t now_ms)
+{
+	struct lesson *l;
+	int64_t clear_ms = 0;
+
+	if (avoid == 0)
+		return 0;
+	(void)pthread_mutex_lock(&cache->lock);
+	l = lesson_find_locked(cache, to);
+	if (l == NULL)
+		l = lesson_make_locked(cache, to);
+	l->avoid |= avoid;
+	if ((avoid & HOPTALK_NO_TLS) != 0)
+		clear_ms = clear_begin(l, now_ms);
+	(void)pthread_mutex_unlock(&cache->lock);
+	return clear_ms;
+}
+
+void
+hop_cache_secured(struct hop_cache *cache, const struct nexthop *to)
 {
 	struct lesson *l;
 
-	if (avoid == 0)
-		return;
 	(void)pthread_mutex_lock(&cache->lock);
 	l = lesson_find_locked(cache, to);
-	if (l == NULL) {
-		l = &cache->lessons[cache->lesson_next++ % LESSONS];
-		l->avoid = 0;
-		l->to = *to;
+	if (l != NULL) {
+		l->avoid &= ~HOPTALK_NO_TLS;
+		l->clear_until_ms = l->clear_ms = 0;
 	}
-	l->avoid |= avoid;
 	(void)pthread_mutex_unlock(&cache->lock);
 }

@@ -39,8 +39,17 @@ void hop_cache_tidy(struct hop_cache *cache, int64_t now_ms);
 size_t hop_cache_drop(struct hop_cache *cache, const struct nexthop *to);
 size_t hop_cache_count(struct hop_cache *cache, const struct nexthop *to);
 
-unsigned hop_cache_avoids(struct hop_cache *cache, const struct nexthop *to);
-void hop_cache_learn(struct hop_cache *cache, const struct nexthop *to,
-    unsigned avoid);
+/* TLS that fails is done without for as long, and twice as long each time that
+ * it fails again. */
+#define HOP_CLEAR_MS     60000
+#define HOP_CLEAR_MAX_MS 3600000
+
+unsigned hop_cache_avoids(struct hop_cache *cache, const struct nexthop *to,
+    int64_t now_ms);
+/* For how long TLS is done without from now on; 0: nothing new of that. */
+int64_t hop_cache_learn(struct hop_cache *cache, const struct nexthop *to,
+    unsigned avoid, int64_t now_ms);
+/* Its TLS is good. */
+void hop_cache_secured(struct hop_cache *cache, const struct nexthop *to);
 
 #endif

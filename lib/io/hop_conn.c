@@ -56,7 +56,8 @@ hopconn_init(struct hopconn *conn, int64_t step_ms)
 void
 hopconn_step(struct hopconn *conn, const struct hoptalk *talk)
 {
-	int64_t ms = conn->step_ms;
+	int64_t ms =
+	    conn->tls != NULL && !conn->shaken ? conn->shake_ms : conn->step_ms;
 
 	if (hoptalk_is_committed(talk))
 		ms *= FINAL_STEPS;
@@ -316,8 +317,9 @@ transmit(struct hopconn *conn, struct hoptalk *talk)
 
 void
 hopconn_secure(struct hopconn *conn, struct tls_context *context,
-    const char *host, const char *also, struct hoptalk *talk)
+    const char *host, const char *also, int64_t shake_ms, struct hoptalk *talk)
 {
+	conn->shake_ms = shake_ms;
 	if (tls_outside(&conn->tls, context, host, also) != SMX_OK) {
 		hoptalk_insecure(talk, "out of memory");
 		return;

@@ -17,15 +17,17 @@ struct hopconn {
 	int shaken;
 	int64_t until_ms; /* something has to happen before that */
 	int64_t step_ms;
+	int64_t shake_ms; /* the same, within a handshake */
 };
 
 void hopconn_init(struct hopconn *conn, int64_t step_ms);
 /* Tells the talk how it went. */
 void hopconn_open(struct hopconn *conn, const struct hop_addr *addr,
     int64_t connect_ms, struct hoptalk *talk);
-/* From now on by TLS, with that host: see tls_outside(). */
+/* From now on by TLS, with that host: see tls_outside().  shake_ms: for each
+ * step of the handshake. */
 void hopconn_secure(struct hopconn *conn, struct tls_context *context,
-    const char *host, const char *also, struct hoptalk *talk);
+    const char *host, const char *also, int64_t shake_ms, struct hoptalk *talk);
 /* polite: say QUIT, without waiting for what is said to that. */
 void hopconn_close(struct hopconn *conn, int polite);
 /* Still there, and silent? */

@@ -107,8 +107,13 @@ hop_connect(struct hop *hop)
 void
 hop_secure(struct hop *hop)
 {
+	const struct hops_options *o = &hop->hops->options;
 	const char *also = hop->to.kind == NEXTHOP_MX ? hop->to.host : NULL;
+	int64_t ms = o->step_ms;
 
+	/* There has to be time left to do without. */
+	if (o->tls == HOP_TLS_MAY && o->connect_ms < ms)
+		ms = o->connect_ms;
 	hopconn_secure(&hop->conn, hop->hops->tls,
-	    hop->addrs.list[hop->cursor].host, also, &hop->talk);
+	    hop->addrs.list[hop->cursor].host, also, ms, &hop->talk);
 }

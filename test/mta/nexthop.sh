@@ -254,6 +254,38 @@ nexthop_tls_levels() {
 	need "innocence" hop_is_innocent h1
 }
 
+tls_tries() { grep -c ' STARTTLS : 220' "$LAB/hop.h1/log"; }
+
+# One message pays for it, the others do not.
+nexthop_tls_that_fails() {
+	DELIVERY='tls = "may"; idle = "0"; connect = "2s";'
+	one_hop
+	hop_control h1 "offer = PIPELINING, STARTTLS" \
+	    "STARTTLS = 220 2.0.0 Go on; close"
+	front "\"$(hop_of h1)\""
+	for n in 1 2 3; do
+		say_post "c$n" "$R"
+		need "a 250" shows answer_is 250
+	done
+	need "one try" is "$(tls_tries)" 1
+	need "a word of it" is \
+	    "$(grep -c event=next-hop-clear "$LAB/a/shadowmxd.log")" 1
+	hop_control h1 "offer = PIPELINING, STARTTLS" \
+	    "STARTTLS = 220 2.0.0 Go on; stall"
+	ctl a nexthop reset >/dev/null
+	for n in 4 5; do
+		say_post "c$n" "$R"
+		need "a 250" shows answer_is 250
+	done
+	need "one try more" is "$(tls_tries)" 2
+	for n in 1 2 3 4 5; do
+		need "each at the next hop" is "$(hop_served h1 "c$n")" "$R"
+		need "each once" copies_are "c$n" 1
+	done
+	need "all before their 250" acks_are delivered 5
+	need "innocence" hop_is_innocent h1
+}
+
 # ---- by MX ----
 
 # Two next hops elsewhere; 192.0.2.13 is up, but nobody listens there.

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "hop_server.h"
+#include "io/hop_cache.h"
 
 #define SOON 20000 /* ms: a loaded machine gets there */
 
@@ -1005,6 +1006,147 @@ START_TEST(a_handshake_that_fails_is_done_without)
 }
 END_TEST
 
+static void
+tls_open(enum hop_tls level)
+{
+	hops_free(&hops);
+	options.tls = level;
+	options.idle_ms = 0;
+	hops_open();
+	options.tls = HOP_TLS_NONE;
+	options.idle_ms = 60000;
+	options.connect_ms = SOON;
+}
+
+/* Not every message pays for it, and an operator may say that it is mended. */
+START_TEST(a_handshake_that_fails_is_remembered)
+{
+	static const struct rule rule = { .on = "STARTTLS",
+		.say = "220 go\r\n",
+		.act = RULE_CLOSE };
+
+	server.tls_chain = chain;
+	server.tls_key = key;
+	server.rules = &rule;
+	server.rule_count = 1;
+	tls_open(HOP_TLS_MAY);
+	hop_server_start(&server);
+	for (int i = 0; i < 3; i++)
+		deliver();
+	ck_assert_int_eq(hop_server_heard(&server, "STARTTLS"), 1);
+	(void)hops_reset(hops, &server.to);
+	deliver();
+	ck_assert_int_eq(hop_server_heard(&server, "STARTTLS"), 2);
+	hop_server_stop(&server);
+	ck_assert_int_eq(server.messages, 4);
+	ck_assert_int_eq(server.connections, 6);
+}
+END_TEST
+
+START_TEST(who_has_to_encrypt_never_learns_to_do_without)
+{
+	static const struct rule rule = { .on = "STARTTLS",
+		.say = "220 go\r\n",
+		.act = RULE_CLOSE };
+
+	server.tls_chain = chain;
+	server.tls_key = key;
+	server.rules = &rule;
+	server.rule_count = 1;
+	tls_open(_i ? HOP_TLS_ENCRYPT : HOP_TLS_VERIFY);
+	hop_server_start(&server);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(attempt(SOON).class, HOP_UNREACHABLE);
+	ck_assert_int_eq(hop_server_heard(&server, "STARTTLS"), 3);
+	hop_server_stop(&server);
+	ck_assert_int_eq(server.messages, 0);
+}
+END_TEST
+
+START_TEST(a_handshake_that_stalls_leaves_time_to_do_without)
+{
+	static const struct rule rule = { .on = "STARTTLS",
+		.say = "220 go\r\n",
+		.act = RULE_STALL };
+
+	server.tls_chain = chain;
+	server.tls_key = key;
+	server.rules = &rule;
+	server.rule_count = 1;
+	options.connect_ms = 500;
+	tls_open(HOP_TLS_MAY);
+	hop_server_start(&server);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(attempt(SOON).class, HOP_YES);
+	ck_assert_int_eq(hop_server_heard(&server, "STARTTLS"), 1);
+	hop_server_stop(&server);
+	ck_assert_int_eq(server.messages, 2);
+}
+END_TEST
+
+/* A clear connection that is lost teaches nothing of TLS. */
+START_TEST(one_that_is_just_broken_is_not_taken_for_one_without_tls)
+{
+	static const struct rule rules[] = {
+		{ .on = "STARTTLS",
+		    .say = "220 go\r\n",
+		    .act = RULE_CLOSE,
+		    .once = 1 },
+		{ .on = "MAIL", .act = RULE_CLOSE, .once = 1 },
+	};
+
+	server.tls_chain = chain;
+	server.tls_key = key;
+	server.rules = rules;
+	server.rule_count = 2;
+	tls_open(HOP_TLS_MAY);
+	hop_server_start(&server);
+	ck_assert_int_eq(attempt(SOON).class, HOP_UNREACHABLE);
+	deliver();
+	ck_assert_int_eq(hop_server_heard(&server, "STARTTLS"), 2);
+	hop_server_stop(&server);
+	ck_assert_int_eq(server.messages, 1);
+}
+END_TEST
+
+#define NO_TLS HOPTALK_NO_TLS
+
+START_TEST(doing_without_tls_has_an_end_and_a_back_off)
+{
+	const struct nexthop to = { .kind = NEXTHOP_HOST,
+		.port = 25,
+		.host = "a.example" };
+	struct nexthop another = to;
+	struct hop_cache *c;
+	int64_t now = 1000, ms = HOP_CLEAR_MS;
+
+	another.port = 26;
+	ck_assert_int_eq(hop_cache_new(&c, 0, 0), SMX_OK);
+	ck_assert_int_eq(hop_cache_learn(c, &to, HOPTALK_NO_BDAT, now), 0);
+	for (int i = 0; i < 10; i++) {
+		ck_assert_int_eq(hop_cache_learn(c, &to, NO_TLS, now), ms);
+		/* another that met it at the same time */
+		ck_assert_int_eq(hop_cache_learn(c, &to, NO_TLS, now), 0);
+		ck_assert_uint_eq(hop_cache_avoids(c, &to, now + ms - 1),
+		    NO_TLS | HOPTALK_NO_BDAT);
+		ck_assert_uint_eq(hop_cache_avoids(c, &another, now), 0);
+		now += ms;
+		ck_assert_uint_eq(hop_cache_avoids(c, &to, now),
+		    HOPTALK_NO_BDAT);
+		ms = ms * 2 < HOP_CLEAR_MAX_MS ? ms * 2 : HOP_CLEAR_MAX_MS;
+	}
+	hop_cache_secured(c, &to);
+	ck_assert_int_eq(hop_cache_learn(c, &to, NO_TLS, now), HOP_CLEAR_MS);
+	hop_cache_secured(c, &to);
+	ck_assert_uint_eq(hop_cache_avoids(c, &to, now), HOPTALK_NO_BDAT);
+	ck_assert_int_eq(hop_cache_learn(c, &to, NO_TLS, now), HOP_CLEAR_MS);
+	(void)hop_cache_drop(c, &to);
+	ck_assert_uint_eq(hop_cache_avoids(c, &to, now), 0);
+	ck_assert_int_eq(hop_cache_learn(c, &to, NO_TLS, now), HOP_CLEAR_MS);
+	hop_cache_free(&c);
+}
+END_TEST
+
 START_TEST(what_stands_behind_starttls_is_not_read)
 {
 	static const struct rule rule = { .on = "STARTTLS",
@@ -1104,6 +1246,13 @@ tls_cases(void)
 	tcase_set_timeout(c, 120);
 	tcase_add_loop_test(c, tls_is_used_as_it_is_asked_for, 0, 9);
 	tcase_add_loop_test(c, a_handshake_that_fails_is_done_without, 0, 6);
+	tcase_add_test(c, a_handshake_that_fails_is_remembered);
+	tcase_add_loop_test(c, who_has_to_encrypt_never_learns_to_do_without, 0,
+	    2);
+	tcase_add_test(c, a_handshake_that_stalls_leaves_time_to_do_without);
+	tcase_add_test(c,
+	    one_that_is_just_broken_is_not_taken_for_one_without_tls);
+	tcase_add_test(c, doing_without_tls_has_an_end_and_a_back_off);
 	tcase_add_loop_test(c, what_stands_behind_starttls_is_not_read, 0, 2);
 	tcase_add_test(c, encrypted_connections_are_kept);
 	tcase_add_test(c, certificates_that_cannot_be_read_are_told);
