@@ -46,20 +46,33 @@ check_load(const char *file, struct smx_config **out)
 }
 
 static int
+is_member(void *ctx, const char *setting, const char *value, const char *origin)
+{
+	static const char members[] = "peers.members[";
+
+	(void)value, (void)origin;
+	*(int *)ctx |= strncmp(setting, members, sizeof(members) - 1) == 0;
+	return *(int *)ctx;
+}
+
+/* Only members are shown a key. */
+static int
 check_key(const char *file, const struct smx_config *config)
 {
 	const char *key = smx_config_text(config, "peers.key");
 	char pin[SMX_PIN_TEXT], why[256] = "";
-	int rc;
+	int rc, members = 0;
 
-	if (key == NULL)
+	(void)smx_config_each(config, is_member, &members);
+	if (key == NULL || !members)
 		return EX_OK;
 	rc = smx_identity_pin(key, pin, why, sizeof(why));
 	if (rc == SMX_OK)
 		return EX_OK;
 	fprintf(stderr,
 	    "%s: peers.key = %s: %s; accepted: a key of \"shadowmxctl key "
-	    "generate\" that only its owner can read\n",
+	    "generate\" that only its owner can read, as there are "
+	    "peers.members\n",
 	    file, key, why[0] == '\0' ? smx_strerror(rc) : why);
 	return EX_CONFIG;
 }

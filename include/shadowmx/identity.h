@@ -37,10 +37,10 @@ struct smx_link_peer {
 };
 
 struct smx_link_options {
-	const char *node; /* our name */
-	const char *key_file;
-	const char *listen; /* address:port, "" only outgoing */
-	int listen_fd;      /* an open socket instead, else -1 */
+	const char *node;     /* our name */
+	const char *key_file; /* NULL: no peers, and nothing to listen on */
+	const char *listen;   /* address:port, "" only outgoing */
+	int listen_fd;        /* an open socket instead, else -1 */
 	const struct smx_link_peer *peers;
 	size_t peer_count;
 	size_t pool; /* kept connections per peer, 0: 32; at most twice as many

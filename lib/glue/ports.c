@@ -93,7 +93,8 @@ open_link(struct ports *ports, const struct conf *conf, int fd)
 	struct smx_link_peer *peers;
 	struct smx_link_options options = {
 		.node = conf->node,
-		.key_file = conf->peers_key,
+		/* A host of its own needs no key to show. */
+		.key_file = conf->member_count != 0 ? conf->peers_key : NULL,
 		.listen = fd >= 0 ? conf->peers_listen : "",
 		.listen_fd = fd,
 		.peer_count = conf->member_count,

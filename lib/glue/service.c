@@ -223,7 +223,8 @@ open_sockets(struct service *s, const struct conf *conf)
 	rc = open_socket(&control, "control", &s->control_fd);
 	if (rc == EX_OK)
 		rc = open_milter(s, conf);
-	if (rc == EX_OK && conf->peers_listen[0] != '\0')
+	if (rc == EX_OK && conf->peers_listen[0] != '\0' &&
+	    conf->member_count != 0)
 		rc = open_socket(&peers, "peers", &s->peers_fd);
 	return rc;
 }

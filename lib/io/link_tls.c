@@ -215,6 +215,15 @@ pins_check(const struct tls_pin *pins, size_t count, const struct link *link,
 	return SMX_OK;
 }
 
+/* Nobody is called, and nobody listened to. */
+static int
+is_alone(const struct smx_link_options *options)
+{
+	return options->peer_count == 0 && options->key_file == NULL &&
+	       options->listen_fd < 0 &&
+	       (options->listen == NULL || options->listen[0] == '\0');
+}
+
 static int
 context_open(struct link *link, const struct smx_link_options *options,
     const struct tls_pin *pins, size_t count, char *why, size_t why_size)
@@ -224,6 +233,10 @@ context_open(struct link *link, const struct smx_link_options *options,
 
 	if (error != SMX_OK)
 		return error;
+	if (is_alone(options))
+		return SMX_OK;
+	if (options->key_file == NULL)
+		return SMX_EINVAL;
 	error = identity_load(&identity, options->key_file, why, why_size);
 	if (error != SMX_OK)
 		return error;

@@ -437,6 +437,48 @@ deliver_killed_again_and_again() {
 	need "an empty queue" wait_for 20 queue_is_empty a
 }
 
+# ---- a host of its own ----
+
+alone_conf() {
+	host_conf a "" "policies = ( $(front_policy edge "" "\"$(hop_of h1)\"" "" |
+		sed 's/,$//') );" &&
+	    sed -i "s/when = ( \"shadowed\" );/when = ( \"delivered\" ); next_hop = \"$(hop_of h1)\";/" \
+		"$(conf_of a)"
+}
+key_complaint() { ctl a config check 2>&1 | grep "peers.key"; }
+
+# Without members there is nobody to show a key to.
+deliver_single_host_needs_no_key() {
+	UNPROTECTED=tempfail FRONT_WHEN='"delivered"'
+	one_hop
+	need "a host" host_make a
+	rm "$LAB/a/node.key"
+	pf_cf "$LAB/a" "local_header_rewrite_clients =" "in_flow_delay = 0"
+	need "a configuration" alone_conf
+	need "no word of a key" is "$(key_complaint)" ""
+	need "a host" host_start a
+	need "nobody to listen for peers" is \
+	    "$(ss -Hltn "sport = :$(peer_port_of a)")" ""
+	say_post one "$R"
+	need "a 250" shows answer_is 250
+	need "it there" served_is one "$R "
+	need "what earned it" acks_are delivered 1
+	hop_control h1 "dot = 451 4.3.0 Later"
+	say_post two "$R"
+	need "its own words for now" shows answer_is "451 4.3.0 Later"
+	hop_control h1 ""
+	say_post two "$R"
+	need "a 250" shows answer_is 250
+	need "it there, once" served_is two "$R "
+	need "an empty queue" queue_is_empty a
+	daemon_stop a
+	need "a member" host_make b
+	need "a configuration with it" alone_conf
+	need "a word of the key" not is "$(key_complaint)" ""
+	timeout 60 "$SHADOWMXD" -c "$(conf_of a)" >"$LAB/keyless" 2>&1
+	need "no start without" is $? 78
+}
+
 # ---- the operator ----
 
 deliver_operator_sees_next_hops() {

@@ -390,6 +390,35 @@ START_TEST(one_wait_drives_many_calls)
 }
 END_TEST
 
+/* Nobody is there to be shown one. */
+START_TEST(a_host_of_its_own_needs_no_key)
+{
+	const struct smx_link_peer peer = { .name = "b",
+		.address = "192.0.2.1:8825" };
+	struct smx_link_options options = { .node = "a", .listen_fd = -1 };
+	char why[256];
+
+	recorder_init(&at_a);
+	ck_assert_int_eq(smx_link_open_tls(&a, &options, why, sizeof(why)),
+	    SMX_OK);
+	ck_assert_int_eq(a.ops->serve(a.ctx, &at_a.table), SMX_OK);
+	a.ops->stop(a.ctx);
+	smx_link_close(&a);
+	options.listen = "127.0.0.1:0";
+	ck_assert_int_eq(smx_link_open_tls(&a, &options, why, sizeof(why)),
+	    SMX_EINVAL);
+	options.listen = "";
+	options.peers = &peer;
+	options.peer_count = 1;
+	ck_assert_int_eq(smx_link_open_tls(&a, &options, why, sizeof(why)),
+	    SMX_EINVAL);
+	options.peer_count = 0;
+	options.key_file = "/nowhere/key";
+	ck_assert_int_ne(smx_link_open_tls(&a, &options, why, sizeof(why)),
+	    SMX_OK);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -407,6 +436,7 @@ main(void)
 	tcase_add_loop_test(tc, a_refused_request_is_told_as_it_is, 0, KINDS);
 	tcase_add_loop_test(tc, more_keys_than_allowed_are_not_sent, 0, KINDS);
 	tcase_add_loop_test(tc, both_sides_learn_who_the_other_is, 0, KINDS);
+	tcase_add_test(tc, a_host_of_its_own_needs_no_key);
 	tcase_add_loop_test(tc, both_sides_may_ask, 0, KINDS);
 	tcase_add_loop_test(tc, who_does_not_serve_is_unreachable, 0, KINDS);
 	tcase_add_loop_test(tc, a_passed_deadline_sends_nothing, 0, KINDS);
