@@ -78,6 +78,28 @@ deliver_to_postfix() {
 	need "signatures that verify" at_least "$(tally dkim_verified)" 4
 }
 
+# One that has all extensions, one by LMTP, one as of 1982.
+deliver_to_smtp_sink() {
+	need "the MTA's next hop" sink_start
+	need "a sink" hop_sink h0
+	need "a sink by LMTP" hop_sink h1 -L
+	need "a sink without ESMTP" hop_sink h2 -e
+	front_routes "@next0.test.invalid \"$(hop_of h0)\"" \
+	    "@next1.test.invalid \"lmtp:[127.0.0.1]:$(hop_port h1)\"" \
+	    "@next2.test.invalid \"$(hop_of h2)\"" \
+	    "@next.test.invalid \"$(hop_of h0)\""
+	send 24 several,plain,dots,long,eight,dkim
+	need "24 acknowledged" is "$(acknowledged)" 24
+	need "what they have got" hop_sink_told h0 h1 h2
+	need "each of them something" at_least "$(hop_taken h1)" 4
+	need "each of them something" at_least "$(hop_taken h2)" 4
+	need "the first most" at_least "$(hop_taken h0)" 24
+	all_through 24
+	need "nothing by the MTA" is "$(sinks_own)" 0
+	need "what earned it" acks_are delivered 24
+	need "signatures that verify" at_least "$(tally dkim_verified)" 4
+}
+
 # Unknown users at RCPT, a mailbox that cannot be written after the content: one
 # answer for each.
 deliver_to_dovecot() {
@@ -317,6 +339,17 @@ killed_at() { # TAG STAGE ACTION
 	hop_control h1 ""
 	need "the client's 250 at $2" wait_for 30 post_is_taken a "$1" \
 	    sender@client.test.invalid "$R"
+}
+
+deliver_killed_on_the_way_to_the_next_hop() {
+	DELIVERY='idle = "0";'
+	one_hop
+	front "\"$(hop_of h1)\""
+	for killed_stage in greeting EHLO MAIL; do
+		killed_at "k$killed_stage" $killed_stage stall
+		need "it there, once" wait_for 20 served_is "k$killed_stage" "$R "
+	done
+	need "an empty queue" wait_for 20 queue_is_empty a
 }
 
 deliver_killed_at_every_step() {

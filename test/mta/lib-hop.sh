@@ -12,6 +12,8 @@
 #	hop_is_innocent NAME...		nobody did what was not offered
 #	hop_postfix NAME		a Postfix that knows nobody whose name begins
 #				with "bad", and passes mail to the sink
+#	hop_sink NAME [OPTION...]	smtp-sink(1)
+#	hop_sink_told NAME...	what it has got, for the ledger
 #	hop_dovecot USER...		Dovecot's LMTP: users, by [127.0.0.1]:PORT and
 #				unix:PATH; a user "full" cannot be delivered to
 #	dovecot_has TAG			the users that have it, one a line and sorted
@@ -95,6 +97,51 @@ hop_postfix() {
 	    "message_size_limit = 200000000" || return 1
 	pf_start "$LAB/hop.$lab_hop" || return 1
 	LAB_PIDS="$LAB_PIDS $(pf_pid "$LAB/hop.$lab_hop")"
+}
+
+# ---- smtp-sink(1) ----
+
+# What it dumps has line ends of its own, an empty line more, and headers on top:
+# those that begin with X-, and its Received of three lines.
+hop_sink() { # NAME [OPTION...]
+	lab_hop=$1
+	shift
+	mkdir -p "$LAB/hop.$lab_hop/dump"
+	chmod 777 "$LAB/hop.$lab_hop/dump"
+	pf_port >"$LAB/hop.$lab_hop/port"
+	smtp-sink -u nobody "$@" -d "$LAB/hop.$lab_hop/dump/d." \
+	    "127.0.0.1:$(hop_port "$lab_hop")" 100 >"$LAB/hop.$lab_hop/err" 2>&1 &
+	echo $! >"$LAB/hop.$lab_hop/pid"
+	LAB_PIDS="$LAB_PIDS $!"
+	wait_for 10 eval "ss -Hltn 'sport = :$(hop_port "$lab_hop")' | grep -q ."
+}
+
+# Write down in $SINK, for the ledger, what all of these have got.
+hop_sink_told() { # NAME...
+	for lab_hop; do
+		$PYTHON - "$LAB/hop.$lab_hop/dump" "$SINK/$lab_hop" <<-'END' || return 1
+		import json, os, sys, time
+		for n, name in enumerate(sorted(os.listdir(sys.argv[1]))):
+		    with open(os.path.join(sys.argv[1], name), "rb") as f:
+		        lines = f.read().split(b"\n")
+		    at = 0
+		    mail, params, rcpts = "", [], []
+		    while lines[at].startswith(b"X-"):
+		        word, rest = lines[at].decode().split(": ", 1)
+		        if word == "X-Mail-Args":
+		            mail, *params = rest.split()
+		        if word == "X-Rcpt-Args":
+		            rcpts.append({"rcpt": rest.split()[0], "params": rest.split()[1:]})
+		        at += 1
+		    assert lines[at].startswith(b"Received: "), lines[at]
+		    at += 3
+		    with open("%s-%d.eml" % (sys.argv[2], n), "wb") as f:
+		        f.write(b"\r\n".join(lines[at:-1]))
+		    with open("%s-%d.json" % (sys.argv[2], n), "w") as f:
+		        json.dump({"mail": mail, "mail_params": params,
+		            "rcpts": rcpts, "when": time.time()}, f)
+		END
+	done
 }
 
 # ---- Dovecot's LMTP ----
