@@ -84,7 +84,9 @@ dns_resolv() {
 	    >"$LAB/dns/resolv.conf"
 	chmod 644 "$LAB/dns/resolv.conf"
 	if [ ! -e /etc/resolv.conf ]; then
-		cp -a /etc "$LAB/dns/etc" && : >"$LAB/dns/etc/resolv.conf" &&
+		cp -a /etc "$LAB/dns/etc" &&
+		    rm -f "$LAB/dns/etc/resolv.conf" &&
+		    : >"$LAB/dns/etc/resolv.conf" &&
 		    mount --bind "$LAB/dns/etc" /etc || return 1
 		LAB_MOUNTS="/etc $LAB_MOUNTS"
 	fi
@@ -179,10 +181,9 @@ far_start() {
 }
 
 far() {
-	far_exec=
-	[ "$1" != exec ] || {
-		far_exec=exec
+	if [ "$1" = exec ]; then
 		shift
-	}
-	$far_exec nsenter -t "$FAR_PID" -n "$@"
+		exec nsenter -t "$FAR_PID" -n "$@"
+	fi
+	nsenter -t "$FAR_PID" -n "$@"
 }
