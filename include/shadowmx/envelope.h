@@ -35,6 +35,8 @@ enum smx_field {
 	SMX_FIELD_AUTH_TYPE, /* SASL mechanism, or "" when not authenticated */
 	SMX_FIELD_AUTH_NAME, /* SASL login, or "" */
 	SMX_FIELD_DAEMON,    /* the MTA's own name for the listener */
+	SMX_FIELD_HOLD,      /* kept on hold as a backup MX until this time:
+			      * milliseconds since 1970, or "" */
 	SMX_FIELDS
 };
 

@@ -25,7 +25,7 @@ struct smx_envelope {
 };
 
 static const char *const field_names[] = { "NAME", "ADDR", "PORT", "HELO",
-	"PROTO", "AUTH", "LOGIN", "DAEMON" };
+	"PROTO", "AUTH", "LOGIN", "DAEMON", "HOLD" };
 
 static_assert(sizeof(field_names) / sizeof(*field_names) == SMX_FIELDS,
     "field_names[]");

@@ -10,7 +10,7 @@
 
 /*
  *	CLIENT [NAME=x] [ADDR=x] [PORT=x] [HELO=x] [PROTO=x] [AUTH=x] [LOGIN=x]
- *	       [DAEMON=x]
+ *	       [DAEMON=x] [HOLD=x]
  *	MAIL address [parameter ...]
  *	RCPT address [parameter ...]		any number of them
  *

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "core/policy.h"
 #include "glue/backup_books.h"
+#include "glue/backup_mark.h"
 #include "glue/node.h"
 #include "glue/primaries.h"
 
@@ -63,6 +64,21 @@ judge(struct backup_heir *heir, const char *rcpt, int first)
 	heir->hold = first && (heir->state == MX_DOWN || word.announced);
 }
 
+/* Without a way into the hold queue the releaser puts it there.  What a person
+ * had on hold there is a person's here, too. */
+static void
+choose_way(struct backup_heir *heir, struct smx_submission *submission)
+{
+	heir->until_ms = backup_marked(heir->envelope);
+	if (submission->held) {
+		heir->hold = heir->until_ms != 0;
+		submission->released |= heir->hold;
+	} else if (heir->hold &&
+		   config_conf(heir->config)->mta_submit_held[0] != '\0') {
+		submission->held = submission->released = 1;
+	}
+}
+
 void
 backup_heir_begin(struct backup_heir *heir, struct smx_engine *node,
     const struct takeover_job *job, const struct smx_envelope *envelope,
@@ -83,13 +99,7 @@ backup_heir_begin(struct backup_heir *heir, struct smx_engine *node,
 			judge(heir, smx_envelope_recipient(envelope, i), first);
 			first = 0;
 		}
-	/* Without a way into the hold queue it waits as all mail does. */
-	if (config_conf(heir->config)->mta_submit_held[0] == '\0')
-		heir->hold = 0;
-	else if (submission->held)
-		heir->hold = 1;
-	else if (heir->hold)
-		submission->held = submission->released = 1;
+	choose_way(heir, submission);
 }
 
 static size_t
@@ -115,7 +125,9 @@ static void
 write_down(struct backup_heir *heir, const struct smx_submit_result *submitted,
     const char *const *rcpts, size_t count)
 {
-	int64_t now_ms = clock_wall_ms();
+	int64_t until_ms = heir->until_ms != 0
+			       ? heir->until_ms
+			       : clock_wall_ms() + heir->hold_ms;
 	struct books_mail mail = {
 		.queue_id = submitted->queue_id,
 		.sender = smx_envelope_sender(heir->envelope),
@@ -123,8 +135,8 @@ write_down(struct backup_heir *heir, const struct smx_submit_result *submitted,
 		.domain = heir->domain,
 		.state = heir->state,
 		.hold = heir->hold,
-		.taken_ms = now_ms,
-		.until_ms = heir->hold ? now_ms + heir->hold_ms : 0,
+		.taken_ms = heir->job->row.stored_ms,
+		.until_ms = heir->hold ? until_ms : 0,
 		.rcpts = rcpts,
 		.count = count,
 	};

@@ -20,6 +20,7 @@ struct backup_heir {
 	char domain[BACKUP_DOMAIN_MAX + 1]; /* of the first that is ours; "" */
 	enum mx_state state;                /* of its primary */
 	int64_t hold_ms;
+	int64_t until_ms; /* of its former host's hold; 0 it had none */
 	int hold;
 };
 

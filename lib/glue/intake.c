@@ -148,6 +148,14 @@ intake_keep(struct intake *intake, size_t index)
 
 /* ---- the message ---- */
 
+int64_t
+intake_until(const struct intake *intake)
+{
+	if (!intake->hold || intake->mixed)
+		return 0;
+	return clock_wall_ms() + intake->policy->hold_ms;
+}
+
 static int
 is_struck(const struct struck *struck, const char *rcpt)
 {

@@ -64,6 +64,9 @@ void intake_keep(struct intake *intake, size_t index);
 /* Non-zero: the end of the message has to be waited for. */
 int intake_any(const struct intake *intake);
 
+/* When a hold that begins now ends (wall clock); 0: it is not put on hold. */
+int64_t intake_until(const struct intake *intake);
+
 struct intake_end {
 	struct smx_engine *engine;
 	const struct message *message;

@@ -14,6 +14,7 @@
 #include "core/amend.h"
 #include "core/policy.h"
 #include "core/wire.h"
+#include "glue/backup_mark.h"
 #include "glue/earn.h"
 #include "glue/message.h"
 #include "glue/node_impl.h"
@@ -75,6 +76,28 @@ note(struct smx_engine *node, struct noted *noted,
 	node_passed(node, &what->key, what->id);
 }
 
+/* The file does not say why it is on hold. */
+static int
+mark_hold(struct copying *c)
+{
+	int64_t until_ms = backup_held_until(c->node, c->what.id);
+	char *text;
+	size_t len;
+	int rc;
+
+	if (until_ms == 0)
+		return SMX_OK;
+	rc = backup_mark(c->envelope, until_ms);
+	if (rc == SMX_OK)
+		rc = smx_envelope_encode(c->envelope, &text, &len);
+	if (rc != SMX_OK)
+		return rc;
+	free(c->text);
+	c->text = text;
+	c->text_len = len;
+	return SMX_OK;
+}
+
 static int
 open_file(struct copying *c)
 {
@@ -92,7 +115,7 @@ open_file(struct copying *c)
 	    &c->envelope);
 	if (rc == SMX_OK && smx_envelope_recipients(c->envelope) == 0)
 		rc = SMX_ENOTFOUND; /* it has just ended */
-	return rc;
+	return rc == SMX_OK ? mark_hold(c) : rc;
 }
 
 static int

@@ -12,6 +12,7 @@
 #include "core/policy.h"
 #include "glue/asking.h"
 #include "glue/backup_rcpt.h"
+#include "glue/backup_mark.h"
 #include "glue/delivery.h"
 #include "glue/ending.h"
 #include "glue/handover.h"
@@ -552,6 +553,8 @@ smx_session_end(struct smx_session *session, smx_waiting_fn waiting, void *ctx,
 
 	pass_on(session);
 	asking_size(&asking);
+	/* Without the mark it is a person's hold at the holder: safe. */
+	(void)!backup_mark(session->envelope, intake_until(&session->intake));
 	rc = ending_run(&ending, verdict);
 	if (verdict->accept && verdict->earned != SMX_EARNED_UNASKED &&
 	    verdict->earned != SMX_EARNED_RESENT &&

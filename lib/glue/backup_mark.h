@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef GLUE_BACKUP_MARK_H
+#define GLUE_BACKUP_MARK_H
+
+#include <stdint.h>
+
+#include <shadowmx/envelope.h>
+
+#include "glue/backup.h"
+
+/*
+ * The books go with the shadows: what a backup MX has on hold says so in its
+ * envelope (HOLD in the CLIENT line, until when), so that whoever resubmits it
+ * can tell it from what a person put on hold.
+ */
+
+/* 0: it is not on hold as a backup MX.  SMX_ENOMEM. */
+int backup_mark(struct smx_envelope *envelope, int64_t until_ms) SMX_MUST_USE;
+int64_t backup_marked(const struct smx_envelope *envelope);
+/* What the books say of a message in the queue; 0: not on hold by our doing. */
+int64_t backup_held_until(struct smx_engine *node, const char *queue_id);
+
+#endif
