@@ -302,12 +302,13 @@ END {
   n = split(setups, name, " ")
   printf "%-9s %8s", "sessions", "bytes"
   for (i = 1; i <= n; i++) printf " %9s", name[i]
-  printf " %10s %13s %11s %11s\n", "ours/exim", "ours/discard", "ours/proxy", "ours/plain"
+  printf " %10s %13s %13s %11s %11s\n", "ours/exim", "discard/exim", "ours/discard", "ours/proxy", "ours/plain"
   for (s = 1; s <= shapes; s++) {
 	split(order[s], f, SUBSEP)
 	printf "%-9s %8s", f[1], f[2]
 	for (i = 1; i <= n; i++) printf " %9.0f", median(name[i] SUBSEP order[s] SUBSEP "rate")
-	printf " %10s %13s %11s %11s\n", over(order[s], "ours", "exim"), over(order[s], "ours", "discard"),
+	printf " %10s %13s %13s %11s %11s\n", over(order[s], "ours", "exim"), over(order[s], "discard", "exim"),
+	    over(order[s], "ours", "discard"),
 	    over(order[s], "ours", "proxy"), over(order[s], "ours", "plain")
   }
   print "\nlatency of the final dot, ms: p50 p99"
