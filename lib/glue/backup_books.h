@@ -72,6 +72,9 @@ int books_moved(struct books *books, const int64_t *ids, size_t count,
 int books_until(struct books *books, int64_t id, int64_t until_ms,
     int64_t warned_ms) SMX_MUST_USE;
 
+/* Until when a message of the queue is on hold by our doing; 0: it is not. */
+int64_t books_hold_until(struct books *books, const char *queue_id);
+
 struct books_sums { /* of recipients; of messages where it says so */
 	uint64_t messages, taken, delivered, returned, deleted, unaccounted;
 	uint64_t held, queued; /* open ones */

@@ -6,8 +6,6 @@
 
 #include <shadowmx/envelope.h>
 
-#include "glue/backup.h"
-
 /*
  * The books go with the shadows: what a backup MX has on hold says so in its
  * envelope (HOLD in the CLIENT line, until when), so that whoever resubmits it
@@ -17,7 +15,4 @@
 /* 0: it is not on hold as a backup MX.  SMX_ENOMEM. */
 int backup_mark(struct smx_envelope *envelope, int64_t until_ms) SMX_MUST_USE;
 int64_t backup_marked(const struct smx_envelope *envelope);
-/* What the books say of a message in the queue; 0: not on hold by our doing. */
-int64_t backup_held_until(struct smx_engine *node, const char *queue_id);
-
 #endif

@@ -145,3 +145,22 @@ books_open(struct books *books, const char *domain, struct books_sums *out)
 
 	return sum(books, &range, out);
 }
+
+int64_t
+books_hold_until(struct books *books, const char *queue_id)
+{
+	struct backup_mail_row rows[8];
+	struct backup_mail_page page = { .queue_id = queue_id,
+		.rows = rows,
+		.max = sizeof(rows) / sizeof(*rows) };
+	int64_t until_ms = 0;
+
+	if (backup_mail_look(books->db, &page) != SMX_OK)
+		return 0;
+	for (size_t i = 0; i < page.count; i++)
+		if ((rows[i].custody == CUSTODY_HELD ||
+			rows[i].custody == CUSTODY_TAKEN) &&
+		    rows[i].until_ms > until_ms)
+			until_ms = rows[i].until_ms;
+	return until_ms;
+}

@@ -14,6 +14,7 @@
 #include "core/amend.h"
 #include "core/policy.h"
 #include "core/wire.h"
+#include "glue/backup_books.h"
 #include "glue/backup_mark.h"
 #include "glue/earn.h"
 #include "glue/message.h"
@@ -80,11 +81,14 @@ note(struct smx_engine *node, struct noted *noted,
 static int
 mark_hold(struct copying *c)
 {
-	int64_t until_ms = backup_held_until(c->node, c->what.id);
+	struct backup *backup = node_backup(c->node);
+	int64_t until_ms = 0;
 	char *text;
 	size_t len;
 	int rc;
 
+	if (backup != NULL)
+		until_ms = books_hold_until(backup_books(backup), c->what.id);
 	if (until_ms == 0)
 		return SMX_OK;
 	rc = backup_mark(c->envelope, until_ms);
