@@ -481,6 +481,10 @@ lab_scenarios() {
 }
 
 lab_run() (
+	command -v "$1_$2" >/dev/null || {
+		say "there is no such scenario: see $0 -l"
+		exit 1
+	}
 	lab_begin "$2"
 	"$1_$2"
 	exit 0
