@@ -27,9 +27,9 @@ chmod 755 "$logs"
 passed=0 failed=0
 bad=()
 jobs=$(nproc)
-# So many that wait side by side, each with so many scenarios of its own: more of
-# them would be no quicker, for a host costs a fifth of a processor.
-wide=$((jobs < 8 ? jobs : 8))
+# So many that wait side by side, each with so many scenarios of its own: such a
+# script takes a third of a processor, so more of them would be no quicker.
+wide=$((jobs < 8 ? jobs + 1 : 8))
 export LAB_JOBS=2
 # Check's own deadlines are for a machine that has nothing else to do.
 export CK_TIMEOUT_MULTIPLIER=5
@@ -129,7 +129,7 @@ reap() {
 	tell "${name_of[$pid]}"
 }
 
-# As many that wait as there are processors, and what computes on all but one of
+# One more that wait than there are processors, and what computes on all but one of
 # them; on all when nothing waits any more.
 run_plan() {
 	local at_waits=0 at_busy=0 room words
