@@ -9,6 +9,7 @@
 #include "core/policy.h"
 #include "glue/backup_books.h"
 #include "glue/backup_mark.h"
+#include "glue/backup_release.h"
 #include "glue/node.h"
 #include "glue/primaries.h"
 
@@ -64,6 +65,12 @@ judge(struct backup_heir *heir, const char *rcpt, int first)
 	heir->hold = first && (heir->state == MX_DOWN || word.announced);
 }
 
+static int
+has_way(const struct backup_heir *heir)
+{
+	return config_conf(heir->config)->mta_submit_held[0] != '\0';
+}
+
 /* Without a way into the hold queue the releaser puts it there.  What a person
  * had on hold there is a person's here, too. */
 static void
@@ -73,8 +80,7 @@ choose_way(struct backup_heir *heir, struct smx_submission *submission)
 	if (submission->held) {
 		heir->hold = heir->until_ms != 0;
 		submission->released |= heir->hold;
-	} else if (heir->hold &&
-		   config_conf(heir->config)->mta_submit_held[0] != '\0') {
+	} else if (heir->hold && has_way(heir)) {
 		submission->held = submission->released = 1;
 	}
 }
@@ -141,7 +147,10 @@ write_down(struct backup_heir *heir, const struct smx_submit_result *submitted,
 		.count = count,
 	};
 
-	(void)!books_take(backup_books(heir->backup), &mail);
+	if (books_take(backup_books(heir->backup), &mail) == SMX_OK &&
+	    heir->hold && !has_way(heir))
+		(void)!releaser_hold(backup_releaser(heir->backup),
+		    submitted->queue_id);
 }
 
 void

@@ -97,16 +97,12 @@ releaser_free(struct releaser **releaser)
 	free(r);
 }
 
-int
-releaser_flush(struct releaser *r, const char *domain, int64_t until_mono_ms)
+/* Frees it where there are too many. */
+static int
+give_order(struct releaser *r, struct release_order *order)
 {
-	struct release_order *order = calloc(1, sizeof(*order));
 	size_t waiting = 0;
 
-	if (order == NULL)
-		return SMX_ENOMEM;
-	order->until_ms = until_mono_ms;
-	(void)text_copy(order->domain, sizeof(order->domain), domain);
 	pthread_mutex_lock(&r->lock);
 	for (struct release_order *o = r->orders; o != NULL; o = o->next)
 		waiting++;
@@ -120,6 +116,29 @@ releaser_flush(struct releaser *r, const char *domain, int64_t until_mono_ms)
 	return order == NULL ? SMX_OK : SMX_ELIMIT;
 }
 
+int
+releaser_flush(struct releaser *r, const char *domain, int64_t until_mono_ms)
+{
+	struct release_order *order = calloc(1, sizeof(*order));
+
+	if (order == NULL)
+		return SMX_ENOMEM;
+	order->until_ms = until_mono_ms;
+	(void)text_copy(order->domain, sizeof(order->domain), domain);
+	return give_order(r, order);
+}
+
+int
+releaser_hold(struct releaser *r, const char *queue_id)
+{
+	struct release_order *order = calloc(1, sizeof(*order));
+
+	if (order == NULL)
+		return SMX_ENOMEM;
+	(void)text_copy(order->queue_id, sizeof(order->queue_id), queue_id);
+	return give_order(r, order);
+}
+
 /* ---- a step ---- */
 
 static void
@@ -130,7 +149,10 @@ carry_orders(struct releaser *r)
 	if (orders != NULL)
 		r->look_ms = 0;
 	for (struct release_order *o = orders; o != NULL; o = o->next)
-		if (release_flush(r->release, o->domain, o->until_ms) != SMX_OK)
+		if (o->queue_id[0] != '\0')
+			release_put(r, o->queue_id);
+		else if (release_flush(r->release, o->domain, o->until_ms) !=
+			 SMX_OK)
 			log_event(SMX_LOG_ERR, "no-memory", "where=release");
 	free_orders(orders);
 }

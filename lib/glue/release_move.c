@@ -274,3 +274,23 @@ release_put_back(struct releaser *r, const char *domain)
 	if (n != 0)
 		put_back(r, domain, mails, n);
 }
+
+/* Of a message that nobody has let go or put on hold meanwhile. */
+void
+release_put(struct releaser *r, const char *queue_id)
+{
+	struct backup_mail_page page = { .queue_id = queue_id,
+		.rows = r->rows,
+		.max = RELEASE_PAGE };
+
+	if (backup_mail_look(backup_db(r->backup), &page) != SMX_OK)
+		return;
+	for (size_t i = 0; i < page.count; i++) {
+		const struct backup_mail_row *row = &r->rows[i];
+
+		if (row->until_ms != 0 && row->custody != CUSTODY_ENDED &&
+		    row->custody != CUSTODY_HELD_BY)
+			batch_add(r, &r->back, row->id, row->queue_id,
+			    row->domain);
+	}
+}

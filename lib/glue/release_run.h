@@ -41,6 +41,7 @@ struct release_domain {
 
 struct release_order {
 	struct release_order *next;
+	char queue_id[64]; /* to be put on hold; "": a flush of domain */
 	int64_t until_ms;
 	char domain[BACKUP_DOMAIN_MAX + 1];
 };
@@ -73,6 +74,7 @@ void release_forget(struct releaser *releaser);
  */
 void release_go(struct releaser *releaser, const struct release_turn *turn);
 void release_put_back(struct releaser *releaser, const char *domain);
+void release_put(struct releaser *releaser, const char *queue_id);
 void release_expire(struct releaser *releaser,
     const struct backup_mail_row *row);
 void release_carry_out(struct releaser *releaser);
