@@ -506,6 +506,47 @@ backup_heir_holds_what_it_takes_over() {
 	need "balance" books_balance $D b
 }
 
+# What a person had put on hold there only a person releases here.
+backup_heir_keeps_the_hold_of_a_person() {
+	HEARTBEAT=500ms TAKEOVER_AFTER=4s
+	backup_ready
+	# While the primary is up it is ordinary mail.
+	need "an MTA that waits" pf_cf "$LAB/a" "defer_transports = smtp"
+	need "ordinary mail" post_is_taken a byhand $S "rcpt1@$D"
+	need "it in the queue" wait_for 10 queued_are a 1
+	need "it put on hold by a person" super -h ALL
+	need "so in the books" \
+	    wait_for 20 log_says a event=backup-held-by-hand
+	need "an MTA that does not wait" pf_cf "$LAB/a" "defer_transports ="
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	need "the other one knows, too" wait_for 20 mx_is down $D b
+	need "one that is held for the primary" \
+	    post_is_taken a ours $S "rcpt2@$D"
+	need "both on hold" wait_for 10 held_are a 2
+	need "in the books" wait_for 10 books_are "held 2"
+	need "their shadows" rows_are b 2
+	need "both on hold there" wait_for 10 holds_all b
+	host_lose a
+	need "them on hold at the heir" wait_for 40 held_are b 2
+	need "the primary again" mx_start
+	need "the one delivered" wait_for 40 eval 'is "$(served ours)" "rcpt2@$D"'
+	need "books that say so" wait_for 20 eval 'is "$(books delivered $D b)" 1'
+	sleep 2
+	need "the other still on hold" held_are b 1
+	need "nothing else delivered" is "$(sink_count)" 1
+	need "a person to let it go" postsuper -c "$LAB/b/etc" -H ALL
+	postqueue -c "$LAB/b/etc" -f
+	need "it delivered" wait_for 30 eval 'is "$(served byhand)" "rcpt1@$D"'
+	need "balance" wait_for 20 books_balance $D b
+	need "each once" is "$(sink_count)" 2
+}
+holds_all() {
+	ctl "$1" queue list --json |
+	    jq -es 'map(select(.role == "holder")) | length > 0 and all(.held)' \
+		>/dev/null
+}
+
 # ---- many ----
 
 # For many domains of one primary.  It takes twenty a second and puts off the
