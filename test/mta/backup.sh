@@ -506,6 +506,29 @@ backup_heir_holds_what_it_takes_over() {
 	need "balance" books_balance $D b
 }
 
+# ... also where its MTA has no way into the hold queue.
+backup_heir_holds_without_a_way() {
+	HEARTBEAT=500ms TAKEOVER_AFTER=4s
+	backup_ready
+	daemon_stop b
+	sed -i 's/submit_held = "[^"]*"/submit_held = ""/' "$(conf_of b)"
+	need "the heir again" daemon_start b
+	need "hosts that see each other" wait_for 15 peers_up a
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	need "the other one knows, too" wait_for 20 mx_is down $D b
+	send 3
+	held_well 3
+	host_lose a
+	need "them on hold at the heir" wait_for 40 held_are b 3
+	need "by its own doing" wait_for 10 log_says b event=backup-put-back
+	need "in its books" wait_for 20 eval 'is "$(books held $D b)" 3'
+	need "the primary again" mx_start
+	need "everything delivered" ledger --wait 60 --least 3
+	need "its books" wait_for 20 eval 'is "$(books delivered $D b)" 3'
+	need "balance" books_balance $D b
+}
+
 # What a person had put on hold there only a person releases here.
 backup_heir_keeps_the_hold_of_a_person() {
 	HEARTBEAT=500ms TAKEOVER_AFTER=4s
