@@ -97,6 +97,10 @@ rcptrule(const struct rcptrule *r)
 	 * it would hold up all the others. */
 	if (r->own)
 		return rcptrule_is_down(r) ? RULE_HOLD : RULE_TAKE;
+	/* Nobody could deliver it, neither today nor when a maintenance is
+	 * over: whoever asks had better hear it now. */
+	if (r->null_mx)
+		return RULE_NO_MAIL;
 	if (!rcptrule_is_down(r) && r->state != MX_UP)
 		return RULE_TAKE;
 	if (r->harvester && !r->trusted)
@@ -148,6 +152,7 @@ static const struct step {
 	    "the primary mail exchanger refuses this recipient" },
 	[RULE_NO_UNKNOWN] = { "unknown", SMX_EREFUSED, 550, "5.1.1",
 	    "this recipient is not known here" },
+	[RULE_NO_MAIL] = { "null-mx", SMX_EREFUSED, 556, "5.1.10", "" },
 };
 
 const char *
@@ -183,6 +188,9 @@ rcptrule_words(enum rule_step step, const char *host, const char *domain,
 		    "the primary mail exchanger%s%.128s of %.100s is up, "
 		    "deliver there",
 		    host[0] != '\0' ? " " : "", host, domain);
+	else if (step == RULE_NO_MAIL)
+		hopanswer_own(words, class,
+		    "the domain %.128s accepts no mail (null MX)", domain);
 	else
 		hopanswer_own(words, class, "%s", s->text);
 	words->code = s->code;

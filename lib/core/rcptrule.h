@@ -24,6 +24,7 @@ enum rule_said { /* by the primary, asked now */
 struct rcptrule {
 	enum mx_state state;
 	int announced;    /* maintenance: as if it were down */
+	int null_mx;      /* the DNS says that the domain takes no mail */
 	int64_t while_up; /* enum backup_while_up */
 	int64_t unknown;  /* enum backup_unknown */
 
@@ -58,6 +59,8 @@ enum rule_step {
 	RULE_NO_KNOWN,   /* the primary has refused it before */
 	RULE_NO_SAID,    /* it does now */
 	RULE_NO_UNKNOWN, /* by policy, as nobody has said that it exists */
+	RULE_NO_MAIL,    /* its domain takes none (RFC 7505) */
+	RULE_STEPS
 };
 
 enum rule_step rcptrule(const struct rcptrule *r);

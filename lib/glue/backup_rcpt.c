@@ -37,6 +37,7 @@ begin(struct deciding *d)
 	r->state = primaries_state(backup_primaries(decider->backup),
 	    ask->backup, d->addr.domain, &d->primary);
 	r->announced = d->primary.announced;
+	r->null_mx = d->primary.null_mx;
 	r->while_up = ask->backup->while_up;
 	r->unknown = ask->backup->unknown;
 	r->own = ask->client[0] == '\0';

@@ -21,7 +21,7 @@ struct decider {
 	pthread_mutex_t lock;
 	struct firsttries *tries; /* under lock, and what follows */
 	struct harvest *harvest;
-	struct log_limit said[RULE_NO_UNKNOWN + 1];
+	struct log_limit said[RULE_STEPS];
 };
 
 /* One RCPT. */

@@ -29,6 +29,7 @@ event_of(const struct deciding *d, enum rule_step step)
 		break;
 	case RULE_NO_KNOWN:
 	case RULE_NO_SAID:
+	case RULE_NO_MAIL:
 		event = "recipient-refused";
 		break;
 	default:

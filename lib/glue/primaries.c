@@ -125,10 +125,13 @@ static void
 word_locked(struct primaries *p, const char *domain, struct primaries_word *out)
 {
 	struct mxdomain_word word;
+	const struct watched *w;
 	struct mxtime at;
 
 	memset(out, 0, sizeof(*out));
 	out->state = MX_UNKNOWN;
+	w = primaries_find_locked(p, domain);
+	out->null_mx = w != NULL && w->null_mx;
 	primaries_clock(&at);
 	if (mxhealth_domain(p->health, domain, &at, &word) != SMX_OK)
 		return;

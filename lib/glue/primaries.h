@@ -17,6 +17,7 @@ void primaries_free(struct primaries **primaries);
 struct primaries_word {
 	enum mx_state state;
 	int announced;    /* maintenance: down, and nobody is alarmed */
+	int null_mx;      /* the last answer of the DNS: it takes no mail */
 	int64_t since_ms; /* wall clock, of the state */
 	char host[256];   /* the one that is up, or the first: for words */
 	char why[160];    /* of the last change */

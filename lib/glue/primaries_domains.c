@@ -93,9 +93,11 @@ bind_locked(struct primaries *p, struct watched *w,
 		    backup->primary_count, &at);
 	if (rc != SMX_OK)
 		return rc;
-	if (backup->primary_count != 0)
+	if (backup->primary_count != 0) {
 		w->lookup_ms = INT64_MAX;
-	else if (!found)
+		w->null_mx = 0;
+	}
+	if (backup->primary_count == 0 && !found)
 		primaries_look_locked(p, w);
 	w->backup = backup;
 	w->policy = policy_backup_name(p->config, backup);

@@ -29,6 +29,7 @@ struct watched {
 	int64_t lookup_ms; /* its MX records, then; INT64_MAX: never */
 	int looking;       /* just now */
 	int none;          /* there is no primary, which was said */
+	int null_mx;       /* as of the last lookup, if that was answered */
 	char name[];
 };
 

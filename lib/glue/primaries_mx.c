@@ -113,6 +113,7 @@ looked_locked(struct primaries *p, const char *domain, int64_t wait_ms)
 	if (w == NULL)
 		return NULL;
 	w->looking = 0;
+	w->null_mx = 0;                /* unless this answer says it again */
 	if (w->lookup_ms == INT64_MAX) /* its policy names hosts by now */
 		return NULL;
 	w->lookup_ms =
@@ -178,20 +179,24 @@ names_of(const struct hop_addrs *addrs, char names[HOP_ADDRS_MAX][NEXTHOP_TEXT],
 	return n;
 }
 
-/* The records say so: there is none, or it is this host. */
+/* The records say so: there is none, or it is this host.  A null MX refuses
+ * mail for good, so its end is to be seen soon, however many domains there are.
+ */
 static void
 nobody(struct primaries *p, const char *domain, const struct hop_answer *why)
 {
 	struct log_line l;
 	struct mxtime at;
 	struct watched *w;
-	int said;
+	int null_mx = why->class == HOP_NO, said;
 
 	primaries_clock(&at);
 	pthread_mutex_lock(&p->lock);
-	w = looked_locked(p, domain, again_ms(p));
-	if (w != NULL)
+	w = looked_locked(p, domain, null_mx ? AGAIN_MS : again_ms(p));
+	if (w != NULL) {
+		w->null_mx = null_mx;
 		(void)!mxhealth_watch(p->health, domain, NULL, 0, &at);
+	}
 	said = w == NULL || w->none;
 	if (w != NULL)
 		w->none = 1;

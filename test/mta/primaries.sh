@@ -78,6 +78,13 @@ primary_is() {
 
 log_has() { grep -q "$1" "$LAB/a/shadowmxd.log"; }
 
+# hears WORDS POST: that is the answer to RCPT
+hears() {
+	hears_words=$1
+	shift
+	post "$@" >"$LAB/said" && grep -q "^rcpt .* $hears_words" "$LAB/said"
+}
+
 # ---- scenarios ----
 
 primaries_of_mx_records() {
@@ -92,6 +99,24 @@ primaries_of_mx_records() {
 	need "which is said" log_has "event=primary-down.*mx1.example.org"
 	mx_start "$FAR"
 	need "up again" wait_for 20 primary_is example.org up
+}
+
+# No mail for who takes none, not from our own clients either; but whether it
+# takes any is the DNS's to say.
+primaries_null_mx() {
+	world
+	need "the null MX is seen" wait_for 20 log_has "event=primary-none.*null"
+	need "no mail for it" hears "556 5.1.10 the domain null.example.org" \
+	    a null s@client.test.invalid u@null.example.org
+	need "which is said" log_has "event=recipient-refused.*why=null-mx"
+	dns_stop
+	daemon_kill a
+	need "to start again" daemon_start a
+	need "nobody says it now" not hears 556 \
+	    a nothing s@client.test.invalid u@null.example.org
+	need "records" dns_start "$(all_records)"
+	need "it is said again" wait_for 30 hears 556 \
+	    a again s@client.test.invalid u@null.example.org
 }
 
 # A restart in the middle of an outage.
