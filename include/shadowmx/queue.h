@@ -43,7 +43,10 @@ enum smx_queue_event_kind {
 				  * is in other, as 16 hex digits */
 	SMX_QUEUE_BOUNCED, /* id: given up for the recipient in other, likewise,
 			    * or with "" for all that were left */
-	SMX_QUEUE_DELETED  /* id: a person removed it */
+	SMX_QUEUE_DELETED, /* id: a person removed it */
+	SMX_QUEUE_REACHED, /* id: the host at other, "[192.0.2.1]:25", has taken
+			    * it by SMTP */
+	SMX_QUEUE_UNREACHED /* id: it could not be reached, or would not talk */
 };
 
 enum smx_presence {
@@ -61,7 +64,7 @@ struct smx_queue_event {
 	enum smx_presence presence; /* VERIFIED */
 	char id[64];
 	char other[64]; /* LINKED: the new id; RETURNED: the notice's;
-			 * SENT: see there */
+			 * SENT, REACHED: see there */
 	uint64_t token; /* VERIFIED, READ: what verify or read was given */
 	/* READ: */
 	int held;   /* it is on hold */
@@ -195,7 +198,8 @@ struct smx_queue_postfix_options {
 	int64_t heartbeat_ms; /* how often the marker counts on; 0: 30 s */
 	int deliveries;       /* tell SMX_QUEUE_SENT, as the log says it */
 	int ends;             /* tell SMX_QUEUE_BOUNCED and _DELETED, too, and
-			       * all three again before an ABSENT */
+			       * all three again before an ABSENT; and _REACHED
+			       * and _UNREACHED, each once a second and host */
 };
 
 /* Watch in this process; it must run as the owner of the queue. */

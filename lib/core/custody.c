@@ -409,6 +409,9 @@ custody_event(struct custody_table *table, const struct smx_queue_event *event,
 	case SMX_QUEUE_BOUNCED:
 		of_recipient(table, event);
 		return;
+	case SMX_QUEUE_REACHED:
+	case SMX_QUEUE_UNREACHED:
+		return; /* of a host, not of a message */
 	default:
 		break;
 	}

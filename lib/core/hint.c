@@ -123,6 +123,9 @@ engine_queue_event(struct engine *engine, const struct smx_queue_event *event,
 	case SMX_QUEUE_BOUNCED:
 	case SMX_QUEUE_DELETED:
 		break; /* looks prove the end */
+	case SMX_QUEUE_REACHED:
+	case SMX_QUEUE_UNREACHED:
+		break; /* of a host, not of a message */
 	default:
 		hinted(engine, event, now_ms);
 		break;

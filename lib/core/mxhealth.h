@@ -8,6 +8,7 @@
 #include <shadowmx/err.h>
 
 #include "core/backup.h"
+#include "core/ip.h"
 #include "core/nexthop.h"
 
 /*
@@ -87,6 +88,14 @@ void mxhealth_unprobed(struct mxhealth *health, const char *name,
  * more until mxhealth_change(). */
 void mxhealth_own(struct mxhealth *health, const char *name,
     const struct mxtime *at);
+/* Where it was found; none: what was known stands. */
+#define MXHEALTH_ADDRESSES 8
+void mxhealth_addresses(struct mxhealth *health, const char *name,
+    const struct ip *ips, size_t count);
+/* The hosts with this address and port ("25"), one after the other: begin with
+ * *n 0; NULL: no more.  Lent. */
+const char *mxhealth_next_at(const struct mxhealth *health, const struct ip *ip,
+    const char *port, size_t *n);
 /* From somebody who had to do with it. */
 void mxhealth_heard(struct mxhealth *health, const char *name, int well,
     const char *why, const struct mxtime *at);

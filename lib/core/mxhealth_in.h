@@ -18,6 +18,8 @@ struct mxhost {
 	unsigned good, bad; /* results in a row */
 	unsigned results;   /* since it is watched */
 	size_t domains;
+	struct ip address[MXHEALTH_ADDRESSES]; /* as of its last probe */
+	size_t addresses;
 	int64_t due_ms;
 	int probing;
 	int own;     /* this host */

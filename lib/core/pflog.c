@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "core/ip.h"
+
 /*
  * Loggers cut long lines, some at 1024 bytes.  A sender address of the right
  * length could make the cut fall so that the rest looks like a requeue, hence
@@ -128,12 +130,69 @@ read_pickup(struct text *t, char old[PFID_TEXT])
 
 /* "name=value, " */
 static int
+take_item(struct text *t, const char *name, struct text *value)
+{
+	return skip(t, name) && take(t, ',', value) && value->len != 0 &&
+	       memchr(value->at, ' ', value->len) == NULL && skip(t, " ");
+}
+
+static int
 skip_item(struct text *t, const char *name)
 {
 	struct text value;
 
-	return skip(t, name) && take(t, ',', &value) && value.len != 0 &&
-	       memchr(value.at, ' ', value.len) == NULL && skip(t, " ");
+	return take_item(t, name, &value);
+}
+
+/* "HOST[ADDRESS]:PORT", all of it: the part from the bracket on.  A socket's
+ * path is no address. */
+static int
+read_peer(const struct text *peer, struct text *out)
+{
+	struct text t = *peer, host, address;
+	struct ip ip;
+
+	if (!take(&t, '[', &host) || host.len == 0)
+		return 0;
+	out->at = t.at - 1;
+	out->len = t.len + 1;
+	return take(&t, ']', &address) &&
+	       ip_parse(address.at, address.len, &ip) == SMX_OK &&
+	       skip(&t, ":") && t.len <= 5 && digits(&t);
+}
+
+/*
+ * Why it was deferred, in the words of the SMTP client itself; what a next hop
+ * has said stands behind "host HOST[ADDRESS] said: ".  A connection that was
+ * never made has no relay.
+ */
+static int
+is_out_of_reach(const struct text *reason, const struct text *relay,
+    struct text *peer)
+{
+	static const char *const ends[] = { "Connection refused)",
+		"Connection timed out)", "Operation timed out)",
+		"No route to host)" };
+	struct text t = *reason, host;
+
+	if (is(relay, "none")) {
+		if (!skip(&t, "connect to ") || !take(&t, ' ', &host) ||
+		    host.len < 2 || host.at[host.len - 1] != ':')
+			return 0;
+		host.len--;
+		for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+			if (is(&t, ends[i]))
+				return read_peer(&host, peer);
+		return 0;
+	}
+	if (skip(&t, "lost connection with "))
+		return take(&t, ' ', &host) && skip(&t, "while ") &&
+		       read_peer(relay, peer);
+	if (skip(&t, "conversation with "))
+		return take(&t, ' ', &host) && skip(&t, "timed out while ") &&
+		       read_peer(relay, peer);
+	return skip(&t, "host ") && take(&t, ' ', &host) &&
+	       skip(&t, "refused to talk to me: ") && read_peer(relay, peer);
 }
 
 /*
@@ -142,9 +201,10 @@ skip_item(struct text *t, const char *name)
  * became of it.
  */
 static enum pflog_kind
-read_delivery(struct text *t, struct text *rcpt)
+read_delivery(struct text *t, struct text *rcpt, struct text *peer)
 {
 	static const char end[] = ">, ";
+	struct text relay;
 	const char *stop;
 	char class;
 
@@ -157,7 +217,7 @@ read_delivery(struct text *t, struct text *rcpt)
 	rcpt->len = (size_t)(stop - t->at);
 	t->len -= rcpt->len + sizeof(end) - 1;
 	t->at = stop + sizeof(end) - 1;
-	if (!skip_item(t, "relay="))
+	if (!take_item(t, "relay=", &relay))
 		return PFLOG_NOTHING;
 	(void)skip_item(t, "conn_use=");
 	if (!skip_item(t, "delay=") || !skip_item(t, "delays=") ||
@@ -166,8 +226,14 @@ read_delivery(struct text *t, struct text *rcpt)
 	class = t->at[4];
 	if (!skip_item(t, "dsn="))
 		return PFLOG_NOTHING;
-	if (class == '2' && skip(t, "status=sent ("))
+	if (class == '2' && skip(t, "status=sent (")) {
+		if (!read_peer(&relay, peer))
+			peer->len = 0;
 		return PFLOG_SENT;
+	}
+	if (class == '4' && skip(t, "status=deferred ("))
+		return is_out_of_reach(t, &relay, peer) ? PFLOG_DEFERRED
+							: PFLOG_NOTHING;
 	return class == '5' && skip(t, "status=bounced (") ? PFLOG_BOUNCED
 							   : PFLOG_NOTHING;
 }
@@ -219,7 +285,7 @@ enum pflog_kind
 pflog_read(const char *line, size_t len, struct pflog_line *out)
 {
 	struct text t = { line, len };
-	struct text host, process, id, rcpt;
+	struct text host, process, id, rcpt, peer = { NULL, 0 };
 	enum pflog_kind kind;
 	char first[PFID_TEXT];
 
@@ -248,11 +314,16 @@ pflog_read(const char *line, size_t len, struct pflog_line *out)
 		memcpy(out->id, first, sizeof(first));
 		out->kind = PFLOG_RETURNED;
 	} else if (is_agent(&process) &&
-		   (kind = read_delivery(&t, &rcpt)) != PFLOG_NOTHING &&
-		   (kind == PFLOG_BOUNCED || !is(&process, "error"))) {
+		   (kind = read_delivery(&t, &rcpt, &peer)) != PFLOG_NOTHING &&
+		   (kind == PFLOG_BOUNCED || !is(&process, "error")) &&
+		   (kind != PFLOG_DEFERRED || is(&process, "smtp"))) {
 		memcpy(out->id, first, sizeof(first));
 		out->rcpt = rcpt.at;
 		out->rcpt_len = rcpt.len;
+		if (kind != PFLOG_BOUNCED && is(&process, "smtp")) {
+			out->relay = peer.at;
+			out->relay_len = peer.len;
+		}
 		out->kind = kind;
 	} else {
 		memset(out, 0, sizeof(*out));

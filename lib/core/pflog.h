@@ -21,7 +21,9 @@ enum pflog_kind {
 	PFLOG_SENT,     /* a delivery agent: id was delivered to rcpt */
 	PFLOG_BOUNCED,  /* likewise: it was given up for rcpt */
 	PFLOG_EXPIRED,  /* qmgr: id was given up for all that were left */
-	PFLOG_DELETED   /* postsuper: somebody removed id */
+	PFLOG_DELETED,  /* postsuper: somebody removed id */
+	PFLOG_DEFERRED  /* smtp: id was not delivered to rcpt for now, as the
+			 * relay could not be reached or would not talk */
 };
 
 struct pflog_line {
@@ -30,6 +32,9 @@ struct pflog_line {
 	char other[PFID_TEXT];
 	const char *rcpt; /* inside the line */
 	size_t rcpt_len;
+	const char *relay; /* SENT, DEFERRED: "[ADDRESS]:PORT" of who was
+			    * spoken with by SMTP; inside the line */
+	size_t relay_len;  /* 0: nobody, or it is not said */
 };
 
 /* line without its line break. */

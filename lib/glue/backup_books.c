@@ -364,6 +364,17 @@ books_event(struct books *books, const struct smx_queue_event *event,
 	pthread_mutex_unlock(&books->lock);
 }
 
+int
+books_know(struct books *books, const char *queue_id)
+{
+	int known;
+
+	pthread_mutex_lock(&books->lock);
+	known = custody_first_id(&books->table, queue_id) != NULL;
+	pthread_mutex_unlock(&books->lock);
+	return known;
+}
+
 size_t
 books_verify_next(struct books *books, int64_t now_mono_ms, const char **ids,
     size_t max, uint64_t *token)

@@ -43,6 +43,8 @@ int books_full(struct books *books, const char *domain,
 /* From the queue's thread.  Ids to be verified: as engine_verify_next.  The
  * state comes before what was found in it. */
 void books_state(struct books *books, const struct smx_queue_state *state);
+/* Is this one of the messages that are followed? */
+int books_know(struct books *books, const char *queue_id);
 void books_event(struct books *books, const struct smx_queue_event *event,
     int64_t now_mono_ms);
 size_t books_verify_next(struct books *books, int64_t now_mono_ms,

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "glue/backup_books.h"
 #include "glue/node_impl.h"
+#include "glue/primaries.h"
 
 /*
  * The queue's thread: events in, questions out.  The core engine (own
@@ -67,6 +68,16 @@ tell_takeover(struct smx_engine *node, struct smx_queue_event *events,
 	pthread_mutex_unlock(&node->takeover_lock);
 }
 
+/* Anybody who may log can say such a thing: it counts of messages that are in
+ * the books and still on their way. */
+static void
+tell_primaries(struct backup *backup, const struct smx_queue_event *event)
+{
+	if (books_know(backup_books(backup), event->id))
+		primaries_relay(backup_primaries(backup), event->other,
+		    event->kind == SMX_QUEUE_REACHED);
+}
+
 static void
 tell_books(struct smx_engine *node, struct smx_queue_event *events,
     size_t count)
@@ -76,7 +87,10 @@ tell_books(struct smx_engine *node, struct smx_queue_event *events,
 	for (size_t i = 0; backup != NULL && i < count; i++) {
 		struct smx_queue_event ev = events[i];
 
-		if (is_for(&ev, ASKER_BOOKS))
+		if (ev.kind == SMX_QUEUE_REACHED ||
+		    ev.kind == SMX_QUEUE_UNREACHED)
+			tell_primaries(backup, &ev);
+		else if (is_for(&ev, ASKER_BOOKS))
 			books_event(backup_books(backup), &ev, node_now_ms());
 	}
 }

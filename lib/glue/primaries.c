@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/key.h"
 #include "base/log.h"
+#include "core/ip.h"
 #include "glue/courier.h"
 #include "glue/hopconf.h"
 #include "glue/node.h"
@@ -197,6 +198,28 @@ primaries_heard(struct primaries *p, const char *hop, int well, const char *why)
 	primaries_clock(&at);
 	pthread_mutex_lock(&p->lock);
 	mxhealth_heard(p->health, host, well, why == NULL ? "" : why, &at);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void
+primaries_relay(struct primaries *p, const char *relay, int well)
+{
+	const char *close = strchr(relay, ']');
+	struct mxtime at;
+	const char *host;
+	struct ip ip;
+
+	if (relay[0] != '[' || close == NULL || close[1] != ':' ||
+	    ip_parse(relay + 1, (size_t)(close - relay - 1), &ip) != SMX_OK)
+		return;
+	primaries_clock(&at);
+	pthread_mutex_lock(&p->lock);
+	for (size_t n = 0;
+	     (host = mxhealth_next_at(p->health, &ip, close + 2, &n)) != NULL;)
+		mxhealth_heard(p->health, host, well,
+		    well ? "it took a message of the MTA"
+			 : "the MTA could not reach it",
+		    &at);
 	pthread_mutex_unlock(&p->lock);
 }
 

@@ -31,6 +31,9 @@ enum mx_state primaries_state(struct primaries *primaries,
  * not be reached, or sent everybody away). */
 void primaries_heard(struct primaries *primaries, const char *hop, int well,
     const char *why);
+/* The same of the MTA's own deliveries, "[192.0.2.1]:25": of every host that
+ * had this address when it was probed last. */
+void primaries_relay(struct primaries *primaries, const char *relay, int well);
 /* Ask the domain's primary whether it would take mail for this recipient
  * (MAIL from <>, RCPT, RSET), the hosts in their order.  HOP_UNREACHABLE: none
  * could be asked in time.  What comes of it counts as heard. */

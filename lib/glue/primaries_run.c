@@ -108,6 +108,17 @@ probed(struct primaries *p, const char *host, int well,
 	pthread_mutex_unlock(&p->lock);
 }
 
+static void
+note_addresses(struct primaries *p, const struct probe_slot *slot)
+{
+	struct ip ips[MXHEALTH_ADDRESSES];
+	size_t n = mxprobe_addresses(slot->probe, ips, MXHEALTH_ADDRESSES);
+
+	pthread_mutex_lock(&p->lock);
+	mxhealth_addresses(p->health, slot->host, ips, n);
+	pthread_mutex_unlock(&p->lock);
+}
+
 static size_t
 probes_end(struct primaries *p)
 {
@@ -125,6 +136,7 @@ probes_end(struct primaries *p)
 			left++;
 			continue;
 		}
+		note_addresses(p, slot);
 		if (well && mxprobe_is_own(slot->probe))
 			is_own(p, slot->host);
 		else

@@ -363,7 +363,7 @@ wire_get_event(struct watcher_packet *p, struct smx_queue_event *event)
 	if (result != SMX_OK)
 		return result;
 	memset(event, 0, sizeof(*event));
-	if (get_small(p, SMX_QUEUE_DELETED, &kind) != SMX_OK || kind == 0 ||
+	if (get_small(p, SMX_QUEUE_UNREACHED, &kind) != SMX_OK || kind == 0 ||
 	    get_small(p, SMX_PRESENCE_LINKED, &presence) != SMX_OK ||
 	    get(p, 8, &event->token) != SMX_OK ||
 	    get_text(p, event->id) != SMX_OK ||

@@ -2,8 +2,10 @@
 #include "config.h"
 #include "io/mxprobe.h"
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "io/hop_in.h"
 
@@ -106,6 +108,24 @@ mxprobe_is_own(const struct mxprobe *probe)
 	return hop->to.kind == NEXTHOP_HOST && hop->to.port == PORT &&
 	       hop->cursor < hop->addrs.count && !is_loopback(&a->sa) &&
 	       hop_addr_is_own(a);
+}
+
+size_t
+mxprobe_addresses(const struct mxprobe *probe, struct ip *out, size_t max)
+{
+	const struct hop_addrs *addrs = &probe->hop->addrs;
+	size_t n = 0;
+
+	for (size_t i = 0; i < addrs->count && n < max; i++) {
+		const struct hop_addr *a = &addrs->list[i];
+		char text[INET6_ADDRSTRLEN] = "";
+
+		if (getnameinfo((const struct sockaddr *)&a->sa, a->len, text,
+			sizeof(text), NULL, 0, NI_NUMERICHOST) == 0 &&
+		    ip_parse(text, strlen(text), &out[n]) == SMX_OK)
+			n++;
+	}
+	return n;
 }
 
 void

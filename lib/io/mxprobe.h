@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/ip.h"
 #include "io/hop.h"
 
 /*
@@ -34,6 +35,9 @@ int mxprobe_result(const struct mxprobe *probe, int64_t now_mono_ms, int *well,
 /* Non-zero: who answered is this host's own port 25.  The loopback's addresses
  * are for whoever has written them down. */
 int mxprobe_is_own(const struct mxprobe *probe);
+/* Where the host is, as far as it was found out; how many. */
+size_t mxprobe_addresses(const struct mxprobe *probe, struct ip *out,
+    size_t max);
 void mxprobe_end(struct mxprobe **probe);
 
 #endif

@@ -10,6 +10,7 @@
 #include <shadowmx/queue.h>
 
 #include "core/pfid.h"
+#include "core/pflog.h"
 #include "core/pfverify.h"
 #include "io/logtail.h"
 #include "io/pfcat_run.h"
@@ -26,6 +27,7 @@
  *	pfqueue_open.c	 opening and closing
  *	pfqueue_watch.c	 inotify: which folders, which event means which file
  *	pfqueue_note.c	 what a file's move says about its message
+ *	pfqueue_relay.c	 what the log says of hosts that mail went to
  *	pfqueue_verify.c readings of the folders, and what qualifies an absence
  *	pfqueue_file.c	 one committed file, found and opened
  *	pfqueue_read.c	 envelopes, a batch of files at a time
@@ -44,6 +46,7 @@
 #define PFQUEUE_STRAYS_MAX 4096
 #define PFQUEUE_BATCH      500 /* ids looked for in one turn */
 #define PFQUEUE_LOG_BACK   (64u * 1024 * 1024)
+#define PFQUEUE_RELAYS     64
 #define PFQUEUE_LOCAL_MAX  10000 /* counted in maildrop, no more */
 #define PFQUEUE_PATH       48    /* "deferred/F/2/C/6" */
 
@@ -145,6 +148,11 @@ struct pfqueue {
 	int64_t heartbeat_ms, count_ms; /* when the marker counts on */
 	int deliveries;                 /* are told */
 	struct pfends ends;             /* kept when they are told, too */
+	struct {
+		char relay[64];
+		enum smx_queue_event_kind kind;
+		int64_t told_ms;
+	} relays[PFQUEUE_RELAYS]; /* by their hash: told of last */
 
 	struct pfmarker marker;
 
@@ -222,6 +230,10 @@ void pfqueue_note_strays(struct pfqueue *q, int64_t now_ms);
 void pfqueue_note_log(void *ctx, const char *line, size_t len);
 /* 1 complete, 0 not, -1 not there, -2 cannot tell */
 int pfqueue_complete(struct pfqueue *q, const char *path, const char *id);
+
+/* pfqueue_relay.c: what a line of the log says of the host at the other end */
+void pfqueue_relay(struct pfqueue *q, const struct pflog_line *line,
+    enum smx_queue_event_kind kind);
 
 /* pfqueue_verify.c */
 void pfqueue_verify_turn(struct pfqueue *q, int64_t now_ms);

@@ -435,6 +435,7 @@ pfqueue_note_log(void *ctx, const char *line, size_t len)
 			pfqueue_emit(q, SMX_QUEUE_RETURNED, out.id, out.other);
 		break;
 	case PFLOG_SENT:
+		pfqueue_relay(q, &out, SMX_QUEUE_REACHED);
 		delivery(q, &out, SMX_QUEUE_SENT);
 		break;
 	case PFLOG_BOUNCED:
@@ -445,6 +446,9 @@ pfqueue_note_log(void *ctx, const char *line, size_t len)
 		break;
 	case PFLOG_DELETED:
 		ended(q, &out, SMX_QUEUE_DELETED);
+		break;
+	case PFLOG_DEFERRED:
+		pfqueue_relay(q, &out, SMX_QUEUE_UNREACHED);
 		break;
 	case PFLOG_NOTHING:
 		break;

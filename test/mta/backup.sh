@@ -372,6 +372,25 @@ backup_admin_uses_our_commands() {
 delivered_are() { is "$(tally delivered)" "$1"; }
 
 # The primary is back, and our probes do not know it yet: a person does.
+# What the MTA delivers shows that the primary is up, long before the next probe.
+backup_delivery_shows_that_it_is_up() {
+	backup_ready
+	mx_kill
+	need "the primary known to be down" wait_for 20 mx_is down
+	send 3
+	held_well 3
+	PROBE=1h
+	need "a configuration" backup_conf a
+	need "a reload" daemon_signal HUP a
+	sleep 2
+	need "the primary again" mx_start
+	need "nobody to know it" mx_is down
+	need "the command" ctl a backup flush $D
+	need "it known by a delivery" wait_for 20 mx_is up
+	need "which is said" wait_for 10 log_says a "event=primary-up.*the MTA"
+	outage_ends_well 3
+}
+
 backup_flush_begins_at_once() {
 	DOWN_AFTER=2 UP_AFTER=100
 	never_up

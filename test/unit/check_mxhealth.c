@@ -237,6 +237,41 @@ START_TEST(failed_deliveries_do_not_make_a_storm_of_probes)
 }
 END_TEST
 
+START_TEST(host_is_known_by_its_last_address)
+{
+	struct ip ips[10], other;
+	size_t n = 0;
+
+	watch(2);
+	ck_assert_int_eq(ip_parse("192.0.2.1", 9, &ips[0]), SMX_OK);
+	for (size_t i = 1; i < 10; i++)
+		ips[i] = ips[0];
+	ck_assert_int_eq(ip_parse("192.0.2.2", 9, &other), SMX_OK);
+	ck_assert_ptr_null(mxhealth_next_at(health, &ips[0], "25", &n));
+	mxhealth_addresses(health, A, ips, 10); /* no more than there is room */
+	mxhealth_addresses(health, "smtp:[nobody.example]:25", ips, 1);
+	n = 0;
+	ck_assert_str_eq(mxhealth_next_at(health, &ips[0], "25", &n), A);
+	ck_assert_ptr_null(mxhealth_next_at(health, &ips[0], "25", &n));
+	n = 0;
+	ck_assert_ptr_null(mxhealth_next_at(health, &ips[0], "5", &n));
+	n = 0;
+	ck_assert_ptr_null(mxhealth_next_at(health, &other, "25", &n));
+	/* one address of two names is both of them */
+	mxhealth_addresses(health, B, ips, 1);
+	n = 0;
+	ck_assert_ptr_nonnull(mxhealth_next_at(health, &ips[0], "25", &n));
+	ck_assert_ptr_nonnull(mxhealth_next_at(health, &ips[0], "25", &n));
+	ck_assert_ptr_null(mxhealth_next_at(health, &ips[0], "25", &n));
+	/* a name that was not found is where it was, one that moved is not */
+	mxhealth_addresses(health, A, ips, 0);
+	mxhealth_addresses(health, B, &other, 1);
+	n = 0;
+	ck_assert_str_eq(mxhealth_next_at(health, &ips[0], "25", &n), A);
+	ck_assert_ptr_null(mxhealth_next_at(health, &ips[0], "25", &n));
+}
+END_TEST
+
 START_TEST(delivery_that_went_well_counts_as_a_probe)
 {
 	watch(1);
@@ -631,6 +666,7 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, one_that_never_answered_goes_down_as_well);
 	tcase_add_test(tc, flapping_changes_nothing);
 	tcase_add_test(tc, domain_is_up_while_one_of_its_hosts_is);
+	tcase_add_test(tc, host_is_known_by_its_last_address);
 	tcase_add_test(tc, deliveries_that_fail_never_make_a_host_down);
 	tcase_add_test(tc, failed_deliveries_do_not_make_a_storm_of_probes);
 	tcase_add_test(tc, delivery_that_went_well_counts_as_a_probe);

@@ -60,6 +60,11 @@ END_TEST
 #define OK         "dsn=2.0.0, status=sent (250 2.0.0 Ok)"
 #define SENT(text) D "postfix/smtp[7]: " OLD ": " text
 
+#define DEFERRED   "dsn=4.4.1, status=deferred "
+#define AWAY(text) SENT(S "relay=none, delay=1, " DELAYS DEFERRED text)
+#define TALK(text)                                                             \
+	SENT(S "relay=mx[192.0.2.1]:25, delay=1, " DELAYS DEFERRED text)
+
 static const struct {
 	const char *line;
 	enum pflog_kind kind;
@@ -144,6 +149,58 @@ static const struct {
 		 "delay=1, " DELAYS OK),
 	    PFLOG_NOTHING },
 
+	/* Out of reach, in our SMTP client's own words alone. */
+	{ AWAY("(connect to mx[192.0.2.1]:25: Connection refused)"),
+	    PFLOG_DEFERRED },
+	{ AWAY("(connect to mx[2001:db8::1]:25: Connection timed out)"),
+	    PFLOG_DEFERRED },
+	{ TALK(
+	      "(lost connection with mx[192.0.2.1] while receiving the initial "
+	      "server greeting)"),
+	    PFLOG_DEFERRED },
+	{ TALK("(conversation with mx[192.0.2.1] timed out while sending RCPT "
+	       "TO)"),
+	    PFLOG_DEFERRED },
+	{ TALK("(host mx[192.0.2.1] refused to talk to me: 421 later)"),
+	    PFLOG_DEFERRED },
+	{ TALK("(host mx[192.0.2.1] said: 451 4.3.0 lost connection with "
+	       "mx[192.0.2.1] while (in reply to RCPT TO command))"),
+	    PFLOG_NOTHING },
+	{ TALK("(host mx[192.0.2.1] said: 450 connect to mx[192.0.2.1]:25: "
+	       "Connection refused)"),
+	    PFLOG_NOTHING },
+	{ AWAY("(connect to mx[192.0.2.1]:25: Connection refused (forged))"),
+	    PFLOG_NOTHING },
+	{ AWAY("(connect to mx[192.0.2.1]:25: Network is unreachable)"),
+	    PFLOG_NOTHING },
+	{ AWAY("(connect to mx[private/x]: Connection refused)"),
+	    PFLOG_NOTHING },
+	{ AWAY("(connect to [192.0.2.1]:25: Connection refused)"),
+	    PFLOG_NOTHING },
+	{ AWAY("(connect to mx[192.0.2.1]:123456: Connection refused)"),
+	    PFLOG_NOTHING },
+	{ AWAY("(connect to mx[192.0.2.1]:: Connection refused)"),
+	    PFLOG_NOTHING },
+	{ AWAY("(connect to mx[192.0.2.1.9]:25: Connection refused)"),
+	    PFLOG_NOTHING },
+	{ AWAY("(connect to : Connection refused)"), PFLOG_NOTHING },
+	{ AWAY("(connect to "), PFLOG_NOTHING },
+	{ AWAY("("), PFLOG_NOTHING },
+	{ AWAY("(Host or domain name not found)"), PFLOG_NOTHING },
+	{ SENT(
+	      S "relay=mx[private/x], delay=1, " DELAYS
+		"dsn=4.4.2, status=deferred (lost connection with mx[private/x]"
+		" while sending)"),
+	    PFLOG_NOTHING },
+	{ D "postfix/error[7]: " OLD ": " S "relay=none, delay=1, " DELAYS
+	    "dsn=4.4.1, status=deferred (connect to mx[192.0.2.1]:25: "
+	    "Connection refused)",
+	    PFLOG_NOTHING },
+	{ D "postfix/lmtp[7]: " OLD ": " S "relay=none, delay=1, " DELAYS
+	    "dsn=4.4.1, status=deferred (connect to mx[192.0.2.1]:25: "
+	    "Connection refused)",
+	    PFLOG_NOTHING },
+
 	/* A new submission of somebody with a strange address. */
 	{ D "postfix/pickup[1]: " NEW ": uid=0 from=<a> orig_id=" OLD ">",
 	    PFLOG_NOTHING },
@@ -199,7 +256,53 @@ START_TEST(only_the_line_of_a_requeue_links_ids)
 	if (out.kind == PFLOG_NOTHING) {
 		ck_assert_str_eq(out.id, "");
 		ck_assert_str_eq(out.other, "");
+		ck_assert_uint_eq(out.relay_len, 0);
 	}
+}
+END_TEST
+
+/* Who was spoken with, "" for nobody who could be named. */
+static const struct {
+	const char *line, *relay;
+} relays[] = {
+	{ SENT(S "relay=mx[192.0.2.1]:25, delay=1, " DELAYS OK),
+	    "[192.0.2.1]:25" },
+	{ D "postfix/relay/smtp[7]: " OLD ": " S
+	    "relay=mx[2001:db8::1]:2525, conn_use=2, delay=1, " DELAYS OK,
+	    "[2001:db8::1]:2525" },
+	{ AWAY("(connect to mx[192.0.2.9]:25: Connection refused)"),
+	    "[192.0.2.9]:25" },
+	{ TALK("(lost connection with mx[192.0.2.1] while sending)"),
+	    "[192.0.2.1]:25" },
+	{ SENT(S "relay=mx, delay=1, " DELAYS OK), "" },
+	{ SENT(S "relay=[192.0.2.1]:25, delay=1, " DELAYS OK), "" },
+	{ SENT(S "relay=mx[192.0.2.1], delay=1, " DELAYS OK), "" },
+	{ SENT(S "relay=mx[192.0.2.1]:25x, delay=1, " DELAYS OK), "" },
+	{ SENT(S "relay=mx[192.0.2.1]:, delay=1, " DELAYS OK), "" },
+	{ SENT(S "relay=mx[a[192.0.2.1]:25, delay=1, " DELAYS OK), "" },
+	{ SENT(S "relay=mx[fe80::1%eth0]:25, delay=1, " DELAYS OK), "" },
+	{ D "postfix/lmtp[7]: " OLD ": " S
+	    "relay=mx[192.0.2.1]:24, delay=1, " DELAYS OK,
+	    "" },
+	{ SENT(S "relay=mx[192.0.2.1]:25, delay=1, " DELAYS
+		 "dsn=5.1.1, status=bounced (no)"),
+	    "" },
+};
+
+START_TEST(relay_is_an_address_or_nothing)
+{
+	struct pflog_line out;
+
+	ck_assert_int_ne(pflog_read(relays[_i].line, strlen(relays[_i].line),
+			     &out),
+	    PFLOG_NOTHING);
+	ck_assert_uint_eq(out.relay_len, strlen(relays[_i].relay));
+	if (out.relay_len != 0)
+		ck_assert_int_eq(memcmp(out.relay, relays[_i].relay,
+				     out.relay_len),
+		    0);
+	/* 64 bytes are enough for any */
+	ck_assert_uint_lt(out.relay_len, 64);
 }
 END_TEST
 
@@ -452,6 +555,8 @@ main(void)
 	tcase_add_test(tc, folder_follows_from_the_id);
 	tcase_add_loop_test(tc, only_the_line_of_a_requeue_links_ids, 0,
 	    sizeof(lines) / sizeof(*lines));
+	tcase_add_loop_test(tc, relay_is_an_address_or_nothing, 0,
+	    sizeof(relays) / sizeof(*relays));
 	tcase_add_test(tc, link_leads_from_the_old_id_to_the_new);
 	tcase_add_test(tc, delivery_names_its_recipient);
 	tcase_add_test(tc, cut_line_yields_nothing);

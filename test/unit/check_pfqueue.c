@@ -455,6 +455,60 @@ START_TEST(what_the_log_said_of_an_end_is_told_before_the_answer)
 }
 END_TEST
 
+static void
+n_between(size_t n, size_t least, size_t most)
+{
+	ck_assert_uint_ge(n, least);
+	ck_assert_uint_le(n, most);
+}
+
+#define TOOK                                                                   \
+	": to=<r@y>, relay=x[192.0.2.1]:25, delay=1, delays=0/0/0/1, "         \
+	"dsn=2.0.0, status=sent (250 ok)"
+#define AWAY                                                                   \
+	": to=<r@y>, relay=none, delay=1, delays=0/0/0/1, dsn=4.4.1, "         \
+	"status=deferred (connect to x[192.0.2.1]:25: Connection refused)"
+
+/* How often until this id was requeued, which the log says last. */
+static size_t
+relays_told(enum smx_queue_event_kind kind, const char *id)
+{
+	struct smx_queue_event e = { 0 };
+	size_t n, told = 0;
+
+	while (e.kind != SMX_QUEUE_REQUEUED || strcmp(e.id, id) != 0) {
+		ck_assert_int_eq(q.ops->next(q.ctx, &e, 1, &n,
+				     clock_mono_ms() + WAIT),
+		    SMX_OK);
+		if (e.kind != kind)
+			continue;
+		ck_assert_str_eq(e.other, "[192.0.2.1]:25");
+		told++;
+	}
+	return told;
+}
+
+START_TEST(host_that_mail_went_to_is_told_now_and_then)
+{
+	tree_log(&t, "smtp[7]: " LONG TOOK);
+	tree_log(&t, "postsuper[6]: " LONG ": requeued");
+	ck_assert_uint_eq(relays_told(SMX_QUEUE_REACHED, LONG), 0);
+	ends = 1;
+	reopen(t.log); /* what was there before the watch is not told */
+	ends = 0;
+	for (int i = 0; i < 200; i++)
+		tree_log(&t, "smtp[7]: " LONG TOOK);
+	for (int i = 0; i < 200; i++)
+		tree_log(&t, "smtp[7]: " LONG2 SENT); /* no address */
+	tree_log(&t, "postsuper[6]: " LONG2 ": requeued");
+	n_between(relays_told(SMX_QUEUE_REACHED, LONG2), 1, 20);
+	for (int i = 0; i < 200; i++)
+		tree_log(&t, "smtp[7]: " LONG AWAY);
+	tree_log(&t, "postsuper[6]: " SHORT ": requeued");
+	n_between(relays_told(SMX_QUEUE_UNREACHED, SHORT), 1, 20);
+}
+END_TEST
+
 START_TEST(a_short_id_that_begins_anew_has_no_end_of_its_former_message)
 {
 	char told[256];
@@ -1379,6 +1433,7 @@ add_requeue(TCase *plain, TCase *logged)
 	tcase_add_test(logged, requeued_message_is_linked_by_the_log);
 	tcase_add_test(logged, requeue_before_the_watch_is_linked_by_the_log);
 	tcase_add_test(logged, delivery_is_told_to_who_asked_for_it);
+	tcase_add_test(logged, host_that_mail_went_to_is_told_now_and_then);
 	tcase_add_test(logged,
 	    what_the_log_said_of_an_end_is_told_before_the_answer);
 	tcase_add_test(logged,

@@ -308,6 +308,40 @@ START_TEST(deliveries_that_went_well_bring_it_up)
 }
 END_TEST
 
+/* The MTA's log names an address, which is the primary's since it was probed.
+ */
+START_TEST(what_the_mta_delivers_brings_it_up)
+{
+	char relay[64];
+
+	server.rules = closes;
+	server.rule_count = 1;
+	hop_server_start(&server);
+	begin("\"example.org\"", "probe_down = \"1h\"; probe = \"1h\";"
+				 " down_after = 1;");
+	ck_assert(comes("example.org", MX_DOWN));
+	for (int i = 0; i < 10; i++) {
+		primaries_relay(primaries(), "[127.0.0.1]:1", 1);
+		primaries_relay(primaries(), "[192.0.2.1]:25", 1);
+		primaries_relay(primaries(), "", 1);
+		primaries_relay(primaries(), "[", 1);
+		primaries_relay(primaries(), "[]:", 1);
+		primaries_relay(primaries(), "[127.0.0.1]", 1);
+	}
+	snprintf(relay, sizeof(relay), "[127.0.0.1]:%u",
+	    (unsigned)server.to.port);
+	primaries_relay(primaries(), relay, 1);
+	primaries_relay(primaries(), relay, 0);
+	primaries_relay(primaries(), relay, 1);
+	ck_assert_int_eq(state("example.org", NULL), MX_DOWN);
+	primaries_relay(primaries(), relay, 1);
+	ck_assert_int_eq(state("example.org", NULL), MX_UP);
+	for (int i = 0; i < 100; i++)
+		primaries_relay(primaries(), "[127.0.0.1]:1", 0);
+	ck_assert_int_eq(state("example.org", NULL), MX_UP);
+}
+END_TEST
+
 /* ---- a restart ---- */
 
 static void
@@ -544,6 +578,7 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, host_of_many_domains_is_probed_once);
 	tcase_add_test(tc, primary_is_asked_for_a_recipient);
 	tcase_add_test(tc, deliveries_that_went_well_bring_it_up);
+	tcase_add_test(tc, what_the_mta_delivers_brings_it_up);
 	tcase_add_test(tc, outage_goes_on_over_a_restart);
 	tcase_add_test(tc, what_was_up_a_moment_ago_is_up_after_a_restart);
 	tcase_add_test(tc, maintenance_holds_over_a_restart_until_it_is_ended);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "io/pfqueue.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+#define OFTEN_MS 1000 /* one that takes hundreds of messages is told of once   \
+		       */
+
+/* The same news of one host are told now and then; what is read of the past is
+ * none. */
+void
+pfqueue_relay(struct pfqueue *q, const struct pflog_line *line,
+    enum smx_queue_event_kind kind)
+{
+	int64_t now_ms = clock_mono_ms();
+	uint32_t h = 2166136261u ^ (uint32_t)kind;
+	char relay[64];
+	size_t at;
+
+	if (q->ends.end == NULL || q->log_quiet || line->relay_len == 0 ||
+	    line->relay_len >= sizeof(relay))
+		return;
+	for (size_t i = 0; i < line->relay_len; i++)
+		h = (h ^ (unsigned char)line->relay[i]) * 16777619u;
+	memcpy(relay, line->relay, line->relay_len);
+	relay[line->relay_len] = '\0';
+	at = (h ^ h >> 16) % PFQUEUE_RELAYS;
+	if (q->relays[at].kind == kind &&
+	    strcmp(q->relays[at].relay, relay) == 0 &&
+	    now_ms - q->relays[at].told_ms < OFTEN_MS)
+		return;
+	memcpy(q->relays[at].relay, relay, sizeof(relay));
+	q->relays[at].kind = kind;
+	q->relays[at].told_ms = now_ms;
+	pfqueue_emit(q, kind, line->id, relay);
+}
