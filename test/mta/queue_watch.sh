@@ -372,7 +372,19 @@ hashed_folders() {
 			done
 		done
 	done
-	state_has links=1 # what came before has been taken in
+	settled
+}
+
+# The watch has begun for the last time: it looks at its folders once a second.
+settled() {
+	left=30
+	resets=
+	until [ "$resets" = "$(grep -c '^reset' "$said")" ] && state_has links=1; do
+		left=$((left - 1))
+		[ $left -gt 0 ] || return 1
+		resets=$(grep -c '^reset' "$said")
+		sleep 1.5
+	done
 }
 
 port=$(pf_port)
@@ -413,7 +425,7 @@ pf_cf "$a" "hash_queue_names = incoming active deferred defer hold" \
     "hash_queue_depth = 2"
 pf_start "$a" || exit 1
 crowd "hashed folders"
-hashed_folders
+check "hashed folders: the watch settles" hashed_folders
 normal_life "hashed folders"
 
 echo "$passed passed, $failed failed"

@@ -619,14 +619,20 @@ run_one(void *ctx)
 }
 
 static int
-are_full(void)
+are_asked(void)
 {
 	unsigned n;
 
 	pthread_mutex_lock(&lock);
 	n = primary.at_once;
 	pthread_mutex_unlock(&lock);
-	return n == 16 && atomic_load(&crowded) == 20;
+	return n == 16;
+}
+
+static int
+are_full(void)
+{
+	return are_asked() && atomic_load(&crowded) == 20;
 }
 
 static int
@@ -644,10 +650,14 @@ START_TEST(questions_have_a_ceiling)
 
 	primary.shut = 1;
 	ck_assert_int_eq(rcptask_new(&asks), SMX_OK);
-	for (int i = 0; i < MANY; i++)
+	for (int i = 0; i < MANY; i++) {
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, run_one,
 				     NULL),
 		    0);
+		/* Before they are asked for they wait, too. */
+		if (i == 15)
+			wait_until(are_asked);
+	}
 	wait_until(are_full);
 	wait_until(were_told);
 	(void)open_later(NULL);
