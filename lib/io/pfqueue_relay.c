@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 
-#define OFTEN_MS 1000 /* one that takes hundreds of messages is told of once   \
-		       */
+/* One that takes hundreds of messages is told of once. */
+#define OFTEN_MS 1000
 
 /* The same news of one host are told now and then; what is read of the past is
  * none. */
