@@ -419,6 +419,7 @@ settle() {
 		claim "nothing on hold at $host" nothing_held "$host"
 		claim "an empty queue at $host" wait_for 30 queue_is_empty "$host"
 	done
+	[ $failed = $was ] || tail -n 40 "$LAB/faults.log"
 	[ $failed = $was ] || for host in "${hosts[@]}"; do
 		ctl "$host" status
 		ctl "$host" queue list

@@ -63,6 +63,7 @@ struct mta_facts {
 	int log_missing;    /* mta.log is set and there is no such file */
 	int log_unreadable; /* mta.owner cannot read it */
 	int log_of_root;    /* its group is root's */
+	int log_unwritable; /* mta.owner cannot write to it */
 
 	/* The default main.cf could be read, is not ours, and does not name our
 	 * folder: its path. */

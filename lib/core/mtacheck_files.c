@@ -181,6 +181,25 @@ tell_log(struct mta_check *c, enum smx_severity severity, const char *good,
 	finding_tell(&f, why);
 }
 
+/* At a start there is no postlogd(8) yet, and postsuper(1) opens the log by
+ * itself, as mail_owner, as soon as it has a word to say. */
+static void
+check_log_of_start(struct mta_check *c)
+{
+	struct finding f;
+
+	finding_begin(&f, c, SMX_NOTE, "mail-log-owner");
+	finding_conf(&f, "mta.log", c->conf->mta_log);
+	fix_run(&f, mta_fmt(c->arena, "chown %s %s", c->conf->mta_owner,
+			finding_quote(c, c->conf->mta_log)));
+	finding_tell(&f,
+	    mta_fmt(c->arena,
+		"%s cannot write to maillog_file: after a crash that left a "
+		"temporary file in the queue, \"postfix start\" fails with "
+		"\"integrity check failed\"; do it after each rotation, too",
+		c->conf->mta_owner));
+}
+
 static void
 check_log(struct mta_check *c)
 {
@@ -213,6 +232,8 @@ check_log(struct mta_check *c)
 			"followed",
 			c->conf->mta_owner));
 	}
+	if (named && c->facts->log_unwritable)
+		check_log_of_start(c);
 }
 
 static void

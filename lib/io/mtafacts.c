@@ -180,6 +180,8 @@ look_log(struct mta_look *look, const struct conf *conf)
 		a.groups[a.group_count++] = st.st_gid;
 	look->facts.log_unreadable = is_denied(&a, conf->mta_log, R_OK);
 	look->facts.log_of_root = st.st_gid == 0;
+	a.group_count = 0;
+	look->facts.log_unwritable = is_denied(&a, conf->mta_log, W_OK);
 }
 
 /* ---- folders ---- */

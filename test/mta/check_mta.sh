@@ -872,14 +872,22 @@ case_log_not_used() {
 
 case_log_not_there() {
 	postconf -c "$A/etc" -X maillog_file
+	rm "$A/mail.log"
 	expect 1 mail-log
 }
 
 case_log_unreadable() {
-	: >"$A/mail.log"
+	chown root "$A/mail.log"
 	chmod 600 "$A/mail.log"
-	expect 1 mail-log
-	[ "$(stat -c '%U %a' "$A/mail.log")" = "root 640" ] || fail "too much"
+	expect 1 mail-log mail-log-owner
+	[ "$(stat -c '%U %a' "$A/mail.log")" = "postfix 640" ] ||
+	    fail "too much"
+}
+
+case_log_not_writable() {
+	chown root "$A/mail.log"
+	expect 0 mail-log-owner
+	[ "$(stat -c %U "$A/mail.log")" = postfix ] || fail "not put right"
 }
 
 case_several_instances() {

@@ -109,6 +109,9 @@ pf_make() {
 	for pf_line; do
 		printf '%s\n' "$pf_line" >>"$pf_dir/etc/main.cf"
 	done
+	# At a start postsuper(1) logs by itself, as mail_owner: a temporary file
+	# that a crash has left is enough, and without a log nothing starts.
+	: >"$pf_dir/mail.log" && chown postfix "$pf_dir/mail.log" || return 1
 	pf_cool "$pf_dir"
 	pf_services "$pf_listen" >"$pf_dir/etc/master.cf"
 }

@@ -689,6 +689,22 @@ START_TEST(facts_of_the_machine_are_told)
 }
 END_TEST
 
+START_TEST(log_that_a_start_cannot_open_is_told)
+{
+	struct world *w = world_new();
+
+	w->facts.log_unwritable = 1;
+	world_run(w, "", "", "");
+	ck_assert_str_eq(w->found, "");
+	w->conf.mta_log = "/var/log/mail.log";
+	world_run(w, "maillog_file = /var/log/mail.log\n", "", "");
+	ck_assert_str_eq(w->found, "mail-log-owner ");
+	ck_assert_ptr_nonnull(
+	    strstr(w->fixes, "chown postfix '/var/log/mail.log'\n"));
+	world_free(w);
+}
+END_TEST
+
 /* ---- ways in ---- */
 
 START_TEST(missing_way_in_comes_whole)
@@ -934,6 +950,7 @@ main(void)
 	tcase_add_test(tc, longer_delay_needs_more_processes);
 	tcase_add_test(tc, unasked_mta_is_one_warning);
 	tcase_add_test(tc, facts_of_the_machine_are_told);
+	tcase_add_test(tc, log_that_a_start_cannot_open_is_told);
 	tcase_add_test(tc, missing_way_in_comes_whole);
 	tcase_add_test(tc, old_postfix_gets_no_setting_it_does_not_know);
 	tcase_add_test(tc, exposed_way_in_is_moved);
