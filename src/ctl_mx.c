@@ -26,6 +26,22 @@ word(const struct record *r, const char *path, char out[NAME])
 	return text_show(out, NAME, text == NULL ? "" : text);
 }
 
+/* Where it was looked at. */
+static void
+print_tls(const struct record *host)
+{
+	char tls[NAME];
+
+	if (word(host, "tls", tls)[0] == '\0')
+		return;
+	if (strcmp(tls, "yes") != 0)
+		printf("  TLS %s", tls);
+	else if (record_true(host, "certified"))
+		fputs("  certificate", stdout);
+	if (record_true(host, "tlsa_matches"))
+		fputs("  TLSA", stdout);
+}
+
 static void
 print_hosts(const struct record *r)
 {
@@ -48,8 +64,22 @@ print_hosts(const struct record *r)
 			fputs("  answers", stdout);
 		else if (strcmp(text, "no") == 0)
 			printf("  does not: %s", word(host, "text", text));
+		print_tls(host);
 		putchar('\n');
 	}
+}
+
+static void
+print_policy(const struct record *r)
+{
+	char id[NAME], mode[NAME];
+
+	if (word(r, "sts_id", id)[0] == '\0')
+		return;
+	printf("  MTA-STS %s", id);
+	if (word(r, "sts_mode", mode)[0] != '\0')
+		printf(": %s", mode);
+	putchar('\n');
 }
 
 static void
@@ -93,6 +123,7 @@ take_line(void *ctx, const char *json, size_t len)
 		printf("%s: %s\n", word(r, "domain", domain),
 		    word(r, "result", result));
 		print_hosts(r);
+		print_policy(r);
 		print_findings(r);
 	}
 	/* Each took its time. */

@@ -244,7 +244,7 @@ part_milter() {
 }
 
 # Scripts of test/mta, all their scenarios; the longest first.
-scenarios="flow backup backup_crash deliver mx nexthop three fence amend again epochs resend net odd operator primaries"
+scenarios="flow backup backup_crash deliver mx nexthop three fence amend again epochs resend net odd operator primaries sts"
 
 part_mta() {
 	local t

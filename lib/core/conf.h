@@ -118,6 +118,7 @@ struct conf {
 	int64_t backup_rate_max;          /* 200 */
 	int64_t backup_keep_ms;           /* 90d: books of what has ended */
 	int64_t backup_mx_watch_ms;       /* 1h, 0: never */
+	const char *backup_sts_ca;        /* a file; "": the system's */
 	const char *backup_alarm;         /* a program; "": none */
 
 	const char *control_listen; /* "": <run_directory>/control.sock */

@@ -13,6 +13,7 @@
 #define FLAG_TRUNCATED     0x0200u
 #define FLAG_ASKS          0x0100u
 #define FLAG_RECURSES      0x0080u
+#define FLAG_VERIFIED      0x0020u
 #define FLAG_CODE          0x000fu
 #define NXDOMAIN           3u
 
@@ -84,6 +85,12 @@ dnsrecord_query(unsigned char out[DNSRECORD_QUERY], size_t *len, unsigned id,
 	at = put_word(out, at, (unsigned)type);
 	*len = put_word(out, at, IN);
 	return SMX_OK;
+}
+
+void
+dnsrecord_query_secure(unsigned char query[DNSRECORD_QUERY])
+{
+	query[3] |= FLAG_VERIFIED;
 }
 
 /* ---- answers ---- */
@@ -166,10 +173,32 @@ address_read(struct dnsrecord *r, struct dnsview *v, const struct place *p)
 	return SMX_OK;
 }
 
+static int
+tlsa_read(struct dnsrecord *r, struct dnsview *v, const struct place *p,
+    struct dnsanswer *answer)
+{
+	size_t n = p->end - p->begin;
+
+	if (n < 4)
+		return SMX_EPROTO;
+	n -= 3;
+	r->usage = dnsview_byte(v);
+	r->selector = dnsview_byte(v);
+	r->matching = dnsview_byte(v);
+	if (n > sizeof(answer->bytes) - answer->bytes_used)
+		return SMX_OK;
+	r->data = answer->bytes_used;
+	r->data_len = n;
+	answer->bytes_used += n;
+	for (size_t i = 0; i < n; i++)
+		answer->bytes[r->data + i] = (unsigned char)dnsview_byte(v);
+	return SMX_OK;
+}
+
 /* SMX_EINVAL: a host that no host can be called; it is left out. */
 static int
 record_read(struct dnsrecord *r, const struct dnsview *message,
-    const struct place *p)
+    const struct place *p, struct dnsanswer *answer)
 {
 	struct dnsview v = *message;
 
@@ -185,6 +214,8 @@ record_read(struct dnsrecord *r, const struct dnsview *message,
 	case DNS_A:
 	case DNS_AAAA:
 		return address_read(r, &v, p);
+	case DNS_TLSA:
+		return tlsa_read(r, &v, p, answer);
 	default:
 		return SMX_OK;
 	}
@@ -193,8 +224,9 @@ record_read(struct dnsrecord *r, const struct dnsview *message,
 /* All of one owner and type; only the first is looked at when there is no room
  * for them.  SMX_ENOTFOUND: none. */
 static int
-collect(struct dnsrecord *out, size_t max, size_t *count,
-    const struct dnsview *answers, unsigned n, const char *owner, unsigned type)
+collect(struct dnsanswer *answer, struct dnsrecord *out, size_t max,
+    size_t *count, const struct dnsview *answers, unsigned n, const char *owner,
+    unsigned type)
 {
 	struct dnsview v = *answers;
 	struct place p;
@@ -209,7 +241,7 @@ collect(struct dnsrecord *out, size_t max, size_t *count,
 		if (p.class != IN || p.type != type || *count == max ||
 		    !dnsrecord_same_name(p.owner, owner))
 			continue;
-		rc = record_read(&out[*count], &v, &p);
+		rc = record_read(&out[*count], &v, &p, answer);
 		if (rc == SMX_EPROTO)
 			return rc;
 		seen = 1;
@@ -230,14 +262,15 @@ follow(struct dnsanswer *out, const struct dnsview *answers, unsigned n,
 
 	memcpy(owner, name, strlen(name) + 1);
 	for (int hops = 0; hops <= ALIASES; hops++) {
-		rc = collect(out->list, DNSRECORD_MAX, &out->count, answers, n,
-		    owner, type);
+		rc = collect(out, out->list, DNSRECORD_MAX, &out->count,
+		    answers, n, owner, type);
 		/* what cannot be read is not the same as nothing */
 		if (rc == SMX_OK && out->count == 0)
 			return SMX_EPROTO;
 		if (rc != SMX_ENOTFOUND)
 			return rc;
-		rc = collect(&alias, 1, &count, answers, n, owner, DNS_CNAME);
+		rc = collect(out, &alias, 1, &count, answers, n, owner,
+		    DNS_CNAME);
 		if (rc == SMX_ENOTFOUND)
 			return SMX_OK;
 		if (rc != SMX_OK || count == 0 || alias.name[0] == '\0')
@@ -281,6 +314,7 @@ answer_read(struct dnsanswer *out, const void *message, size_t len, unsigned id,
 	if (code != 0 && code != NXDOMAIN)
 		return SMX_ETEMP;
 	out->truncated = (flags & FLAG_TRUNCATED) != 0;
+	out->secure = (flags & FLAG_VERIFIED) != 0;
 	if (out->truncated)
 		return SMX_OK;
 	/* it neither knows nor finds out: it sends one to another server */

@@ -18,23 +18,29 @@ enum dns_type {
 	DNS_MX = 15,
 	DNS_TXT = 16,
 	DNS_AAAA = 28,
-	DNS_TLSA = 52 /* RFC 6698; only counted */
+	DNS_TLSA = 52 /* RFC 6698 */
 };
 
-#define DNSRECORD_QUERY 300 /* bytes, of any question */
-#define DNSRECORD_MAX   64  /* records that are looked at */
-#define DNSRECORD_TEXT  128 /* the beginning of a TXT */
+#define DNSRECORD_QUERY 300  /* bytes, of any question */
+#define DNSRECORD_MAX   64   /* records that are looked at */
+#define DNSRECORD_TEXT  128  /* the beginning of a TXT */
+#define DNSRECORD_BYTES 8192 /* of all TLSA */
 
 struct dnsrecord {
 	unsigned preference;       /* MX */
 	char name[DNSVIEW_NAME];   /* MX, NS: small letters; "": the root */
 	unsigned char address[16]; /* A: four bytes */
 	char text[DNSRECORD_TEXT]; /* TXT: '?' for what is not printable */
+	unsigned usage, selector, matching; /* TLSA */
+	size_t data, data_len; /* TLSA: in bytes; no length: no room for it */
 };
 
 struct dnsanswer {
 	struct dnsrecord list[DNSRECORD_MAX];
 	size_t count;
+	unsigned char bytes[DNSRECORD_BYTES];
+	size_t bytes_used;
+	int secure;    /* the server says that it has verified all of it */
 	int alias;     /* the name is another name's (CNAME) */
 	int truncated; /* the rest is to be had by TCP */
 };
@@ -45,6 +51,9 @@ struct dnsanswer {
 int dnsrecord_query(unsigned char out[DNSRECORD_QUERY], size_t *len,
     unsigned id, const char *name, enum dns_type type,
     int recursive) SMX_MUST_USE;
+
+/* It is to say whether the answer is signed (RFC 6840 5.7). */
+void dnsrecord_query_secure(unsigned char query[DNSRECORD_QUERY]);
 
 /*
  * The answer to that question.  SMX_OK, also without a record of this type;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "config.h"
-#include "core/mxcheck.h"
+#include "core/mxcheck_in.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -37,6 +37,12 @@ static const struct {
 	[MX_STS_CHANGED] = { "sts-changed", 1 },
 	[MX_STS_SEVERAL] = { "sts-several", 1 },
 	[MX_NO_TLSA] = { "no-tlsa", 1 },
+	[MX_TLSA_UNUSABLE] = { "tlsa-unusable", 1 },
+	[MX_TLSA_DIFFERS] = { "tlsa-differs", PATIENCE },
+	[MX_STS_NO_POLICY] = { "sts-no-policy", PATIENCE },
+	[MX_STS_INVALID] = { "sts-invalid", PATIENCE },
+	[MX_STS_NOT_COVERED] = { "sts-not-covered", 1 },
+	[MX_STS_NO_TLS] = { "sts-no-tls", PATIENCE },
 };
 
 const char *
@@ -69,12 +75,8 @@ mxcheck_is_event(enum mxcheck_what what)
 
 /* ---- findings ---- */
 
-static void find(struct mxcheck_findings *out, enum mxcheck_what what,
-    enum mxcheck_level level, const char *subject, const char *fmt, ...)
-    SMX_PRINTF(5, 6);
-
-static void
-find(struct mxcheck_findings *out, enum mxcheck_what what,
+void
+mxcheck_add(struct mxcheck_findings *out, enum mxcheck_what what,
     enum mxcheck_level level, const char *subject, const char *fmt, ...)
 {
 	struct mxcheck_finding *f = &out->list[out->count];
@@ -128,19 +130,21 @@ missing(const struct mxcheck_look *look, const struct mxcheck_known *known,
 	    had || look->backup ? MXLEVEL_ALARM : MXLEVEL_WARNING;
 
 	if (look->set == MXSET_NULL)
-		find(out, MX_NULL, level, "",
+		mxcheck_add(out, MX_NULL, level, "",
 		    "a null MX record: it says that the domain takes no mail");
 	else if (had)
-		find(out, MX_LOST, level, "",
+		mxcheck_add(out, MX_LOST, level, "",
 		    "the MX records are gone (%s): it can send but not receive;"
 		    " they were: %.200s",
 		    look->set == MXSET_NONE ? "there are none"
 					    : "there is no such domain",
 		    known->hosts);
 	else if (look->set == MXSET_NONE)
-		find(out, MX_NO_RECORDS, level, "", "there are no MX records");
+		mxcheck_add(out, MX_NO_RECORDS, level, "",
+		    "there are no MX records");
 	else
-		find(out, MX_NO_DOMAIN, level, "", "there is no such domain");
+		mxcheck_add(out, MX_NO_DOMAIN, level, "",
+		    "there is no such domain");
 }
 
 static void
@@ -153,7 +157,7 @@ changed(const struct mxcheck_look *look, const struct mxcheck_known *known,
 	mxcheck_hosts(look, &now);
 	if (buf_error(&now) == SMX_OK && now.len != 0 &&
 	    known->hosts[0] != '\0' && strcmp(known->hosts, now.data) != 0)
-		find(out, MX_CHANGED, MXLEVEL_ALARM, "",
+		mxcheck_add(out, MX_CHANGED, MXLEVEL_ALARM, "",
 		    "the MX records have changed from %.120s to %.120s",
 		    known->hosts, now.data);
 	buf_free(&now);
@@ -188,20 +192,20 @@ order(const struct mxcheck_look *look, struct mxcheck_findings *out)
 	if (primary == NULL)
 		primary = best(look, 0, 0);
 	if (own == NULL)
-		find(out, MX_NOT_NAMED, MXLEVEL_WARNING, "",
+		mxcheck_add(out, MX_NOT_NAMED, MXLEVEL_WARNING, "",
 		    "no MX record names this host, its backup: nobody will"
 		    " come here");
 	else if (primary == NULL)
-		find(out, MX_NO_PRIMARY, MXLEVEL_ALARM, "",
+		mxcheck_add(out, MX_NO_PRIMARY, MXLEVEL_ALARM, "",
 		    "the MX records name nobody but this host, its backup");
 	else if (own->preference < primary->preference)
-		find(out, MX_BACKUP_BETTER, MXLEVEL_ALARM, own->name,
+		mxcheck_add(out, MX_BACKUP_BETTER, MXLEVEL_ALARM, own->name,
 		    "the backup is tried before the primary: %u for %s, %u for"
 		    " %s",
 		    own->preference, own->name, primary->preference,
 		    primary->name);
 	else if (own->preference == primary->preference)
-		find(out, MX_BACKUP_EQUAL, MXLEVEL_WARNING, own->name,
+		mxcheck_add(out, MX_BACKUP_EQUAL, MXLEVEL_WARNING, own->name,
 		    "the backup gets as much mail as the primary: %u for both"
 		    " %s and %s",
 		    own->preference, own->name, primary->name);
@@ -213,17 +217,17 @@ static void
 host(const struct mxcheck_host *h, struct mxcheck_findings *out)
 {
 	if (h->address == THERE_NO)
-		find(out, MX_NO_ADDRESS, MXLEVEL_ALARM, h->name,
+		mxcheck_add(out, MX_NO_ADDRESS, MXLEVEL_ALARM, h->name,
 		    "%s has no address", h->name);
 	if (h->alias)
-		find(out, MX_ALIAS, MXLEVEL_WARNING, h->name,
+		mxcheck_add(out, MX_ALIAS, MXLEVEL_WARNING, h->name,
 		    "%s is an alias (CNAME), which an MX record may not name",
 		    h->name);
 	if (h->answer == MXANSWER_SILENT && !h->excused)
-		find(out, MX_SILENT, MXLEVEL_ALARM, h->name,
+		mxcheck_add(out, MX_SILENT, MXLEVEL_ALARM, h->name,
 		    "%s does not answer: %s", h->name, h->said);
 	if (h->answer == MXANSWER_REFUSES && !h->excused)
-		find(out, MX_REFUSES, MXLEVEL_ALARM, h->name,
+		mxcheck_add(out, MX_REFUSES, MXLEVEL_ALARM, h->name,
 		    "%s does not take mail for postmaster: %s", h->name,
 		    h->said);
 }
@@ -242,7 +246,7 @@ tlsa(const struct mxcheck_look *look, struct mxcheck_findings *out)
 			with = &look->hosts[i];
 	for (size_t i = 0; with != NULL && i < look->count; i++)
 		if (look->hosts[i].tlsa == THERE_NO)
-			find(out, MX_NO_TLSA, MXLEVEL_WARNING,
+			mxcheck_add(out, MX_NO_TLSA, MXLEVEL_WARNING,
 			    look->hosts[i].name,
 			    "%s has a TLSA record, %s has none", with->name,
 			    look->hosts[i].name);
@@ -255,36 +259,19 @@ servers(const struct mxcheck_look *look, struct mxcheck_findings *out)
 		const struct mxcheck_server *s = &look->servers[i];
 
 		if (s->agrees == SERVER_DIFFERS)
-			find(out, MX_SERVERS_DIFFER, MXLEVEL_ALARM, s->name,
-			    "the name server %s has other MX records", s->name);
+			mxcheck_add(out, MX_SERVERS_DIFFER, MXLEVEL_ALARM,
+			    s->name, "the name server %s has other MX records",
+			    s->name);
 		else if (s->agrees == SERVER_SILENT)
-			find(out, MX_SERVER_SILENT, MXLEVEL_WARNING, s->name,
+			mxcheck_add(out, MX_SERVER_SILENT, MXLEVEL_WARNING,
+			    s->name,
 			    "the name server %s does not tell the MX records",
 			    s->name);
 		else if (s->agrees == SERVER_NO_ADDRESS)
-			find(out, MX_SERVER_NO_ADDRESS, MXLEVEL_WARNING,
+			mxcheck_add(out, MX_SERVER_NO_ADDRESS, MXLEVEL_WARNING,
 			    s->name, "the name server %s has no address",
 			    s->name);
 	}
-}
-
-static void
-sts(const struct mxcheck_look *look, const struct mxcheck_known *known,
-    struct mxcheck_findings *out)
-{
-	if (look->sts == THERE_UNSURE)
-		return;
-	if (look->sts_count > 1)
-		find(out, MX_STS_SEVERAL, MXLEVEL_WARNING, "",
-		    "%u records at _mta-sts: as good as none", look->sts_count);
-	else if (known->sts_id[0] != '\0' &&
-		 strcmp(known->sts_id, look->sts_id) != 0)
-		find(out, MX_STS_CHANGED, MXLEVEL_WARNING, "",
-		    look->sts_id[0] == '\0'
-			? "the MTA-STS record (id %s) is gone"
-			: "the MTA-STS policy has changed from id %s to id %s:"
-			  " it has to name every MX host",
-		    known->sts_id, look->sts_id);
 }
 
 void
@@ -293,7 +280,7 @@ mxcheck(const struct mxcheck_look *look, const struct mxcheck_known *known,
 {
 	out->count = 0;
 	if (look->set == MXSET_UNSURE) {
-		find(out, MX_NOT_LOOKED_UP, MXLEVEL_ALARM, "",
+		mxcheck_add(out, MX_NOT_LOOKED_UP, MXLEVEL_ALARM, "",
 		    "the MX records cannot be looked up: %s", look->why);
 		return;
 	}
@@ -307,7 +294,7 @@ mxcheck(const struct mxcheck_look *look, const struct mxcheck_known *known,
 		tlsa(look, out);
 	}
 	servers(look, out);
-	sts(look, known, out);
+	mxcheck_policy(look, known, out);
 }
 
 /* ---- what one look can tell ---- */
@@ -354,36 +341,16 @@ mxcheck_knows(const struct mxcheck_look *look, enum mxcheck_what what,
 		return look->server_count != 0;
 	case MX_STS_SEVERAL:
 		return look->sts != THERE_UNSURE;
+	case MX_TLSA_UNUSABLE:
+	case MX_TLSA_DIFFERS:
+	case MX_STS_NO_POLICY:
+	case MX_STS_INVALID:
+	case MX_STS_NOT_COVERED:
+	case MX_STS_NO_TLS:
+		return mxcheck_knows_policy(look, what, subject);
 	default:
 		return 1;
 	}
-}
-
-/* ---- MTA-STS ---- */
-
-int
-mxcheck_sts(const char *text, char id[MXCHECK_STS])
-{
-	static const char version[] = "v=STSv1";
-	const char *at = text + sizeof(version) - 1;
-
-	id[0] = '\0';
-	if (strncmp(text, version, sizeof(version) - 1) != 0)
-		return SMX_ENOTFOUND;
-	while ((at = strchr(at, ';')) != NULL) {
-		size_t n;
-
-		at += 1 + strspn(at + 1, " \t");
-		if (strncmp(at, "id=", 3) != 0)
-			continue;
-		n = strcspn(at + 3, "; \t");
-		if (n >= MXCHECK_STS)
-			n = MXCHECK_STS - 1;
-		memcpy(id, at + 3, n);
-		id[n] = '\0';
-		break;
-	}
-	return SMX_OK;
 }
 
 enum mxcheck_level

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "core/dnsmx.h"
+#include "core/stspolicy.h"
 
 /*
  * What is wrong with the MX records of a domain, from one look at them and what
@@ -36,15 +37,29 @@ enum mxcheck_answer {
 	MXANSWER_SILENT
 };
 
+/* How it was spoken to when TLS was asked of it. */
+enum mxcheck_tls {
+	MXTLS_NOT_ASKED = 0,
+	MXTLS_YES,
+	MXTLS_NOT_OFFERED,
+	MXTLS_FAILED
+};
+
 struct mxcheck_host {
 	unsigned preference;
 	char name[256];
 	enum mxcheck_there address;
 	unsigned addresses;      /* that are known of it */
 	enum mxcheck_there tlsa; /* _25._tcp.NAME */
-	int alias;               /* CNAME: RFC 2181 10.3 forbids it */
-	int own;                 /* this host */
-	int primary;             /* named as primary by the policy */
+	int tlsa_secure; /* a resolver that is trusted has verified it */
+	enum mxcheck_there tlsa_usable;  /* by mail: usage 2 or 3 */
+	enum mxcheck_there tlsa_matches; /* the certificates that it shows */
+	enum mxcheck_tls tls;
+	enum mxcheck_there certified; /* for its name, by who may do so */
+	char tls_said[160];           /* why it is not */
+	int alias;                    /* CNAME: RFC 2181 10.3 forbids it */
+	int own;                      /* this host */
+	int primary;                  /* named as primary by the policy */
 	int excused; /* known to be down, or on purpose: nobody is told again */
 	enum mxcheck_answer answer;
 	char said[160];
@@ -74,6 +89,12 @@ struct mxcheck_look {
 	enum mxcheck_there sts; /* a TXT record at _mta-sts */
 	unsigned sts_count;
 	char sts_id[MXCHECK_STS]; /* of the only one */
+	/* The policy that it announces: THERE_NO, it cannot be had or read, see
+	 * sts_why. */
+	enum mxcheck_there sts_policy;
+	int sts_unread; /* it was had */
+	char sts_why[160];
+	struct stspolicy policy;
 };
 
 /* What was seen last; "": never, or none. */
@@ -105,7 +126,13 @@ enum mxcheck_what {
 	MX_STS_CHANGED,
 	MX_STS_SEVERAL,
 	MX_NO_TLSA,
-	MX_WHATS /* how many there are, and one */
+	MX_TLSA_UNUSABLE,
+	MX_TLSA_DIFFERS,    /* from what the host shows */
+	MX_STS_NO_POLICY,   /* though a record announces one */
+	MX_STS_INVALID,     /* what stands in its place */
+	MX_STS_NOT_COVERED, /* this host, by the policy */
+	MX_STS_NO_TLS,      /* that satisfies the policy */
+	MX_WHATS            /* how many there are, and one */
 };
 
 struct mxcheck_finding {

@@ -296,6 +296,11 @@ const struct setting settings[] = {
 	    RANGE("90d", MS_HOUR, 3650 * MS_DAY) },
 	{ ROOT("backup.mx_watch", SETTING_DURATION, backup_mx_watch_ms),
 	    RANGE("1h", 0, 30 * MS_DAY) },
+	{ ROOT("backup.sts_ca", SETTING_TEXT, backup_sts_ca),
+	    .check = check_path, .flags = SETTING_RESTART | SETTING_EMPTY_OK,
+	    .preset = "",
+	    .accepted = "an absolute path, or \"\" for the system's "
+			"authorities" },
 	{ ROOT("backup.alarm", SETTING_TEXT, backup_alarm), .check = check_path,
 	    .flags = SETTING_EMPTY_OK, .preset = "",
 	    .accepted = a_path_or_none },

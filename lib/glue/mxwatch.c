@@ -81,6 +81,7 @@ look_locked(struct mxwatch *w, struct mxdomain *d)
 	int soon;
 
 	d->busy = 1;
+	d->fresh = d->asked_ms > d->begun_ms;
 	pthread_mutex_unlock(&w->lock);
 	soon = mxwatch_look(w, d, backup, config, &shown);
 	smx_config_release(&config);
@@ -190,7 +191,8 @@ mxwatch_new(struct mxwatch **out, struct backup *backup)
 	struct smx_engine *node = backup_node(backup);
 	const struct conf *conf = config_conf(node->first_config);
 	struct mxlooker_options options = { .resolv_conf = "/etc/resolv.conf",
-		.node = conf->node };
+		.node = conf->node,
+		.ca = conf->backup_sts_ca };
 	struct mxwatch *w = calloc(1, sizeof(*w));
 	char why[256] = "";
 	struct log_line l;

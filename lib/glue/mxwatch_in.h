@@ -27,6 +27,8 @@ struct mxdomain {
 	char *shown;      /* what it came to, a line of JSON without its end */
 	/* whose who is busy with it */
 	struct mxnews news;
+	struct mxlook_kept kept;
+	int fresh; /* an operator waits for this look */
 	int loaded;
 	int64_t saved_ms; /* wall clock */
 };
@@ -60,5 +62,11 @@ int64_t mxwatch_roll_locked(struct mxwatch *watch, int64_t below);
  * worth another look soon. */
 int mxwatch_look(struct mxwatch *watch, struct mxdomain *domain,
     const struct smx_backup *backup, struct smx_config *config, char **shown);
+
+/* mxwatch_show.c: what it came to, members of an object of JSON whose first
+ * ones are not here, and without its end; malloc'ed. */
+char *mxwatch_show(const struct mxcheck_look *look,
+    const struct mxcheck_findings *findings, const struct mxnews *news,
+    int64_t took_ms);
 
 #endif

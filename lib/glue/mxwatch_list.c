@@ -20,6 +20,7 @@ void
 mxdomain_free(struct mxdomain *domain)
 {
 	mxnews_free(&domain->news);
+	mxlook_kept_free(&domain->kept);
 	free(domain->shown);
 	free(domain);
 }

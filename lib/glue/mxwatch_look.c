@@ -100,132 +100,6 @@ save(struct mxwatch *w, struct mxdomain *d)
 	d->saved_ms = now;
 }
 
-/* ---- what it came to, for people ---- */
-
-static const char *
-answer_word(enum mxcheck_answer answer)
-{
-	switch (answer) {
-	case MXANSWER_READY:
-	case MXANSWER_DEFERS:
-		return "yes";
-	case MXANSWER_REFUSES:
-	case MXANSWER_SILENT:
-		return "no";
-	case MXANSWER_NOT_ASKED:
-		break;
-	}
-	return "";
-}
-
-static const char *
-agrees_word(enum mxcheck_agrees agrees)
-{
-	switch (agrees) {
-	case SERVER_AGREES:
-		return "yes";
-	case SERVER_DIFFERS:
-		return "no";
-	case SERVER_SILENT:
-		return "silent";
-	case SERVER_NO_ADDRESS:
-		return "no address";
-	case SERVER_UNSURE:
-		break;
-	}
-	return "";
-}
-
-static void
-show_host(struct buf *b, const struct mxcheck_host *h)
-{
-	json_open(b);
-	json_str(b, "name", h->name);
-	json_num(b, "preference", h->preference);
-	json_num(b, "addresses", h->addresses);
-	json_str(b, "answers", answer_word(h->answer));
-	json_str(b, "text", h->said);
-	json_bool(b, "own", h->own);
-	json_bool(b, "primary", h->primary);
-	if (h->tlsa != THERE_UNSURE)
-		json_bool(b, "tlsa", h->tlsa == THERE_YES);
-	json_close(b);
-}
-
-static void
-show_finding(struct buf *b, const struct mxcheck_finding *f,
-    const struct mxnews *news)
-{
-	json_open(b);
-	json_str(b, "what", mxcheck_word(f->what));
-	json_str(b, "level", f->level == MXLEVEL_ALARM ? "err" : "warning");
-	if (f->subject[0] != '\0')
-		json_str(b, "host", f->subject);
-	json_bool(b, "told",
-	    mxcheck_is_event(f->what) ||
-		mxnews_is_told(news, f->what, f->subject));
-	json_str(b, "text", f->text);
-	json_close(b);
-}
-
-static const char *
-result_word(const struct mxcheck_look *look,
-    const struct mxcheck_findings *findings, const struct mxnews *news)
-{
-	if (look->set == MXSET_UNSURE &&
-	    !mxnews_is_told(news, MX_NOT_LOOKED_UP, ""))
-		return "unsure";
-	switch (mxcheck_worst(findings)) {
-	case MXLEVEL_ALARM:
-		return "alarm";
-	case MXLEVEL_WARNING:
-		return "warning";
-	case MXLEVEL_GOOD:
-		break;
-	}
-	return "ok";
-}
-
-/* Members of an object whose first ones are not here. */
-static char *
-show(const struct mxcheck_look *look, const struct mxcheck_findings *findings,
-    const struct mxnews *news, int64_t took_ms)
-{
-	struct buf b;
-
-	buf_init(&b, 0);
-	json_open(&b);
-	json_str(&b, "result", result_word(look, findings, news));
-	json_bool(&b, "backup", look->backup);
-	json_list(&b, "hosts");
-	for (size_t i = 0; i < look->count; i++)
-		show_host(&b, &look->hosts[i]);
-	json_end(&b);
-	json_list(&b, "name_servers");
-	for (size_t i = 0; i < look->server_count; i++) {
-		json_open(&b);
-		json_str(&b, "name", look->servers[i].name);
-		json_str(&b, "agrees", agrees_word(look->servers[i].agrees));
-		json_close(&b);
-	}
-	json_end(&b);
-	if (look->sts == THERE_YES)
-		json_str(&b, "sts_id", look->sts_id);
-	json_list(&b, "findings");
-	for (size_t i = 0; i < findings->count; i++)
-		show_finding(&b, &findings->list[i], news);
-	json_end(&b);
-	if (news->told_ms != 0)
-		json_num(&b, "told_at_ms", news->told_ms);
-	json_num(&b, "ms", took_ms);
-	if (buf_error(&b) != SMX_OK) {
-		buf_free(&b);
-		return NULL;
-	}
-	buf_drop(&b, 1); /* the brace */
-	return buf_take(&b, &(size_t){ 0 });
-}
-
 /* ---- a look ---- */
 
 static int
@@ -266,6 +140,8 @@ look(struct mxwatch *w, struct mxdomain *d, const struct smx_backup *backup,
 		.primary_is_away = primary_is_away(w, d->name, backup),
 		.probe_ms = conf->backup_probe_wait_ms,
 		.again_ms = spared_ms < SPARED_MAX ? spared_ms : SPARED_MAX,
+		.kept = &d->kept,
+		.fresh = d->fresh,
 		.waiting = waiting,
 		.waiting_ctx = w->backup,
 	};
@@ -290,8 +166,8 @@ mxwatch_look(struct mxwatch *watch, struct mxdomain *domain,
 		    &seen->findings, tell, &telling);
 	if (rc == SMX_OK) {
 		save(watch, domain);
-		*shown = show(&seen->look, &seen->findings, &domain->news,
-		    clock_mono_ms() - began_ms);
+		*shown = mxwatch_show(&seen->look, &seen->findings,
+		    &domain->news, clock_mono_ms() - began_ms);
 	} else if (rc != SMX_ECLOSED) {
 		not_kept(domain->name, rc);
 	}

@@ -68,6 +68,24 @@ server_read(struct dnsask *ask, const char *line)
 		server_add(ask, AF_INET6, address, DNSASK_PORT);
 }
 
+static void
+option_read(struct dnsask *ask, const char *line)
+{
+	static const char options[] = "options", word[] = "trust-ad";
+	const char *at = line;
+
+	if (strncmp(line, options, sizeof(options) - 1) != 0)
+		return;
+	while ((at = strstr(at, word)) != NULL) {
+		char before = at[-1], after = at[sizeof(word) - 1];
+
+		if ((before == ' ' || before == '\t') &&
+		    strchr(" \t\r\n", after) != NULL)
+			ask->trusted = 1;
+		at += sizeof(word) - 1;
+	}
+}
+
 void
 dnsask_system(struct dnsask *out, const char *path)
 {
@@ -78,9 +96,11 @@ dnsask_system(struct dnsask *out, const char *path)
 	memset(out, 0, sizeof(*out));
 	out->recursive = 1;
 	out->try_ms = DNSASK_TRY_MS;
-	while (file != NULL && out->count < DNSASK_SERVERS &&
-	       fgets(line, sizeof(line), file) != NULL)
-		server_read(out, line);
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		if (out->count < DNSASK_SERVERS)
+			server_read(out, line);
+		option_read(out, line);
+	}
 	if (file != NULL)
 		fclose(file);
 	if (out->count == 0)
@@ -233,9 +253,23 @@ by_tcp(struct question *q, struct dnsanswer *out)
 	return rc;
 }
 
+/* Nobody stands between it and us. */
+static int
+is_here(const struct dnsask_server *server)
+{
+	const struct sockaddr_in *four = (const void *)&server->sa;
+	const struct sockaddr_in6 *six = (const void *)&server->sa;
+
+	if (server->sa.ss_family == AF_INET)
+		return ntohl(four->sin_addr.s_addr) >> 24 == 127;
+	return IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
+}
+
 static int
 ask_one(struct question *q, int64_t until_ms, struct dnsanswer *out)
 {
+	int trusted =
+	    q->ask->recursive && (q->ask->trusted || is_here(q->server));
 	int64_t begin = clock_mono_ms();
 	uint16_t id;
 	int rc;
@@ -248,10 +282,14 @@ ask_one(struct question *q, int64_t until_ms, struct dnsanswer *out)
 	q->until_ms = begin + q->ask->try_ms;
 	if (q->until_ms > until_ms)
 		q->until_ms = until_ms;
+	if (rc == SMX_OK && trusted)
+		dnsrecord_query_secure(q->query);
 	if (rc == SMX_OK)
 		rc = by_udp(q, out);
 	if (rc == SMX_OK && out->truncated)
 		rc = by_tcp(q, out);
+	if (rc == SMX_OK && !trusted)
+		out->secure = 0;
 	return rc;
 }
 

@@ -28,6 +28,8 @@ struct dnsask {
 	struct dnsask_server servers[DNSASK_SERVERS];
 	size_t count;
 	int recursive;
+	int trusted; /* what they say of signatures is believed ("options
+		      * trust-ad"); of a server on loopback it always is */
 	int64_t try_ms;
 	/* As for smx_session_end; may be NULL. */
 	smx_waiting_fn waiting;

@@ -122,6 +122,14 @@ hop_begin(struct hop **out, struct hops *hops, const struct nexthop *to,
 	return SMX_OK;
 }
 
+void
+hop_at(struct hop *hop, const struct hop_addr *addr)
+{
+	hop->addrs.list[0] = *addr;
+	hop->addrs.count = 1;
+	hop->resolved = 1;
+}
+
 int
 hop_rcpt(struct hop *hop, size_t index)
 {
@@ -177,6 +185,20 @@ const char *
 hop_peer(const struct hop *hop)
 {
 	return hop->peer;
+}
+
+int
+hop_offers_tls(const struct hop *hop)
+{
+	return (hop->talk.line.offer.bits & SMTP_OFFERS_STARTTLS) != 0;
+}
+
+int
+hop_certificates(const struct hop *hop, struct buf *out)
+{
+	if (hop->conn.tls == NULL || !hop->conn.shaken)
+		return SMX_ENOTFOUND;
+	return tls_certificates(hop->conn.tls, out);
 }
 
 static void

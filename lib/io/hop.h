@@ -58,6 +58,11 @@ int hop_begin(struct hop **out, struct hops *hops, const struct nexthop *to,
 /* Recipient `index` of the envelope; asked about with the next hop_run. */
 int hop_rcpt(struct hop *hop, size_t index) SMX_MUST_USE;
 
+/* This address of it and no other, whatever its name has; before the first
+ * hop_run. */
+struct hop_addr;
+void hop_at(struct hop *hop, const struct hop_addr *addr);
+
 struct hop_body {
 	const struct smx_content *content; /* lent until hop_end */
 	const char *received;              /* our trace line(s), CRLF ended,
@@ -101,6 +106,13 @@ struct hop_times {       /* ms; -1 not reached */
 void hop_times(const struct hop *hop, struct hop_times *out);
 /* The host that was spoken to, "mx.example.org[192.0.2.1]:25", "" none. */
 const char *hop_peer(const struct hop *hop);
+
+/* Did the host offer TLS the last time that it said what it offers? */
+int hop_offers_tls(const struct hop *hop);
+/* What it has shown within TLS: see tls_certificates().  SMX_ENOTFOUND: it is
+ * spoken to in the clear, or not any more. */
+struct buf;
+int hop_certificates(const struct hop *hop, struct buf *out) SMX_MUST_USE;
 
 /* Give it up wherever it is; the connection is kept if it is good for another
  * message (RSET before that one). */

@@ -18,6 +18,7 @@ mxlooker_new(struct mxlooker **out, const struct mxlooker_options *options,
     char *why, size_t why_size)
 {
 	struct mxlooker *looker = calloc(1, sizeof(*looker));
+	struct hops_options tls;
 	int rc;
 
 	if (looker == NULL)
@@ -25,6 +26,12 @@ mxlooker_new(struct mxlooker **out, const struct mxlooker_options *options,
 	looker->options = *options;
 	mxsilent_init(&looker->silent);
 	rc = hops_new(&looker->hops, &options->probe, why, why_size);
+	tls = options->probe;
+	tls.tls = HOP_TLS_ENCRYPT;
+	if (rc == SMX_OK)
+		rc = hops_new(&looker->tls_hops, &tls, why, why_size);
+	if (rc == SMX_OK)
+		rc = certtrust_new(&looker->trust, options->ca);
 	if (rc != SMX_OK) {
 		mxlooker_free(&looker);
 		return rc;
@@ -41,6 +48,8 @@ mxlooker_free(struct mxlooker **looker)
 	if (l == NULL)
 		return;
 	hops_free(&l->hops);
+	hops_free(&l->tls_hops);
+	certtrust_free(&l->trust);
 	pthread_mutex_destroy(&l->silent.lock);
 	free(l);
 	*looker = NULL;
@@ -178,6 +187,7 @@ tlsa_of(struct mxlooking *l, struct mxcheck_host *h)
 	if (rc == SMX_OK || rc == SMX_ENOTFOUND)
 		h->tlsa =
 		    rc == SMX_OK && l->answer.count != 0 ? THERE_YES : THERE_NO;
+	h->tlsa_secure = h->tlsa == THERE_YES && l->answer.secure;
 	return SMX_OK;
 }
 
@@ -233,50 +243,27 @@ host_of(struct mxlooking *l, size_t i)
 
 /* Hosts of a domain that this one has nothing to do with are not bothered. */
 static int
-probe_all(struct mxlooking *l)
+is_concerned(const struct mxcheck_look *look)
 {
-	struct mxcheck_look *look = l->look;
 	int concerned = look->backup;
-	int rc = SMX_OK;
 
 	for (size_t i = 0; i < look->count; i++)
 		concerned |= look->hosts[i].own;
-	if (!concerned || l->question->probe_ms <= 0)
+	return concerned;
+}
+
+static int
+probe_all(struct mxlooking *l)
+{
+	struct mxcheck_look *look = l->look;
+	int rc = SMX_OK;
+
+	if (l->question->probe_ms <= 0)
 		return SMX_OK;
 	for (size_t i = 0; rc == SMX_OK && i < look->count; i++)
 		if (look->hosts[i].address == THERE_YES)
 			rc = mxlook_probe(l, &look->hosts[i], &l->addrs[i]);
 	return rc;
-}
-
-/* ---- MTA-STS ---- */
-
-static int
-sts_of(struct mxlooking *l)
-{
-	struct mxcheck_look *look = l->look;
-	char name[300];
-	int rc;
-
-	snprintf(name, sizeof(name), "_mta-sts.%s", l->question->domain);
-	rc = mxlook_ask(l, name, DNS_TXT);
-	if (rc == SMX_ECLOSED)
-		return rc;
-	if (rc != SMX_OK && rc != SMX_ENOTFOUND)
-		return SMX_OK;
-	look->sts = THERE_NO;
-	for (size_t i = 0; i < l->answer.count; i++) {
-		char id[MXCHECK_STS];
-
-		if (mxcheck_sts(l->answer.list[i].text, id) != SMX_OK)
-			continue;
-		look->sts = THERE_YES;
-		look->sts_count++;
-		memcpy(look->sts_id, id, sizeof(id));
-	}
-	if (look->sts_count > 1)
-		look->sts_id[0] = '\0';
-	return SMX_OK;
 }
 
 static int
@@ -289,12 +276,13 @@ look_run(struct mxlooking *l)
 	    look->set != MXSET_NO_DOMAIN)
 		rc = mxlook_servers(l);
 	if (rc == SMX_OK && look->set == MXSET_HOSTS)
-		rc = sts_of(l);
+		rc = mxlook_sts(l);
 	for (size_t i = 0; rc == SMX_OK && i < look->count; i++)
 		rc = host_of(l, i);
-	if (rc == SMX_OK)
-		rc = probe_all(l);
-	return rc;
+	if (rc != SMX_OK || !is_concerned(look))
+		return rc;
+	rc = mxlook_policy(l);
+	return rc == SMX_OK ? probe_all(l) : rc;
 }
 
 int

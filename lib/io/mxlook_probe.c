@@ -85,27 +85,50 @@ silence(struct hop_answer *out)
 }
 
 static int
-ask(struct mxlooking *l, const struct nexthop *to, struct hop_answer *out)
+hear(const struct hop *hop, struct mxlook_heard *out)
+{
+	const struct hop_answer *answer = hop_rcpt_answer(hop, 0);
+	struct hop_times times;
+	int rc = SMX_OK;
+
+	if (answer != NULL)
+		out->answer = *answer;
+	hop_times(hop, &times);
+	out->hello = times.connect >= 0;
+	out->offers_tls = hop_offers_tls(hop);
+	if (out->certificates != NULL)
+		rc = hop_certificates(hop, out->certificates);
+	return rc == SMX_ENOTFOUND ? SMX_OK : rc;
+}
+
+int
+mxlook_ask_hop(struct mxlooking *l, struct hops *hops,
+    const struct hop_addr *addr, struct mxlook_heard *out)
 {
 	const struct mxlook_question *q = l->question;
 	int64_t until_ms = clock_mono_ms() + q->probe_ms;
 	struct smx_envelope *envelope = NULL;
-	const struct hop_answer *answer;
 	struct hop *hop = NULL;
-	int rc = envelope_of(q->domain, &envelope);
+	struct nexthop to;
+	int rc;
 
 	if (until_ms > l->until_ms)
 		until_ms = l->until_ms;
-	silence(out);
+	silence(&out->answer);
+	if (hop_of(addr, &to) != SMX_OK)
+		return SMX_OK;
+	rc = envelope_of(q->domain, &envelope);
 	if (rc == SMX_OK)
-		rc = hop_begin(&hop, l->looker->hops, to, envelope);
+		rc = hop_begin(&hop, hops, &to, envelope);
 	if (rc == SMX_OK)
 		rc = hop_rcpt(hop, 0);
-	if (rc == SMX_OK)
+	if (rc == SMX_OK) {
+		/* by its name, which it may have a certificate for */
+		hop_at(hop, addr);
 		rc = hop_run(&hop, 1, until_ms, q->waiting, q->waiting_ctx);
-	answer = rc == SMX_OK ? hop_rcpt_answer(hop, 0) : NULL;
-	if (answer != NULL)
-		*out = *answer;
+	}
+	if (rc == SMX_OK)
+		rc = hear(hop, out);
 	hop_end(&hop);
 	smx_envelope_free(&envelope);
 	return rc == SMX_ETIMEOUT ? SMX_OK : rc;
@@ -133,6 +156,25 @@ note(struct mxcheck_host *h, const struct hop_answer *a)
 		snprintf(h->said, sizeof(h->said), "%.158s", a->text);
 }
 
+/* In the clear, and before that by TLS where it matters. */
+static int
+ask(struct mxlooking *l, struct mxcheck_host *host, const struct hop_addr *addr,
+    struct hop_answer *out)
+{
+	struct mxlook_heard heard = { .hello = 0 };
+	int wanted = mxlook_tls_wanted(l, host);
+	int done = 0;
+	int rc = wanted ? mxlook_tls(l, host, addr, out, &done) : SMX_OK;
+
+	if (rc != SMX_OK || done)
+		return rc;
+	rc = mxlook_ask_hop(l, l->looker->hops, addr, &heard);
+	*out = heard.answer;
+	if (rc == SMX_OK && wanted)
+		mxlook_tls_heard(host, &heard);
+	return rc;
+}
+
 /* As a sender does: the next address only when one cannot be reached. */
 int
 mxlook_probe(struct mxlooking *l, struct mxcheck_host *host,
@@ -140,7 +182,6 @@ mxlook_probe(struct mxlooking *l, struct mxcheck_host *host,
 {
 	struct mxsilent *silent = &l->looker->silent;
 	struct hop_answer answer;
-	struct nexthop to;
 	int rc = SMX_OK;
 
 	if (was_silent(silent, host, l->question->again_ms)) {
@@ -149,10 +190,9 @@ mxlook_probe(struct mxlooking *l, struct mxcheck_host *host,
 	}
 	for (size_t i = 0; i < addrs->count; i++) {
 		/* too late to ask is not the same as no answer */
-		if (clock_mono_ms() + 1000 >= l->until_ms ||
-		    hop_of(&addrs->list[i], &to) != SMX_OK)
+		if (clock_mono_ms() + 1000 >= l->until_ms)
 			continue;
-		rc = ask(l, &to, &answer);
+		rc = ask(l, host, &addrs->list[i], &answer);
 		if (rc != SMX_OK)
 			return rc;
 		note(host, &answer);

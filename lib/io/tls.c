@@ -384,6 +384,25 @@ tls_peer(const struct tls *tls)
 	return tls->peer;
 }
 
+int
+tls_certificates(const struct tls *tls, struct buf *out)
+{
+	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(tls->ssl);
+
+	if (chain == NULL || sk_X509_num(chain) == 0)
+		return SMX_ENOTFOUND;
+	for (int i = 0; i < sk_X509_num(chain); i++) {
+		unsigned char *der = NULL;
+		int len = i2d_X509(sk_X509_value(chain, i), &der);
+
+		if (len <= 0)
+			return SMX_ENOMEM;
+		(void)buf_add(out, der, (size_t)len);
+		OPENSSL_free(der);
+	}
+	return buf_error(out);
+}
+
 const char *
 tls_reason(const struct tls *tls)
 {

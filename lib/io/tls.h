@@ -51,6 +51,10 @@ int tls_outside(struct tls **out, struct tls_context *context, const char *host,
 int tls_handshake(struct tls *tls);
 /* Who the other side is, after the handshake. */
 size_t tls_peer(const struct tls *tls);
+/* The certificates that an outside host has shown, DER one behind the other,
+ * its own first; appended.  SMX_ENOTFOUND: none. */
+struct buf;
+int tls_certificates(const struct tls *tls, struct buf *out) SMX_MUST_USE;
 /* What went wrong, for the log; never NULL. */
 const char *tls_reason(const struct tls *tls);
 

@@ -12,6 +12,8 @@
 #	dns_reload		the zones' files have changed
 #	dns_stop		nobody listens any more: questions are refused
 #	dns_freeze | dns_thaw	questions get no answer
+#	dns_verified		from now on the resolver of this host says of all that
+#				it has verified it, to who wants to know
 #	far_start ADDRESS...	a host elsewhere, with these IPv4 addresses of
 #				192.0.2.0/24, none of them 192.0.2.1: that is ours
 #	far CMD...		there; start with "exec" what is to be killed
@@ -164,6 +166,15 @@ dns_stop() {
 
 dns_freeze() { dns_signal STOP; }
 dns_thaw() { dns_signal CONT; }
+
+# The file is mounted: it stays the same one.
+dns_verified() {
+	$PYTHON "$TOOL/verified.py" 127.0.0.3 127.0.0.1 >"$LAB/dns/verified" 2>&1 &
+	LAB_PIDS="$LAB_PIDS $!"
+	wait_for 10 eval 'ss -Hlun "src 127.0.0.3:53" | grep -q .' || return 1
+	printf 'nameserver 127.0.0.3\noptions %s\n' "$DNS_OPTIONS" \
+	    >"$LAB/dns/resolv.conf"
+}
 
 # ---- a host elsewhere ----
 

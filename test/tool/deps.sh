@@ -3,7 +3,7 @@
 # root).  Quiet when nothing is missing.
 want="autoconf automake libtool pkg-config gcc make m4 binutils
 libmilter-dev libconfig-dev libmaxminddb-dev libsqlite3-dev libssl-dev
-libjansson-dev check miltertest postfix swaks python3 python3-dkim openssl
+libjansson-dev libcurl4-openssl-dev check miltertest postfix swaks python3 python3-dkim openssl
 strace iproute2 procps mandoc bc util-linux sqlite3 valgrind xz-utils psmisc
 spin user-mode-linux e2fsprogs jq
 dovecot-core dovecot-lmtpd

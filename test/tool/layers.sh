@@ -39,6 +39,8 @@ libconfig.h lib/io/conf_file.c
 maxminddb.h lib/io/geo_mmdb.c
 sqlite3.h lib/io/db_sqlite.c
 openssl/ssl.h lib/io/tls.c
+openssl/x509v3.h lib/io/certcheck.c
+curl/curl.h lib/io/stsfetch.c
 resolv.h lib/io/resolve_ask.c
 arpa/nameser.h lib/io/resolve_ask.c
 jansson.h src/ctl_json.c

@@ -305,6 +305,84 @@ START_TEST(text_does_not_leave_its_record)
 }
 END_TEST
 
+/* Three bytes and what is behind them, of several records. */
+START_TEST(tlsa_records_are_read)
+{
+	static const char name_is[] = "_25._tcp.mx1.example";
+	size_t at;
+
+	begin(GOOD, 3, name_is, DNS_TLSA);
+	at = record(name_is, DNS_TLSA);
+	memcpy(message + len,
+	    "\x03\x01\x01"
+	    "abc",
+	    6);
+	len += 6;
+	record_end(at);
+	at = record(name_is, DNS_TLSA);
+	memcpy(message + len,
+	    "\x02\x00\x02"
+	    "defg",
+	    7);
+	len += 7;
+	record_end(at);
+	/* there is no room for this one */
+	at = record(name_is, DNS_TLSA);
+	memcpy(message + len, "\xff\xfe\xfd", 3);
+	memset(message + len + 3, 'x', DNSRECORD_BYTES);
+	len += 3 + DNSRECORD_BYTES;
+	record_end(at);
+	ck_assert_int_eq(parse(name_is, DNS_TLSA), SMX_OK);
+	ck_assert_uint_eq(answer.count, 3);
+	ck_assert_uint_eq(answer.list[0].usage, 3);
+	ck_assert_uint_eq(answer.list[0].selector, 1);
+	ck_assert_uint_eq(answer.list[0].matching, 1);
+	ck_assert_uint_eq(answer.list[0].data_len, 3);
+	ck_assert_mem_eq(answer.bytes + answer.list[0].data, "abc", 3);
+	ck_assert_uint_eq(answer.list[1].usage, 2);
+	ck_assert_uint_eq(answer.list[1].matching, 2);
+	ck_assert_uint_eq(answer.list[1].data_len, 4);
+	ck_assert_mem_eq(answer.bytes + answer.list[1].data, "defg", 4);
+	ck_assert_uint_eq(answer.list[2].usage, 255);
+	ck_assert_uint_eq(answer.list[2].data_len, 0);
+}
+END_TEST
+
+START_TEST(tlsa_record_without_an_end)
+{
+	for (size_t n = 0; n < 4; n++) {
+		size_t at;
+
+		begin(GOOD, 1, "a.example", DNS_TLSA);
+		at = record("a.example", DNS_TLSA);
+		memset(message + len, 1, n);
+		len += n;
+		record_end(at);
+		ck_assert_int_eq(parse("a.example", DNS_TLSA), SMX_EPROTO);
+	}
+}
+END_TEST
+
+START_TEST(server_says_what_it_has_verified)
+{
+	unsigned char query[DNSRECORD_QUERY];
+	size_t n;
+
+	begin(GOOD | 0x0020, 0, "a.example", DNS_MX);
+	ck_assert_int_eq(parse("a.example", DNS_MX), SMX_OK);
+	ck_assert_int_ne(answer.secure, 0);
+	begin(GOOD, 0, "a.example", DNS_MX);
+	ck_assert_int_eq(parse("a.example", DNS_MX), SMX_OK);
+	ck_assert_int_eq(answer.secure, 0);
+	ck_assert_int_eq(dnsrecord_query(query, &n, ID, "a.example", DNS_MX, 1),
+	    SMX_OK);
+	ck_assert_uint_eq(query[3], 0);
+	dnsrecord_query_secure(query);
+	ck_assert_uint_eq(query[2], 1);
+	ck_assert_uint_eq(query[3], 0x20);
+}
+END_TEST
+
 START_TEST(more_records_than_are_looked_at)
 {
 	begin(GOOD, 200, "a.example", DNS_MX);
@@ -339,7 +417,8 @@ enum manner {
 	TRUNCATED,    /* the rest by TCP */
 	STUCK,        /* truncated, and TCP takes the question and is silent */
 	FLOOD,        /* what is no answer, for ever */
-	SERVFAIL
+	SERVFAIL,
+	VERIFIED /* as it says */
 };
 
 struct server {
@@ -380,7 +459,8 @@ serve_udp(struct server *s)
 	    (struct sockaddr *)&from, &size);
 	unsigned flags = s->manner == TRUNCATED || s->manner == STUCK ? 0x8380u
 			 : s->manner == SERVFAIL                      ? 0x8182u
-								      : GOOD;
+			 : s->manner == VERIFIED ? GOOD | 0x0020u
+						 : GOOD;
 	int times = s->manner == FLOOD ? 3000 : 1;
 	size_t m;
 
@@ -514,6 +594,25 @@ START_TEST(server_is_asked)
 }
 END_TEST
 
+/* Only who finds out verifies, and nobody stands between it and us. */
+START_TEST(word_on_signatures_is_believed_of_our_own)
+{
+	struct server s;
+	struct dnsask to;
+
+	server_start(&s, VERIFIED);
+	ck_assert_int_eq(ask(&s, 20000), SMX_OK);
+	ck_assert_int_eq(answer.secure, 0);
+	dnsask_server(&to, here, 4, s.port);
+	to.recursive = 1;
+	ck_assert_int_eq(dnsask(&to, "a.example", DNS_MX,
+			     clock_mono_ms() + 20000, &answer),
+	    SMX_OK);
+	ck_assert_int_ne(answer.secure, 0);
+	server_stop(&s);
+}
+END_TEST
+
 START_TEST(forged_answer_is_passed_over)
 {
 	ck_assert_int_eq(ask_manner(FORGED_FIRST, 20000), SMX_OK);
@@ -609,8 +708,39 @@ START_TEST(servers_of_the_system_are_read)
 	ck_assert_int_eq(to.servers[0].sa.ss_family, AF_INET);
 	ck_assert_int_eq(to.servers[1].sa.ss_family, AF_INET6);
 	ck_assert_int_ne(to.recursive, 0);
+	ck_assert_int_eq(to.trusted, 0);
 	dnsask_system(&to, path);
 	ck_assert_uint_eq(to.count, 1);
+}
+END_TEST
+
+static const struct {
+	const char *line;
+	int trusted;
+} options[] = { { "options trust-ad", 1 }, { "options\ttrust-ad\n", 1 },
+	{ "options edns0 trust-ad timeout:1\n", 1 },
+	{ "options edns0\noptions trust-ad\r\n", 1 },
+	{ "options no-trust-ad\n", 0 }, { "options trust-ads\n", 0 },
+	{ "options trust-adtrust-ad trust-ad\n", 1 },
+	{ "# options trust-ad\n", 0 }, { "trust-ad\n", 0 },
+	{ "optionstrust-ad\n", 0 }, { "options\n", 0 } };
+
+/* Also behind all the servers that are asked. */
+START_TEST(trust_is_an_option)
+{
+	char path[] = "/tmp/check_dnsrecord.XXXXXX";
+	int fd = mkstemp(path);
+	FILE *f = fdopen(fd, "w");
+	struct dnsask to;
+
+	for (int i = 1; i < 6; i++)
+		fprintf(f, "nameserver 192.0.2.%d\n", i);
+	fputs(options[_i].line, f);
+	fclose(f);
+	dnsask_system(&to, path);
+	unlink(path);
+	ck_assert_uint_eq(to.count, 3);
+	ck_assert_int_eq(to.trusted, options[_i].trusted);
 }
 END_TEST
 
@@ -634,11 +764,15 @@ main(void)
 	tcase_add_test(bytes, nothing_there_is_told_from_no_such_name);
 	tcase_add_test(bytes, texts_and_addresses_are_read);
 	tcase_add_test(bytes, text_does_not_leave_its_record);
+	tcase_add_test(bytes, tlsa_records_are_read);
+	tcase_add_test(bytes, tlsa_record_without_an_end);
+	tcase_add_test(bytes, server_says_what_it_has_verified);
 	tcase_add_test(bytes, more_records_than_are_looked_at);
 	tcase_add_test(bytes, every_piece_of_an_answer_is_refused);
 	suite_add_tcase(s, bytes);
 	tcase_set_timeout(servers, 60);
 	tcase_add_test(servers, server_is_asked);
+	tcase_add_test(servers, word_on_signatures_is_believed_of_our_own);
 	tcase_add_test(servers, forged_answer_is_passed_over);
 	tcase_add_test(servers, long_answer_comes_by_tcp);
 	tcase_add_test(servers, silence_ends_at_the_deadline);
@@ -646,6 +780,8 @@ main(void)
 	tcase_add_test(servers, next_server_is_asked);
 	tcase_add_test(servers, who_has_to_leave_does_not_wait);
 	tcase_add_test(servers, servers_of_the_system_are_read);
+	tcase_add_loop_test(servers, trust_is_an_option, 0,
+	    (int)(sizeof(options) / sizeof(*options)));
 	suite_add_tcase(s, servers);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);

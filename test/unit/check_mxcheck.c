@@ -401,6 +401,185 @@ START_TEST(another_sts_policy_is_told_once)
 }
 END_TEST
 
+/* What the record announces, and that it was had. */
+static void
+policy(const char *text)
+{
+	char why[STSPOLICY_WHY];
+
+	sts("1");
+	look.sts_policy = THERE_YES;
+	ck_assert_int_eq(stspolicy_parse(&look.policy, text, strlen(text), why),
+	    SMX_OK);
+}
+
+#define ENFORCE "version: STSv1\nmode: enforce\nmax_age: 86400\n"
+#define TESTING "version: STSv1\nmode: testing\nmax_age: 86400\n"
+
+START_TEST(policy_has_to_name_every_host)
+{
+	good();
+	policy(ENFORCE "mx: *.example\n");
+	looks("");
+	policy(ENFORCE "mx: mx1.example\n");
+	looks("+sts-not-covered mx2.example\n");
+	ck_assert_ptr_nonnull(strstr(findings.list[0].text, "the backup"));
+	looks("");
+	policy(ENFORCE "mx: mx2.example\n");
+	looks("+sts-not-covered mx1.example\n-sts-not-covered mx2.example\n");
+	ck_assert_ptr_nonnull(strstr(findings.list[0].text, "the primary"));
+	policy(ENFORCE "mx: mx1.example\nmx: MX2.example\n");
+	looks("-sts-not-covered mx1.example\n");
+}
+END_TEST
+
+START_TEST(policy_on_trial_is_no_alarm)
+{
+	good();
+	policy(TESTING "mx: mx1.example\n");
+	looks("?sts-not-covered mx2.example\n");
+	ck_assert_ptr_nonnull(strstr(findings.list[0].text, "testing"));
+	policy("version: STSv1\nmode: none\nmax_age: 86400\n");
+	looks("-sts-not-covered mx2.example\n");
+}
+END_TEST
+
+START_TEST(policy_that_cannot_be_had_is_told_in_time)
+{
+	good();
+	policy(ENFORCE "mx: mx1.example\n");
+	looks("+sts-not-covered mx2.example\n");
+	look.sts_policy = THERE_NO;
+	snprintf(look.sts_why, sizeof(look.sts_why), "no way there");
+	looks("");
+	looks("");
+	looks("?sts-no-policy\n");
+	ck_assert_ptr_nonnull(strstr(findings.list[0].text, "no way there"));
+	/* it is there, but none that can be read */
+	look.sts_unread = 1;
+	looks("-sts-no-policy\n");
+	looks("");
+	looks("?sts-invalid\n");
+	/* not looked at */
+	look.sts_unread = 0;
+	look.sts_policy = THERE_UNSURE;
+	looks("");
+	policy(ENFORCE "mx: *.example\n");
+	looks("-sts-invalid\n-sts-not-covered mx2.example\n");
+}
+END_TEST
+
+/* Neither while it is not known, nor when a record announces none. */
+START_TEST(policy_that_nobody_announces_is_none)
+{
+	good();
+	policy(ENFORCE "mx: mx1.example\n");
+	looks("+sts-not-covered mx2.example\n");
+	look.sts = THERE_UNSURE;
+	looks("");
+	sts("");
+	looks("?sts-changed\n-sts-not-covered mx2.example\n");
+	policy(ENFORCE "mx: mx1.example\n");
+	look.sts_count = 2;
+	look.sts_id[0] = '\0';
+	looks("?sts-several\n");
+}
+END_TEST
+
+START_TEST(policy_wants_tls_of_every_host)
+{
+	good();
+	policy(ENFORCE "mx: *.example\n");
+	for (int i = 0; i < 2; i++) {
+		look.hosts[i].tls = MXTLS_YES;
+		look.hosts[i].certified = THERE_YES;
+	}
+	looks("");
+	look.hosts[1].certified = THERE_NO;
+	snprintf(look.hosts[1].tls_said, sizeof(look.hosts[1].tls_said),
+	    "Hostname mismatch");
+	looks("");
+	looks("");
+	looks("+sts-no-tls mx2.example\n");
+	ck_assert_ptr_nonnull(
+	    strstr(findings.list[0].text, "Hostname mismatch"));
+	/* not asked, or not to be judged */
+	look.hosts[1].tls = MXTLS_NOT_ASKED;
+	looks("");
+	look.hosts[1].tls = MXTLS_YES;
+	look.hosts[1].certified = THERE_UNSURE;
+	looks("");
+	look.hosts[1].tls = MXTLS_NOT_OFFERED;
+	looks("");
+	look.hosts[1].tls = MXTLS_YES;
+	look.hosts[1].certified = THERE_YES;
+	looks("-sts-no-tls mx2.example\n");
+	/* who is away on purpose */
+	look.hosts[0].tls = MXTLS_FAILED;
+	look.hosts[0].excused = 1;
+	for (int i = 0; i < 4; i++)
+		looks("");
+	look.hosts[0].excused = 0;
+	looks("");
+	looks("");
+	looks("+sts-no-tls mx1.example\n");
+	policy("version: STSv1\nmode: none\nmax_age: 86400\n");
+	looks("-sts-no-tls mx1.example\n");
+}
+END_TEST
+
+START_TEST(tlsa_has_to_name_what_is_shown)
+{
+	struct mxcheck_host *h;
+
+	good();
+	h = &look.hosts[1];
+	look.hosts[0].tlsa = h->tlsa = THERE_YES;
+	look.hosts[0].tlsa_usable = h->tlsa_usable = THERE_YES;
+	h->tls = MXTLS_YES;
+	h->tlsa_matches = THERE_YES;
+	looks("");
+	h->tlsa_matches = THERE_NO;
+	looks("");
+	looks("");
+	looks("?tlsa-differs mx2.example\n");
+	h->tlsa_matches = THERE_UNSURE;
+	looks("");
+	h->tls = MXTLS_NOT_OFFERED;
+	looks("");
+	ck_assert_ptr_nonnull(strstr(findings.list[0].text, "STARTTLS"));
+	h->tls = MXTLS_YES;
+	h->tlsa_matches = THERE_YES;
+	looks("-tlsa-differs mx2.example\n");
+	/* a validating sender delivers nothing */
+	h->tlsa_secure = 1;
+	h->tlsa_matches = THERE_NO;
+	looks("");
+	looks("");
+	looks("+tlsa-differs mx2.example\n");
+	h->tlsa = THERE_UNSURE;
+	looks("");
+	look.hosts[0].tlsa = h->tlsa = THERE_NO;
+	looks("-tlsa-differs mx2.example\n");
+}
+END_TEST
+
+START_TEST(tlsa_of_the_web_is_of_no_use)
+{
+	good();
+	for (int i = 0; i < 2; i++) {
+		look.hosts[i].tlsa = THERE_YES;
+		look.hosts[i].tls = MXTLS_YES;
+		look.hosts[i].tlsa_usable = i == 0 ? THERE_YES : THERE_NO;
+	}
+	looks("?tlsa-unusable mx2.example\n");
+	look.hosts[1].tlsa_usable = THERE_UNSURE;
+	looks("");
+	look.hosts[1].tlsa_usable = THERE_YES;
+	looks("-tlsa-unusable mx2.example\n");
+}
+END_TEST
+
 START_TEST(sts_record_is_read)
 {
 	char id[MXCHECK_STS];
@@ -429,7 +608,12 @@ START_TEST(everything_wrong_at_once_is_bounded)
 		host(10, name)->address = THERE_NO;
 		look.hosts[i].alias = 1;
 		look.hosts[i].answer = MXANSWER_SILENT;
+		look.hosts[i].tlsa = THERE_YES;
+		look.hosts[i].tlsa_usable = THERE_NO;
+		look.hosts[i].tls = MXTLS_FAILED;
+		memset(look.hosts[i].tls_said, 'x', 159);
 	}
+	policy(ENFORCE "mx: mx1.example\n");
 	for (int i = 0; i < 5; i++)
 		ck_assert_int_eq(mxnews_look(&news, &look, 1, &findings, hear,
 				     NULL),
@@ -580,6 +764,13 @@ main(void)
 	tcase_add_test(c, alias_is_told);
 	tcase_add_test(c, name_servers_have_time_to_agree);
 	tcase_add_test(c, another_sts_policy_is_told_once);
+	tcase_add_test(c, policy_has_to_name_every_host);
+	tcase_add_test(c, policy_on_trial_is_no_alarm);
+	tcase_add_test(c, policy_that_cannot_be_had_is_told_in_time);
+	tcase_add_test(c, policy_that_nobody_announces_is_none);
+	tcase_add_test(c, policy_wants_tls_of_every_host);
+	tcase_add_test(c, tlsa_has_to_name_what_is_shown);
+	tcase_add_test(c, tlsa_of_the_web_is_of_no_use);
 	tcase_add_test(c, sts_record_is_read);
 	tcase_add_test(c, everything_wrong_at_once_is_bounded);
 	tcase_add_test(c, every_kind_has_a_word);
