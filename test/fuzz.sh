@@ -19,7 +19,7 @@ clang=
 seconds=${1:?fuzz.sh [-c] SECONDS [TARGET...]}
 shift
 targets="wire-server wire-client amend envelope pfcat table config smtpreply pflog
-    marker books header data store talk mx dns"
+    marker books header data store talk mx dns policy"
 # Input that came to something new once, and what was found with it.
 export FUZZ_CORPUS=$here/fuzz/corpus
 [ $# = 0 ] || targets=$*
@@ -36,7 +36,7 @@ build() {
 	  -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 	EOF
 	for f in "$root"/lib/base/*.c "$root"/lib/core/*.c "$root"/lib/io/*.c \
-	    "$here"/fuzz/{target,wire,text,files,records,shelf,hop,libfuzzer}.c; do
+	    "$here"/fuzz/{target,wire,text,files,records,shelf,hop,policy,libfuzzer}.c; do
 		o=$(echo "${f#"$root"/}" | tr / _)
 		objects+=("$out/${o%.c}.o")
 		printf '%s: %s\n\t%s $(CFLAGS) -c -o $@ $<\n' \
@@ -45,7 +45,7 @@ build() {
 	make -s -j"$(nproc)" -f "$out/make" "${objects[@]}" || exit 1
 	# shellcheck disable=SC2046
 	"$clang" -fsanitize=fuzzer,address,undefined -o "$out/fuzz" \
-	    "${objects[@]}" $(sed -n 's/^\(LIBCONFIG\|MMDB\|SQLITE\|OPENSSL\)_LIBS = //p' \
+	    "${objects[@]}" $(sed -n 's/^\(LIBCONFIG\|MMDB\|SQLITE\|OPENSSL\|LIBCURL\)_LIBS = //p' \
 	    "$builddir/Makefile") -lresolv -lpthread || exit 1
 }
 

@@ -103,12 +103,12 @@ look_at(struct mxlooking *l, struct mxcheck_host *h, const struct buf *shown)
 
 /* ---- asking ---- */
 
+/* In a host's own words, too: then it is asked in the clear for nothing. */
 static int
 is_about_tls(const struct hop_answer *answer)
 {
 	return answer->class == HOP_UNREACHABLE &&
-	       (strncmp(answer->text, "TLS", 3) == 0 ||
-		   strncmp(answer->text, "STARTTLS", 8) == 0);
+	       strstr(answer->text, "TLS") != NULL;
 }
 
 int

@@ -296,8 +296,13 @@ dns_look(const struct dnsanswer *a, int rc, enum dns_type type)
 	fuzz_must(a->count <= DNSRECORD_MAX, "bounded");
 	fuzz_must(rc == SMX_OK || a->count == 0,
 	    "nothing of what is no answer");
+	fuzz_must(a->bytes_used <= DNSRECORD_BYTES, "bounded bytes");
 	for (size_t i = 0; i < a->count; i++) {
 		const struct dnsrecord *r = &a->list[i];
+
+		fuzz_must(r->data_len <= a->bytes_used &&
+			      r->data <= a->bytes_used - r->data_len,
+		    "bytes within");
 
 		fuzz_must(memchr(r->name, '\0', sizeof(r->name)) != NULL &&
 			      memchr(r->text, '\0', sizeof(r->text)) != NULL,
@@ -348,6 +353,8 @@ static const char *const dns_seeds[] = {
 	HEAD("0001") "001c 0001 " OF(
 	    "001c") "0010 20010db8 00000000 00000000 00000001",
 	HEAD("0001") "0034 0001 " OF("0034") "0004 03 01 01 00",
+	HEAD("0002") "0034 0001 " OF("0034") "0007 02 00 00 30820100" OF(
+	    "0034") "0005 03 01 02 abcd",
 	HEAD("0000") "000f 0001", NULL
 };
 static const char *const dns_words[] = { "c00c", "c029", "00", "03 6d7831",

@@ -230,23 +230,35 @@ mx_servers_disagree() {
 }
 
 mx_tlsa_and_sts() {
+	look_ca
+	look_cert mx1 DNS:mx1.example.org
+	look_cert mx2 DNS:mx2.example.org
+	look_cert site DNS:mta-sts.example.org
+	H1_OPTIONS="--cert $LAB/mx1.pem" OWN_OPTIONS="--cert $LAB/mx2.pem"
 	look_hosts
-	mx_tlsa="3 1 1 $(printf '%064d' 0)"
+	hop_control h1 "offer = PIPELINING, STARTTLS"
+	hop_control own "offer = PIPELINING, STARTTLS"
+	look_policy "version: STSv1" "mode: enforce" "mx: *.example.org" \
+	    "max_age: 86400"
+	look_site --cert "$LAB/site.pem"
+	mx_tlsa=$(look_tlsa 3 1 1 mx1)
 	look_dns "$(look_zone example.org <<-END
 		$two_hosts
+		mta-sts	A 192.0.2.12
 		_25._tcp.mx1	TLSA $mx_tlsa
 		_mta-sts	TXT "v=STSv1; id=one;"
 		_mta-sts	TXT "not this"
 	END
 	)"
-	look_watches
+	MX_MORE="sts_ca = \"$LAB/ca.crt\";" look_watches
 	need "a warning" look_looks warning "no-tlsa mx2.example.org;"
 	need "it is told" look_told warning no-tlsa mx2.example.org
 	need "the id" is "$(jq -r .sts_id "$LAB/checked")" one
 	look_zone example.org >/dev/null <<-END
 		$two_hosts
+		mta-sts	A 192.0.2.12
 		_25._tcp.mx1	TLSA $mx_tlsa
-		_25._tcp.mx2	TLSA $mx_tlsa
+		_25._tcp.mx2	TLSA $(look_tlsa 3 1 1 mx2)
 		_mta-sts	TXT "v=STSv1; id=two;"
 	END
 	need "another policy" dns_reload

@@ -12,7 +12,7 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib-mx.sh"
 
 # The records: both hosts, and the policy's, of this id.
-sts_records() { # ID
+both_records() { # ID
 	look_zone example.org <<-END
 		$two_hosts
 		mta-sts	A 192.0.2.12
@@ -20,13 +20,13 @@ sts_records() { # ID
 	END
 }
 
-sts_records_are() {
-	sts_records "$1" >/dev/null
+records_are() {
+	both_records "$1" >/dev/null
 	dns_reload
 }
 
 # Hosts that speak TLS, each with a certificate for its name, and a web server.
-sts_lab() {
+tls_lab() {
 	look_ca
 	look_cert mx1 DNS:mx1.example.org
 	look_cert mx2 DNS:mx2.example.org
@@ -40,7 +40,7 @@ sts_lab() {
 }
 
 # mode, and the hosts that it names
-sts_policy() {
+policy_is() {
 	sts_mode=$1
 	shift
 	for sts_mx; do
@@ -50,8 +50,8 @@ sts_policy() {
 	look_policy "version: STSv1" "mode: $sts_mode" "$@" "max_age: 86400"
 }
 
-sts_json() { jq -r "$1" "$LAB/checked"; }
-sts_text() { # WHAT TEXT: a finding, and a piece of its sentence
+in_json() { jq -r "$1" "$LAB/checked"; }
+finding_says() { # WHAT TEXT: a finding, and a piece of its sentence
 	jq -r ".findings[] | select(.what == \"$1\").text" "$LAB/checked" |
 	    grep -qF -- "$2" || {
 		cat "$LAB/checked"
@@ -62,16 +62,16 @@ sts_text() { # WHAT TEXT: a finding, and a piece of its sentence
 # ---- whom the policy names ----
 
 sts_covers_the_backup() {
-	sts_lab
-	look_dns "$(sts_records one)"
-	sts_policy enforce mx1.example.org "*.example.org"
+	tls_lab
+	look_dns "$(both_records one)"
+	policy_is enforce mx1.example.org "*.example.org"
 	look_site --cert "$LAB/site.pem"
 	look_watches
 	need "all is well" look_looks ok ""
-	need "the mode" is "$(sts_json .sts_mode)" enforce
-	need "its hosts" is "$(sts_json '.sts_mx | join(" ")')" \
+	need "the mode" is "$(in_json .sts_mode)" enforce
+	need "its hosts" is "$(in_json '.sts_mx | join(" ")')" \
 	    "mx1.example.org *.example.org"
-	need "TLS of both" is "$(sts_json \
+	need "TLS of both" is "$(in_json \
 	    '[.hosts[] | .tls + " " + (.certified | tostring)] | join(" ")')" \
 	    "yes true yes true"
 	need "SNI and Host" grep -q \
@@ -86,8 +86,8 @@ sts_covers_the_backup() {
 	sleep 3
 	need "no more questions" is "$(look_fetched)" "$sts_before"
 	# without the backup
-	sts_policy enforce mx1.example.org
-	need "another id" sts_records_are two
+	policy_is enforce mx1.example.org
+	need "another id" records_are two
 	need "an alarm by itself" wait_for 10 look_told alarm sts-not-covered \
 	    mx2.example.org
 	need "that it has changed" look_told warning sts-changed
@@ -98,73 +98,73 @@ sts_covers_the_backup() {
 	look_again
 	need "it is told once" look_told alarm sts-not-covered
 	# mended without another id, which is what people forget
-	sts_policy enforce "*.example.org"
+	policy_is enforce "*.example.org"
 	need "that it is over" wait_for 10 look_told clear sts-not-covered
 	need "all is well" look_looks ok ""
 	# without the primary
-	sts_policy enforce mx2.example.org "*.mx1.example.org"
+	policy_is enforce mx2.example.org "*.mx1.example.org"
 	need "an alarm" look_looks alarm "sts-not-covered mx1.example.org;"
-	need "whose it is" sts_text sts-not-covered "the primary"
-	sts_policy testing mx2.example.org
+	need "whose it is" finding_says sts-not-covered "the primary"
+	policy_is testing mx2.example.org
 	need "only a warning on trial" look_looks warning \
 	    "sts-not-covered mx1.example.org;"
-	sts_policy none
+	policy_is none
 	need "nothing of no mode" look_looks ok ""
 }
 
 # ---- a policy that is not to be had ----
 
 # What it is for who fetches it: an answer that is none.
-sts_is_none() { # PIECE-OF-TEXT
-	look_looks warning "sts-no-policy;" && sts_text sts-no-policy "$1"
+policy_is_none() { # PIECE-OF-TEXT
+	look_looks warning "sts-no-policy;" && finding_says sts-no-policy "$1"
 }
 
 sts_answers_that_are_none() {
-	sts_lab
-	look_dns "$(sts_records one)"
-	sts_policy enforce "*.example.org"
+	tls_lab
+	look_dns "$(both_records one)"
+	policy_is enforce "*.example.org"
 	look_site --cert "$LAB/site.pem"
 	MX_WATCH=0s look_watches
 	look_site_control "status 404"
-	need "no 404" sts_is_none "404, not 200"
+	need "no 404" policy_is_none "404, not 200"
 	look_site_control "status 302" "location https://mta-sts.example.org/else"
-	need "no redirect" sts_is_none "302, not 200"
+	need "no redirect" policy_is_none "302, not 200"
 	need "nobody went there" not grep -q else "$LAB/site/log"
 	need "none of two looks told" look_untold warning sts-no-policy
 	look_site_control "type text/html"
-	need "no other type" sts_is_none "text/html, not text/plain"
+	need "no other type" policy_is_none "text/html, not text/plain"
 	need "told of three looks" look_told warning sts-no-policy
 	look_site_control "type none"
-	need "no type at all" sts_is_none "not told, not text/plain"
+	need "no type at all" policy_is_none "not told, not text/plain"
 	look_site_control "type text/plainer"
-	need "nothing like it" sts_is_none "text/plainer"
+	need "nothing like it" policy_is_none "text/plainer"
 	look_site_control endless
-	need "no end" sts_is_none "longer than 65536 bytes"
+	need "no end" policy_is_none "longer than 65536 bytes"
 	look_site_control headers
-	need "no headers for ever" sts_is_none "longer than"
+	need "no headers for ever" policy_is_none "longer than"
 	look_site_control half
-	need "no half of it" sts_is_none ""
+	need "no half of it" policy_is_none ""
 	look_site_control "type Text/Plain; charset=utf-8"
 	need "all is well" look_looks ok ""
 	need "that it is over" look_told clear sts-no-policy
 	look_site_control ""
 	look_policy "version: STSv1" "mode: enforced" "max_age: 5"
 	need "one that cannot be read" look_looks warning "sts-invalid;"
-	need "why" sts_text sts-invalid "line 2: the mode"
+	need "why" finding_says sts-invalid "line 2: the mode"
 	head -c 70000 /dev/zero | tr '\0' '\n' >"$LAB/site/policy"
-	need "one that is too long" sts_is_none "longer than 65536 bytes"
+	need "one that is too long" policy_is_none "longer than 65536 bytes"
 }
 
 # Who may speak for the domain.
 sts_who_may_speak() {
-	sts_lab
-	look_dns "$(sts_records one)"
-	sts_policy enforce "*.example.org"
+	tls_lab
+	look_dns "$(both_records one)"
+	policy_is enforce "*.example.org"
 	MX_WATCH=0s look_watches
-	need "nobody there" sts_is_none ""
+	need "nobody there" policy_is_none ""
 	look_cert other DNS:mta-sts.example.net,DNS:example.org
 	look_site --cert "$LAB/other.pem"
-	need "no certificate for another name" sts_is_none "mta-sts.example.org"
+	need "no certificate for another name" policy_is_none "mta-sts.example.org"
 	look_site_stop
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
 	    -days 2 -subj /CN=mta-sts.example.org -addext \
@@ -172,7 +172,7 @@ sts_who_may_speak() {
 	    -out "$LAB/self.crt" 2>/dev/null
 	cat "$LAB/self.key" "$LAB/self.crt" >"$LAB/self.pem"
 	look_site --cert "$LAB/self.pem"
-	need "nobody's own word" sts_is_none "self"
+	need "nobody's own word" policy_is_none "self"
 	look_site_stop
 	need "no word was asked for" is "$(look_fetched)" 0
 	look_site --cert "$LAB/site.pem"
@@ -180,17 +180,29 @@ sts_who_may_speak() {
 	echo "$two_hosts
 _mta-sts TXT \"v=STSv1; id=one;\"" | look_zone example.org >/dev/null
 	need "other records" dns_reload
-	need "no address" sts_is_none "mta-sts.example.org has no address"
+	need "no address" policy_is_none "mta-sts.example.org has no address"
 }
 
-# Whoever ends does not wait for a web server.
-sts_stop_while_fetching() {
-	sts_lab
-	look_dns "$(sts_records one)"
-	sts_policy enforce "*.example.org"
+# A web server that says nothing.
+stalled_site() {
+	tls_lab
+	look_dns "$(both_records one)"
+	policy_is enforce "*.example.org"
 	look_site --cert "$LAB/site.pem"
 	look_site_control stall
 	MX_WATCH=0s look_watches
+}
+
+sts_site_that_is_silent() {
+	stalled_site
+	need "an end to the wait" policy_is_none "timed out"
+	need "the hosts were asked" is "$(in_json \
+	    '[.hosts[].answers] | join(" ")')" "yes yes"
+}
+
+# Whoever ends does not wait for it.
+sts_stop_while_fetching() {
+	stalled_site
 	look_check &
 	sts_checker=$!
 	need "a question" wait_for 10 eval '[ "$(look_fetched)" -gt 0 ]'
@@ -199,44 +211,42 @@ sts_stop_while_fetching() {
 	read -r sts_ended sts_rest </proc/uptime
 	wait $sts_checker
 	need "a quick end" at_most $((${sts_ended%.*} - ${sts_began%.*})) 8
-	need "a daemon" daemon_start a
-	need "an end to the wait" sts_is_none "timed out"
 }
 
 # ---- what the hosts show ----
 
 sts_wants_tls() {
-	sts_lab
-	look_dns "$(sts_records one)"
-	sts_policy enforce "*.example.org"
+	tls_lab
+	look_dns "$(both_records one)"
+	policy_is enforce "*.example.org"
 	look_site --cert "$LAB/site.pem"
 	MX_WATCH=0s look_watches
 	need "all is well" look_looks ok ""
 	hop_control own "offer = PIPELINING"
 	need "no STARTTLS" look_looks alarm "sts-no-tls mx2.example.org;"
-	need "why" sts_text sts-no-tls "does not offer STARTTLS"
+	need "why" finding_says sts-no-tls "does not offer STARTTLS"
 	look_again
 	need "an alarm" look_told alarm sts-no-tls mx2.example.org
-	need "that it answers" is "$(sts_json '.hosts[1].answers')" yes
+	need "that it answers" is "$(in_json '.hosts[1].answers')" yes
 	hop_control own "offer = PIPELINING, STARTTLS" \
 	    "STARTTLS = 454 4.7.0 Not now"
 	need "not now" look_looks alarm "sts-no-tls mx2.example.org;"
 	hop_control own "offer = PIPELINING, STARTTLS" \
 	    "STARTTLS = 220 2.0.0 Go on; garbage"
 	need "no handshake" look_looks alarm "sts-no-tls mx2.example.org;"
-	need "that it failed" is "$(sts_json '.hosts[1].tls')" failed
+	need "that it failed" is "$(in_json '.hosts[1].tls')" failed
 	look_cert wrong DNS:mx3.example.org
 	hop_stop own
 	hop_control own "offer = PIPELINING, STARTTLS"
 	hop_again own --host 192.0.2.1 --cert "$LAB/wrong.pem"
 	need "a name of another" look_looks alarm "sts-no-tls mx2.example.org;"
-	need "why" sts_text sts-no-tls "ostname mismatch"
+	need "why" finding_says sts-no-tls "ostname mismatch"
 	need "it is told once" look_told alarm sts-no-tls
-	sts_policy testing "*.example.org"
+	policy_is testing "*.example.org"
 	need "a warning on trial" look_looks warning "sts-no-tls mx2.example.org;"
 	hop_stop own
 	hop_again own --host 192.0.2.1 --cert "$LAB/mx2.pem"
-	sts_policy enforce "*.example.org"
+	policy_is enforce "*.example.org"
 	need "all is well" look_looks ok ""
 	need "that it is over" look_told clear sts-no-tls
 	# without a policy nobody is asked for TLS
@@ -249,7 +259,7 @@ sts_wants_tls() {
 
 # ---- TLSA ----
 
-sts_tlsa_are() { # RECORD-OF-MX2
+tlsa_are() { # RECORD-OF-MX2
 	look_zone example.org >/dev/null <<-END
 		$two_hosts
 		_25._tcp.mx1	TLSA $(look_tlsa 3 1 1 mx1)
@@ -259,43 +269,43 @@ sts_tlsa_are() { # RECORD-OF-MX2
 }
 
 sts_tlsa_matches() {
-	sts_lab
+	tls_lab
 	look_dns "$(echo "$two_hosts" | look_zone example.org)"
 	MX_WATCH=0s look_watches
 	need "all is well" look_looks ok ""
-	need "no TLS" is "$(sts_json '.hosts[1].tls')" null
+	need "no TLS" is "$(in_json '.hosts[1].tls')" null
 	for sts_kind in "3 1 1" "3 0 1" "3 1 2" "3 0 0" "3 1 0"; do
 		# shellcheck disable=SC2086
-		need "records" sts_tlsa_are "$(look_tlsa $sts_kind mx2)"
+		need "records" tlsa_are "$(look_tlsa $sts_kind mx2)"
 		need "$sts_kind is what it shows" look_looks ok ""
-		need "it was compared" is "$(sts_json '.hosts[1].tlsa_matches')" \
+		need "it was compared" is "$(in_json '.hosts[1].tlsa_matches')" \
 		    true
 	done
 	cp "$LAB/ca.crt" "$LAB/authority.crt"
 	for sts_kind in "2 0 1" "2 1 2" "2 0 0"; do
 		# shellcheck disable=SC2086
-		need "records" sts_tlsa_are "$(look_tlsa $sts_kind authority)"
+		need "records" tlsa_are "$(look_tlsa $sts_kind authority)"
 		need "$sts_kind is who signed it" look_looks ok ""
 	done
-	need "records" sts_tlsa_are "$(look_tlsa 3 1 1 mx1)"
+	need "records" tlsa_are "$(look_tlsa 3 1 1 mx1)"
 	need "another's" look_looks warning "tlsa-differs mx2.example.org;"
-	need "no word on signatures" sts_text tlsa-differs "not known whether"
+	need "no word on signatures" finding_says tlsa-differs "not known whether"
 	look_again
 	need "a warning" look_told warning tlsa-differs mx2.example.org
-	need "records" sts_tlsa_are "$(look_tlsa 1 1 1 mx2)"
+	need "records" tlsa_are "$(look_tlsa 1 1 1 mx2)"
 	need "one of the web's" look_looks warning "tlsa-unusable mx2.example.org;"
 	need "that it does not differ" look_told clear tlsa-differs
 	need "a resolver" dns_verified
-	need "records" sts_tlsa_are "$(look_tlsa 2 0 0 authority)"
+	need "records" tlsa_are "$(look_tlsa 2 0 0 authority)"
 	need "all is well" look_looks ok ""
-	need "that it is signed" is "$(sts_json '.hosts[1].tlsa_secure')" true
-	need "records" sts_tlsa_are "$(look_tlsa 3 1 1 site)"
+	need "that it is signed" is "$(in_json '.hosts[1].tlsa_secure')" true
+	need "records" tlsa_are "$(look_tlsa 3 1 1 site)"
 	need "another's" look_looks alarm "tlsa-differs mx2.example.org;"
 	look_again
 	need "an alarm" look_told alarm tlsa-differs mx2.example.org
 	hop_control own "offer = PIPELINING"
 	need "no STARTTLS" look_looks alarm "tlsa-differs mx2.example.org;"
-	need "why" sts_text tlsa-differs "does not offer STARTTLS"
+	need "why" finding_says tlsa-differs "does not offer STARTTLS"
 }
 
 lab_main sts "$@"
