@@ -72,13 +72,15 @@ print_hosts(const struct record *r)
 static void
 print_policy(const struct record *r)
 {
-	char id[NAME], mode[NAME];
+	char id[NAME], mode[NAME], text[NAME];
 
 	if (word(r, "sts_id", id)[0] == '\0')
 		return;
 	printf("  MTA-STS %s", id);
 	if (word(r, "sts_mode", mode)[0] != '\0')
 		printf(": %s", mode);
+	else if (word(r, "sts_text", text)[0] != '\0')
+		printf(": %s", text);
 	putchar('\n');
 }
 

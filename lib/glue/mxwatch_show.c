@@ -95,7 +95,7 @@ show_policy(struct buf *b, const struct mxcheck_look *look)
 {
 	const struct stspolicy *p = &look->policy;
 
-	if (look->sts_policy == THERE_NO)
+	if (look->sts_policy != THERE_YES && look->sts_why[0] != '\0')
 		json_str(b, "sts_text", look->sts_why);
 	if (look->sts_policy != THERE_YES)
 		return;

@@ -202,8 +202,13 @@ mxlook_policy(struct mxlooking *l)
 {
 	const struct mxlook_kept *kept = l->question->kept;
 
-	if (l->look->sts_count != 1 || !stsfetch_is_possible())
+	if (l->look->sts_count != 1)
 		return SMX_OK;
+	if (!stsfetch_is_possible()) {
+		(void)text_copy(l->look->sts_why, sizeof(l->look->sts_why),
+		    "not looked at: built without libcurl");
+		return SMX_OK;
+	}
 	if (!is_kept(l))
 		return fetch_and_read(l);
 	read_policy(l->look, kept->text, kept->len);

@@ -276,7 +276,7 @@ stsfetch(const struct stsfetch *question, struct buf *out,
 {
 	(void)question;
 	(void)out;
-	snprintf(why, STSFETCH_WHY, "this program was built without libcurl");
+	snprintf(why, STSFETCH_WHY, "built without libcurl");
 	return SMX_ETEMP;
 }
 

@@ -12,22 +12,53 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 
 # ---- the set ----
 
+look_sent() { is "$(served "$1")" you@example.com; }
+look_takes() { # ADDRESS
+	$PYTHON -c '
+import smtplib, sys
+s = smtplib.SMTP(sys.argv[1], 25, local_hostname="client", timeout=20)
+s.ehlo()
+s.mail("me@example.net")
+sys.exit(s.rcpt("you@example.org")[0] != 250)' "$1"
+}
+
+# Everything else works: what the domain sends arrives, its hosts answer, its name
+# has its other records, and other domains are well.
+look_can_send() { # TAG
+	need "a 250" is "$(post a "$1" me@example.org you@example.com | cut -c1-3)" 250
+	need "it is sent" wait_for 20 look_sent "$1"
+	need "who it is from" is "$(served_from "$1")" me@example.org
+	for mx_host in 192.0.2.11 192.0.2.1; do
+		need "$mx_host takes mail" look_takes $mx_host
+	done
+	need "another domain is well" look_looks ok "" example.net
+}
+
 # "You can send but not receive": the records of a provider vanish, and nothing
 # else does.
 mx_seven_records_vanish() {
 	look_hosts
+	need "a way out" sink_start
 	for mx_n in 1 2 3 4 5 6; do
-		echo "@ MX $((mx_n * 5)) mx1"
+		echo "@ MX $((mx_n * 5)) in$mx_n"
 	done >"$LAB/seven"
 	echo "@ MX 90 mx2" >>"$LAB/seven"
-	mx_seven=$(look_zone example.org <"$LAB/seven")
-	look_dns "$mx_seven"
-	look_watches
+	for mx_n in 1 2 3 4 5 6; do
+		echo "in$mx_n A 192.0.2.11"
+	done >"$LAB/rest"
+	printf '@ TXT "v=spf1 mx -all"\nwww A 192.0.2.12\n' >>"$LAB/rest"
+	mx_seven=$(cat "$LAB/seven" "$LAB/rest" | look_zone example.org)
+	look_dns "$mx_seven" "$(echo "$two_hosts" | look_zone example.net)"
+	UNPROTECTED=accept MAX_DELAY=1s look_watches ', { name = "other";
+	    match = { domains = ( "example.net" ); }; }'
 	need "seven records" look_looks ok ""
-	need "all of them seen" is "$(jq '.hosts | length' "$LAB/checked")" 7
-	look_zone example.org </dev/null >/dev/null
+	need "all of them seen" is "$(jq -r '[.hosts[].name | sub("[.].*"; "")] |
+	    join(" ")' "$LAB/checked")" "in1 in2 in3 in4 in5 in6 mx2"
+	look_can_send before
+	look_zone example.org <"$LAB/rest" >/dev/null
 	need "no MX records" dns_reload
 	need "an alarm by itself" wait_for 10 look_told alarm lost
+	look_can_send after
 	need "at level err" grep -q 'event=mx-alarm.*what=lost text="the MX records are gone' \
 	    "$LAB/a/shadowmxd.log"
 	need "it is shown" look_looks alarm "lost;"
@@ -41,7 +72,7 @@ mx_seven_records_vanish() {
 	need "it is shown" look_looks alarm "lost;"
 	look_again
 	need "it is told once" look_told alarm lost
-	look_zone example.org <"$LAB/seven" >/dev/null
+	cat "$LAB/seven" "$LAB/rest" | look_zone example.org >/dev/null
 	need "the records again" dns_reload
 	need "that it is over" wait_for 10 look_told clear lost
 	need "all is well" look_looks ok ""
@@ -227,6 +258,24 @@ mx_servers_disagree() {
 	need "one is silent" wait_for 10 look_looks warning \
 	    "server-silent second.example.org;"
 	need "that it does not differ" look_told clear servers-differ
+}
+
+mx_server_without_address() {
+	look_hosts
+	look_dns "$(look_zone example.org <<-END
+		$two_hosts
+		@	NS gone
+	END
+	)"
+	MX_WATCH=0s look_watches
+	need "one has none" look_looks warning \
+	    "server-no-address gone.example.org;"
+	look_again
+	need "a warning" look_told warning server-no-address gone.example.org
+	echo "$two_hosts" | look_zone example.org >/dev/null
+	need "other records" dns_reload
+	need "all is well" look_looks ok ""
+	need "that it is over" look_told clear server-no-address
 }
 
 mx_tlsa_and_sts() {
