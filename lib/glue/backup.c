@@ -16,6 +16,7 @@
 #include "glue/primaries.h"
 #include "glue/backup_books.h"
 #include "glue/mxwatch.h"
+#include "glue/splitter.h"
 
 struct backup {
 	struct smx_engine *node;
@@ -24,6 +25,7 @@ struct backup {
 	struct primaries *primaries;
 	struct decider *decider;
 	struct books *books;
+	struct splitter *splitter;
 	struct releaser *releaser;
 	struct mxwatch *mxwatch;
 	pthread_mutex_t lock;
@@ -65,6 +67,12 @@ struct books *
 backup_books(struct backup *backup)
 {
 	return backup->books;
+}
+
+struct splitter *
+backup_splitter(struct backup *backup)
+{
+	return backup->splitter;
 }
 
 struct releaser *
@@ -137,6 +145,8 @@ make_parts(struct backup *backup)
 	if (rc == SMX_OK)
 		rc = books_new(&backup->books, backup);
 	if (rc == SMX_OK)
+		rc = splitter_new(&backup->splitter, backup);
+	if (rc == SMX_OK)
 		rc = mxwatch_new(&backup->mxwatch, backup);
 	if (rc == SMX_OK)
 		rc = releaser_new(&backup->releaser, backup);
@@ -152,6 +162,8 @@ start_parts(struct backup *backup)
 		rc = decider_start(backup->decider);
 	if (rc == SMX_OK)
 		rc = books_start(backup->books);
+	if (rc == SMX_OK)
+		rc = splitter_start(backup->splitter);
 	if (rc == SMX_OK)
 		rc = mxwatch_start(backup->mxwatch);
 	if (rc == SMX_OK)
@@ -199,6 +211,8 @@ backup_stop(struct backup *backup)
 		mxwatch_join(backup->mxwatch);
 	if (backup->releaser != NULL)
 		releaser_join(backup->releaser);
+	if (backup->splitter != NULL)
+		splitter_join(backup->splitter);
 	if (backup->books != NULL)
 		books_join(backup->books);
 	if (backup->decider != NULL)
@@ -218,6 +232,7 @@ backup_free(struct backup **backup)
 	backup_stop(b);
 	mxwatch_free(&b->mxwatch);
 	releaser_free(&b->releaser);
+	splitter_free(&b->splitter);
 	books_free(&b->books);
 	decider_free(&b->decider);
 	primaries_free(&b->primaries);

@@ -16,9 +16,10 @@
 /*
  * Being the backup MX: joined from the watch over the primary MX hosts
  * (primaries.h), the answer to RCPT (backup_rcpt.h), the books
- * (backup_books.h), the release (backup_release.h) and the watch over the MX
- * records (mxwatch.h).  There is one in every node whose store is a folder; it
- * opens its database with the first policy that has a backup group.
+ * (backup_books.h), what is split off (splitter.h), the release
+ * (backup_release.h) and the watch over the MX records (mxwatch.h).  There is
+ * one in every node whose store is a folder; it opens its database with the
+ * first policy that has a backup group.
  *
  * Threads: any.  What belongs to one part has a lock of its own; no part calls
  * another with its lock held.
@@ -27,6 +28,7 @@ struct backup;
 struct primaries;
 struct decider;
 struct books;
+struct splitter;
 struct releaser;
 struct mxwatch;
 
@@ -49,6 +51,7 @@ struct backup_db *backup_db(struct backup *backup);
 struct primaries *backup_primaries(struct backup *backup);
 struct decider *backup_decider(struct backup *backup);
 struct books *backup_books(struct backup *backup);
+struct splitter *backup_splitter(struct backup *backup);
 struct releaser *backup_releaser(struct backup *backup);
 struct mxwatch *backup_mxwatch(struct backup *backup);
 struct alarms;

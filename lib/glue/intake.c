@@ -2,13 +2,11 @@
 #include "config.h"
 #include "glue/intake.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
-#include "base/log.h"
+#include "core/policy.h"
 #include "glue/backup_books.h"
 #include "glue/backup_rcpt.h"
 
@@ -17,15 +15,14 @@
 void
 intake_reset(struct intake *intake)
 {
-	intake->count = intake->plain = 0;
-	intake->hold = intake->mixed = 0;
-	intake->policy = NULL;
+	intake->count = intake->domains = intake->plain = 0;
 }
 
 void
 intake_free(struct intake *intake)
 {
-	free(intake->index);
+	free(intake->rcpt);
+	free(intake->domain);
 	memset(intake, 0, sizeof(*intake));
 }
 
@@ -37,51 +34,119 @@ intake_any(const struct intake *intake)
 
 /* ---- one recipient ---- */
 
+static const char *
+client_of(const struct asking *asking)
+{
+	return asking->client->address;
+}
+
+static int
+is_trusted(const struct asking *asking)
+{
+	return asking->client->authenticated || client_of(asking)[0] == '\0' ||
+	       policy_own(asking->message->config, client_of(asking));
+}
+
 /* Nobody is sent away who would be lost by it: then it is ordinary mail. */
 static int
-no_room(struct intake *intake, const struct intake_ask *ask,
+no_room(struct intake *intake, const struct asking *asking,
     struct hop_answer *words)
 {
-	if (ask->trusted) {
+	if (is_trusted(asking)) {
 		intake->next.hold = 0;
 		return SMX_OK;
 	}
 	hopanswer_own(words, HOP_TEMP,
 	    "too much mail for %s waits here for its mail exchanger",
-	    intake->next.domain);
+	    intake->next.name);
 	words->code = 452;
 	text_copy(words->enhanced, sizeof(words->enhanced), "4.3.1");
 	return SMX_ETEMP;
 }
 
+/* The same domain waits or does not: that may change between two. */
+static size_t
+find(const struct intake *intake, const struct intake_domain *domain)
+{
+	size_t i = 0;
+
+	while (i < intake->domains &&
+	       (intake->domain[i].hold != domain->hold ||
+		   strcmp(intake->domain[i].name, domain->name) != 0))
+		i++;
+	return i;
+}
+
 /* What is put on hold goes alone: the hold is the message's. */
 static int
-beside(struct intake *intake, const struct intake_ask *ask)
+beside(const struct intake *intake, const struct asking *asking)
 {
-	int conflict = 0;
+	int held = intake->next.hold, conflict = held && intake->plain != 0;
 
-	if (intake->next.hold)
-		conflict = intake->plain != 0 ||
-			   (intake->hold && strcmp(intake->domain,
-						intake->next.domain) != 0);
-	else
-		conflict = intake->hold;
-	return conflict && ask->split && !intake->mixed ? SMX_ELIMIT : SMX_OK;
+	for (size_t i = 0; i < intake->domains; i++)
+		if (intake->domain[i].hold)
+			conflict |= !held || i != find(intake, &intake->next);
+	return conflict && asking_may_split(asking) ? SMX_ELIMIT : SMX_OK;
 }
 
 static int
 reserve(struct intake *intake)
 {
 	size_t room = intake->room == 0 ? ROOM_FIRST : intake->room * 2;
-	size_t *more;
+	struct intake_domain *domain;
+	struct intake_rcpt *rcpt;
 
-	if (intake->count < intake->room)
+	if (intake->count == intake->room) {
+		rcpt = realloc(intake->rcpt, room * sizeof(*rcpt));
+		if (rcpt == NULL)
+			return SMX_ENOMEM;
+		intake->rcpt = rcpt;
+		intake->room = room;
+	}
+	room =
+	    intake->domains_room == 0 ? ROOM_FIRST : intake->domains_room * 2;
+	if (intake->domains == intake->domains_room) {
+		domain = realloc(intake->domain, room * sizeof(*domain));
+		if (domain == NULL)
+			return SMX_ENOMEM;
+		intake->domain = domain;
+		intake->domains_room = room;
+	}
+	return SMX_OK;
+}
+
+static int
+decide(struct intake *intake, const struct intake_ask *ask,
+    struct hop_answer *words)
+{
+	const struct asking *asking = ask->asking;
+	struct backup *backup = node_backup(ask->engine);
+	struct backup_ask question = { .backup = ask->policy,
+		.conf = asking->message->conf,
+		.client = client_of(asking),
+		.trusted = is_trusted(asking),
+		.sender = smx_envelope_sender(asking->envelope),
+		.rcpt = ask->rcpt,
+		.waiting = ask->waiting,
+		.waiting_ctx = ask->waiting_ctx };
+	struct backup_word word = { .state = MX_UNKNOWN };
+	int rc;
+
+	if (ask->policy == NULL || backup == NULL)
 		return SMX_OK;
-	more = realloc(intake->index, room * sizeof(*more));
-	if (more == NULL)
-		return SMX_ENOMEM;
-	intake->index = more;
-	intake->room = room;
+	rc = backup_rcpt(backup, &question, &word, words);
+	if (rc == SMX_OK)
+		rc = reserve(intake);
+	if (rc != SMX_OK)
+		return rc;
+	intake->ours = 1;
+	text_copy(intake->next.name, sizeof(intake->next.name), word.domain);
+	intake->next.state = word.state;
+	intake->next.policy = ask->policy;
+	intake->next.hold = word.hold && intake->holds;
+	if (intake->next.hold &&
+	    books_full(backup_books(backup), word.domain, ask->policy))
+		return no_room(intake, asking, words);
 	return SMX_OK;
 }
 
@@ -89,175 +154,36 @@ int
 intake_rcpt(struct intake *intake, const struct intake_ask *ask,
     struct hop_answer *words)
 {
-	struct backup *backup = node_backup(ask->engine);
-	struct backup_ask question = { .backup = ask->policy,
-		.conf = ask->message->conf,
-		.client = ask->client,
-		.trusted = ask->trusted,
-		.sender = ask->sender,
-		.rcpt = ask->rcpt,
-		.waiting = ask->waiting,
-		.waiting_ctx = ask->waiting_ctx };
-	struct backup_word word = { .state = MX_UNKNOWN };
-	int rc = SMX_OK;
+	int rc;
 
+	intake->ours = 0;
 	memset(&intake->next, 0, sizeof(intake->next));
-	if (ask->policy != NULL && backup != NULL && intake->asks) {
-		rc = backup_rcpt(backup, &question, &word, words);
-		intake->next.ours = 1;
-		if (rc == SMX_OK)
-			rc = reserve(intake);
-	}
-	if (rc != SMX_OK)
-		return rc;
-	text_copy(intake->next.domain, sizeof(intake->next.domain),
-	    word.domain);
-	intake->next.state = word.state;
-	intake->next.policy = ask->policy;
-	intake->next.hold = word.hold && intake->holds;
-	if (intake->next.hold &&
-	    books_full(backup_books(backup), word.domain, ask->policy))
-		rc = no_room(intake, ask, words);
-	return rc == SMX_OK ? beside(intake, ask) : rc;
+	if (!intake->asks || ask->asking->whole)
+		return SMX_OK;
+	rc = decide(intake, ask, words);
+	return rc == SMX_OK ? beside(intake, ask->asking) : rc;
+}
+
+void
+intake_wish(const struct intake *intake, const struct message *message,
+    struct smx_ack *one, struct smx_ack *all)
+{
+	if (!intake->next.hold)
+		return;
+	one->when &= ~SMX_WHEN_DELIVERED;
+	*all = message->ack;
+	(void)smx_policy_combine(all, one, 0);
 }
 
 void
 intake_keep(struct intake *intake, size_t index)
 {
-	int hold = intake->next.hold;
+	size_t domain = find(intake, &intake->next);
 
-	if (intake->next.ours)
-		intake->index[intake->count++] = index;
-	if (hold ? intake->plain != 0 ||
-		       (intake->hold &&
-			   strcmp(intake->domain, intake->next.domain) != 0)
-		 : intake->hold)
-		intake->mixed = 1;
-	/* What is in the books is named after the first that is held. */
-	if (hold && !intake->hold)
-		intake->policy = intake->next.policy;
-	if ((hold && !intake->hold) ||
-	    (intake->next.ours && intake->count == 1)) {
-		text_copy(intake->domain, sizeof(intake->domain),
-		    intake->next.domain);
-		intake->state = intake->next.state;
-	}
-	intake->hold |= hold;
-	intake->plain += !hold;
-}
-
-/* ---- the message ---- */
-
-int64_t
-intake_until(const struct intake *intake)
-{
-	if (!intake->hold || intake->mixed)
-		return 0;
-	return clock_wall_ms() + intake->policy->hold_ms;
-}
-
-static int
-is_struck(const struct struck *struck, const char *rcpt)
-{
-	for (size_t i = 0; struck != NULL && i < struck->count; i++)
-		if (strcmp(struck->rcpts[i], rcpt) == 0)
-			return 1;
-	return 0;
-}
-
-static size_t
-recipients_of(const struct intake *intake, const struct intake_end *end,
-    const char **rcpts)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < intake->count; i++) {
-		const char *rcpt =
-		    smx_envelope_recipient(end->envelope, intake->index[i]);
-
-		if (rcpt != NULL && !is_struck(end->struck, rcpt))
-			rcpts[n++] = rcpt;
-	}
-	return n;
-}
-
-static void
-log_unbooked(const struct intake *intake, const char *queue_id, int rc)
-{
-	struct log_line l;
-
-	log_begin(&l, SMX_LOG_WARNING, queue_id, "backup-not-booked");
-	log_str(&l, "domain", intake->domain);
-	log_err(&l, "reason", rc);
-	log_end(&l);
-}
-
-static void
-log_mixed(const struct intake *intake, const char *queue_id)
-{
-	struct log_line l;
-
-	log_begin(&l, SMX_LOG_NOTICE, queue_id, "backup-not-held");
-	log_str(&l, "domain", intake->domain);
-	log_str(&l, "reason", "several-domains");
-	log_end(&l);
-}
-
-/* Before the MTA is told: it is not on hold by our doing unless that is
- * written. */
-static int
-take(const struct intake *intake, const struct intake_end *end,
-    const char *const *rcpts, size_t count, int hold)
-{
-	const struct smx_backup *policy = intake->policy;
-	struct backup *backup = node_backup(end->engine);
-	struct books_mail mail = { .queue_id = end->message->queue_id,
-		.sender = smx_envelope_sender(end->envelope),
-		.size = end->message->size,
-		.domain = intake->domain,
-		.state = intake->state,
-		.hold = hold,
-		.taken_ms = clock_wall_ms(),
-		.rcpts = rcpts,
-		.count = count };
-
-	if (hold) {
-		mail.until_ms = mail.taken_ms + policy->hold_ms;
-		mail.quota = policy->quota;
-		mail.quota_messages = policy->quota_messages;
-	}
-	return backup == NULL ? SMX_ESTATE
-			      : books_take(backup_books(backup), &mail);
-}
-
-void
-intake_end(struct intake *intake, const struct intake_end *end,
-    struct smx_verdict *verdict)
-{
-	int hold = intake->hold && !intake->mixed;
-	const char **rcpts;
-	size_t count;
-	int rc = SMX_ENOMEM;
-
-	if (!intake_any(intake))
+	intake->plain += !intake->next.hold;
+	if (!intake->ours)
 		return;
-	if (intake->mixed)
-		log_mixed(intake, end->message->queue_id);
-	rcpts = calloc(intake->count, sizeof(*rcpts));
-	count = rcpts == NULL ? 0 : recipients_of(intake, end, rcpts);
-	if (rcpts != NULL && count == 0) {
-		free(rcpts);
-		return;
-	}
-	if (rcpts != NULL)
-		rc = take(intake, end, rcpts, count, hold);
-	free(rcpts);
-	if (rc != SMX_OK) {
-		log_unbooked(intake, end->message->queue_id, rc);
-		return;
-	}
-	verdict->hold = hold;
-	if (hold)
-		snprintf(verdict->hold_reason, sizeof(verdict->hold_reason),
-		    "shadowmx: backup of %s", intake->domain);
+	if (domain == intake->domains)
+		intake->domain[intake->domains++] = intake->next;
+	intake->rcpt[intake->count++] = (struct intake_rcpt){ index, domain };
 }

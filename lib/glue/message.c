@@ -199,9 +199,11 @@ message_end(struct message *message, struct smx_content *out)
 	rc = message_end_of_header(message);
 	if (rc != SMX_OK)
 		return rc;
-	rc = spill_end(message->content, message->digest);
+	if (!message->ended)
+		rc = spill_end(message->content, message->digest);
 	if (rc != SMX_OK)
 		return fail_for(message, rc);
+	message->ended = 1;
 	spill_content(message->content, out);
 	return SMX_OK;
 }

@@ -32,7 +32,7 @@ struct message {
 	uint64_t size; /* bytes seen, also those not kept */
 	int64_t fields;
 	unsigned message_ids; /* Message-ID fields that hold something */
-	int in_body;
+	int in_body, ended;
 	enum reply fault; /* the first */
 	uint8_t digest[SMX_DIGEST_BYTES];
 };
@@ -56,7 +56,7 @@ int message_header(struct message *message,
 int message_end_of_header(struct message *message) SMX_MUST_USE;
 int message_body(struct message *message, const void *data,
     size_t len) SMX_MUST_USE;
-/* Nothing more will come: content and digest are final. */
+/* Nothing more will come: content and digest are final; may be asked again. */
 int message_end(struct message *message, struct smx_content *out) SMX_MUST_USE;
 
 #endif

@@ -171,9 +171,11 @@ static unsigned long
 wanted_actions(void)
 {
 	struct smx_config *config = node_config(conns_engine());
-	int strikes = config_conf(config)->milter_resend_guard_ms > 0 ||
-		      policy_delivers(config);
+	const struct conf *conf = config_conf(config);
 	int holds = policy_backs_up(config);
+	int strikes = conf->milter_resend_guard_ms > 0 ||
+		      policy_delivers(config) ||
+		      (holds && conf->mta_submit_held[0] != '\0');
 
 	smx_config_release(&config);
 	return (strikes ? SMFIF_DELRCPT : 0) | (holds ? SMFIF_QUARANTINE : 0);
@@ -421,8 +423,8 @@ hold(SMFICTX *ctx, const char *reason)
 	crash_point("books-held");
 }
 
-/* Those of a message that was sent again; an MTA that cannot be told takes them
- * twice. */
+/* Without those of a message that was sent again and those that were split off;
+ * an MTA that cannot be told takes them twice. */
 static sfsistat
 accept_without(SMFICTX *ctx, const struct conn *conn,
     const struct smx_verdict *verdict)
@@ -433,6 +435,7 @@ accept_without(SMFICTX *ctx, const struct conn *conn,
 	if (verdict->earned == SMX_EARNED_RESENT ||
 	    verdict->earned == SMX_EARNED_DELIVERED)
 		return SMFIS_DISCARD;
+	crash_point("struck");
 	for (size_t i = 0; i < count; i++)
 		(void)smfi_delrcpt(ctx, struck[i]);
 	if (verdict->hold)

@@ -7,21 +7,29 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/splits.h"
 #include "glue/backup_books.h"
 #include "glue/node_impl.h"
 #include "glue/primaries.h"
+#include "glue/splitter.h"
 
 /*
  * The queue's thread: events in, questions out.  The core engine (own
  * messages) and the takeover (messages handed to the own MTA) ask and hear, and
- * the books of a backup MX; the lowest bits of a token say who asked.
+ * the books and the splitter of a backup MX; the lowest bits of a token say who
+ * asked.
  */
 #define EVENTS_MAX 256
 #define IDS_MAX    500
 #define TURN_MS    100
 #define ID_SIZE    64
 
-enum { ASKER_ENGINE = 0, ASKER_TAKEOVER = 1, ASKER_BOOKS = 2 };
+enum {
+	ASKER_ENGINE = 0,
+	ASKER_TAKEOVER = 1,
+	ASKER_BOOKS = 2,
+	ASKER_SPLITTER = 3
+};
 #define ASKER_BITS 2
 #define ASKER_MASK 3u
 
@@ -92,6 +100,21 @@ tell_books(struct smx_engine *node, struct smx_queue_event *events,
 			tell_primaries(backup, &ev);
 		else if (is_for(&ev, ASKER_BOOKS))
 			books_event(backup_books(backup), &ev, node_now_ms());
+	}
+}
+
+static void
+tell_splitter(struct smx_engine *node, struct smx_queue_event *events,
+    size_t count)
+{
+	struct backup *backup = node_backup(node);
+
+	for (size_t i = 0; backup != NULL && i < count; i++) {
+		struct smx_queue_event ev = events[i];
+
+		if (is_for(&ev, ASKER_SPLITTER))
+			splitter_event(backup_splitter(backup), &ev,
+			    node_now_ms());
 	}
 }
 
@@ -210,6 +233,21 @@ ask_for_books(struct smx_engine *node, struct question *q)
 	ask_to_read(node, q, ASKER_BOOKS);
 }
 
+static void
+ask_for_splitter(struct smx_engine *node, struct question *q)
+{
+	struct backup *backup = node_backup(node);
+	const char *lent[SPLITS_IDS_MAX];
+	size_t n;
+
+	if (backup == NULL)
+		return;
+	n = splitter_verify_next(backup_splitter(backup), node_now_ms(), lent,
+	    SPLITS_IDS_MAX, &q->token);
+	keep_ids(q, lent, n);
+	ask(node, q, ASKER_SPLITTER);
+}
+
 /* Mail that waits for pickup has no shadow, and nobody else says that it is
  * there. */
 static void
@@ -309,12 +347,14 @@ node_queuer_run(void *ctx)
 			tell_engine(node, events, count, node_now_ms());
 			tell_takeover(node, events, count);
 			tell_books(node, events, count);
+			tell_splitter(node, events, count);
 			node_free_events(events, count);
 		}
 		ask_for_engine(node, q);
 		read_for_engine(node, q);
 		ask_for_takeover(node, q);
 		ask_for_books(node, q);
+		ask_for_splitter(node, q);
 		if (clock_mono_ms() >= next_state) {
 			read_state(node, &told_local);
 			next_state = clock_mono_ms() + 1000;

@@ -12,7 +12,6 @@
 #include "core/policy.h"
 #include "glue/asking.h"
 #include "glue/backup_rcpt.h"
-#include "glue/backup_mark.h"
 #include "glue/delivery.h"
 #include "glue/ending.h"
 #include "glue/handover.h"
@@ -390,37 +389,13 @@ ask_next_hop(struct smx_session *session, const struct smx_ack *one,
 
 /* May it be taken, as far as a primary MX has a say? */
 static int
-ask_backup(struct smx_session *session, const struct smx_ack *one,
-    const char *rcpt)
+ask_backup(struct smx_session *session, const struct asking *asking,
+    const struct smx_ack *one, const char *rcpt)
 {
-	const struct asking asking = asking_of(session);
-	const struct intake_ask ask = { .engine = session->engine,
-		.message = session->message,
-		.policy = one->backup,
-		.client = session->address,
-		.trusted =
-		    session->client.authenticated ||
-		    session->address[0] == '\0' ||
-		    policy_own(session->message->config, session->address),
-		.split = asking_may_split(&asking),
-		.sender = smx_envelope_sender(session->envelope),
-		.rcpt = rcpt,
-		.waiting = session->waiting,
-		.waiting_ctx = session->waiting_ctx };
+	const struct intake_ask ask = { session->engine, asking, one->backup,
+		rcpt, session->waiting, session->waiting_ctx };
 
-	if (!session->intake.asks || session->whole)
-		return SMX_OK;
 	return intake_rcpt(&session->intake, &ask, &session->words);
-}
-
-/* What is put on hold has no next hop that could be asked. */
-static void
-ask_nobody(const struct smx_session *session, struct smx_ack *one,
-    struct smx_ack *all)
-{
-	one->when &= ~SMX_WHEN_DELIVERED;
-	*all = session->message->ack;
-	(void)smx_policy_combine(all, one, 0);
 }
 
 /* All have agreed to it. */
@@ -431,7 +406,7 @@ keep_recipient(struct smx_session *session, const char *rcpt,
 	size_t index = smx_envelope_recipients(session->envelope);
 	int rc = smx_envelope_rcpt(session->envelope, rcpt, params, count);
 
-	if (rc == SMX_OK && session->intake.asks && !session->whole)
+	if (rc == SMX_OK)
 		intake_keep(&session->intake, index);
 	return rc;
 }
@@ -452,11 +427,10 @@ smx_session_rcpt(struct smx_session *session, const char *rcpt,
 	rc = asking_recipient(&asking, rcpt, &one, &all);
 	if (rc != SMX_OK)
 		return rc;
-	rc = ask_backup(session, &one, rcpt);
+	rc = ask_backup(session, &asking, &one, rcpt);
 	if (rc != SMX_OK)
 		return rc;
-	if (session->intake.next.hold)
-		ask_nobody(session, &one, &all);
+	intake_wish(&session->intake, session->message, &one, &all);
 	asked = (one.when & SMX_WHEN_DELIVERED) != 0;
 	if (asked)
 		rc = ask_next_hop(session, &one, rcpt, params, count);
@@ -531,15 +505,6 @@ session_unasked(struct smx_session *session)
 	return 1;
 }
 
-static void
-take_in(struct smx_session *session, struct smx_verdict *verdict)
-{
-	const struct intake_end end = { session->engine, session->message,
-		session->envelope, session->guard ? &session->struck : NULL };
-
-	intake_end(&session->intake, &end, verdict);
-}
-
 int
 smx_session_end(struct smx_session *session, smx_waiting_fn waiting, void *ctx,
     struct smx_verdict *verdict)
@@ -549,12 +514,13 @@ smx_session_end(struct smx_session *session, smx_waiting_fn waiting, void *ctx,
 		session->envelope, waiting, ctx,
 		session->guard ? &session->struck : NULL, &asking,
 		session->delivery };
+	const struct intake_end end = { session->engine, &asking, ending.struck,
+		waiting, ctx };
 	int rc;
 
 	pass_on(session);
 	asking_size(&asking);
-	/* Without the mark it is a person's hold at the holder: safe. */
-	(void)!backup_mark(session->envelope, intake_until(&session->intake));
+	intake_mark(&session->intake, &end, session->envelope);
 	rc = ending_run(&ending, verdict);
 	if (verdict->accept && verdict->earned != SMX_EARNED_UNASKED &&
 	    verdict->earned != SMX_EARNED_RESENT &&
@@ -564,7 +530,7 @@ smx_session_end(struct smx_session *session, smx_waiting_fn waiting, void *ctx,
 	}
 	if (verdict->accept && verdict->earned != SMX_EARNED_RESENT &&
 	    verdict->earned != SMX_EARNED_DELIVERED)
-		take_in(session, verdict);
+		intake_end(&session->intake, &end, verdict);
 	forget(session);
 	return rc;
 }

@@ -93,3 +93,19 @@ struck_set(struct struck *struck, const struct smx_envelope *envelope,
 	}
 	return rc;
 }
+
+int
+struck_add(struct struck *struck, const char *rcpt)
+{
+	char **rcpts = realloc(struck->rcpts,
+	    (struck->count + 1) * sizeof(*struck->rcpts));
+
+	if (rcpts == NULL)
+		return SMX_ENOMEM;
+	struck->rcpts = rcpts;
+	rcpts[struck->count] = strdup(rcpt);
+	if (rcpts[struck->count] == NULL)
+		return SMX_ENOMEM;
+	struck->count++;
+	return SMX_OK;
+}

@@ -22,6 +22,9 @@ void struck_free(struct struck *struck);
 int struck_set(struct struck *struck, const struct smx_envelope *envelope,
     const unsigned char *marks, struct smx_envelope **rest) SMX_MUST_USE;
 
+/* One more, after struck_set. */
+int struck_add(struct struck *struck, const char *rcpt) SMX_MUST_USE;
+
 /* Client, sender and its parameters, no recipient. */
 int struck_head(struct smx_envelope *to,
     const struct smx_envelope *from) SMX_MUST_USE;

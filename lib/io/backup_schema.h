@@ -5,10 +5,10 @@
 #include "io/db_sqlite.h"
 
 /* The tables of backup.db; what is in them is in doc/STORE. */
-#define BACKUP_SCHEMA_VERSION 1
+#define BACKUP_SCHEMA_VERSION 2
 
-/* Make them in a new file, look at the version of an old one.  SMX_EPROTO: of a
- * later program. */
+/* Make them in a new file, bring those of an earlier program up to this
+ * version. SMX_EPROTO: of a later program. */
 int backup_schema(struct db *db) SMX_MUST_USE;
 
 #endif
