@@ -100,10 +100,12 @@ smx_engine_start(struct smx_engine *node)
 	if (rc != SMX_OK)
 		return rc;
 	rc = link->ops->serve(link->ctx, &node->server);
-	if (rc == SMX_OK)
-		rc = start_threads(node, config_conf(node->first_config));
-	if (rc == SMX_OK)
+	/* What the queue tells once, at its beginning, is for the backup MX's
+	 * books, too. */
+	if (rc == SMX_OK) {
 		node_backup_open(node);
+		rc = start_threads(node, config_conf(node->first_config));
+	}
 	if (rc != SMX_OK)
 		smx_engine_stop(node, 0, 0);
 	return rc;

@@ -270,13 +270,27 @@ next_found(struct splitter *s, char id[PFID_TEXT])
 	return some;
 }
 
+/* Those in the books are not looked into, and where all parts have names no
+ * others are. */
+static int
+is_worth(struct splitter *s, const char *id)
+{
+	int worth = 0;
+
+	for (size_t i = 0; i < s->left.count; i++)
+		worth |= s->left.split[i].part[0] == '\0' ||
+			 strcmp(s->left.split[i].part, id) == 0;
+	return worth && splitter_custody(s, id) == CUSTODY_ENDED;
+}
+
 /* What cannot be read after all stays on hold, and is shown. */
 static void
 look_at(struct splitter *s, const char *id)
 {
 	struct splitter_left *left = &s->left;
+	int rc = look_into(s, id);
 
-	if (look_into(s, id) != SMX_OK && ++left->tries < TRIES)
+	if (rc != SMX_OK && ++left->tries < TRIES)
 		return;
 	left->tries = 0;
 	left->next++;
@@ -294,17 +308,16 @@ splitter_left_run(struct splitter *s)
 		return;
 	for (unsigned n = 0; n < MANY && opened < FEW && next_found(s, id);
 	     n++) {
-		if (splitter_custody(s, id) != CUSTODY_ENDED) {
-			left->next++; /* in the books */
-			continue;
+		if (is_worth(s, id)) {
+			opened++;
+			look_at(s, id);
+		} else {
+			left->next++;
 		}
-		opened++;
-		look_at(s, id);
 	}
 	pthread_mutex_lock(&s->lock);
 	all = left->found_all && left->next == left->found_count;
 	pthread_mutex_unlock(&s->lock);
-	if (!all)
-		return;
-	over(s);
+	if (all)
+		over(s);
 }

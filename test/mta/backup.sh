@@ -250,23 +250,6 @@ backup_two_domains_are_parted() {
 	need "both there" wait_for 20 eval 'is "$(sink_count)" 2'
 }
 
-# A client that cannot be asked to part them: ordinary mail, and counted.
-backup_two_domains_of_our_own() {
-	OWN='"198.51.8.0/24"'
-	backup_ready
-	mx_kill
-	need "the primary known to be down" wait_for 20 mx_is down
-	knock -s 198.51.8.1 $S rcpt1@$D friend@elsewhere.test.invalid >/dev/null
-	need "both taken" shows heard 2 250
-	need "the message taken" shows heard 3 250
-	need "nothing on hold" held_are a 0
-	need "it in the books" wait_for 10 books_are "taken 1" "queued 1"
-	need "the other delivered" wait_for 20 eval 'is "$(sink_count)" 1'
-	need "the primary again" mx_start
-	need "the books" wait_for 30 books_are "taken 1" "delivered 1" \
-	    "queued 0" "unaccounted 0"
-}
-
 # ---- the end of patience ----
 
 backup_hold_time_over_returns() {

@@ -16,12 +16,17 @@
 #include "core/policy.h"
 #include "core/resend.h"
 #include "glue/node.h"
+#include "glue/splitter.h"
 #include "io/digest.h"
 
 struct world world;
 
 static struct smx_link the_link;
-static struct smx_engine_ports ports = { .link = &the_link };
+static struct smx_submit the_submit;
+static struct smx_queue the_queue;
+static struct smx_engine_ports ports = { .link = &the_link,
+	.submit = &the_submit,
+	.queue = &the_queue };
 static char engine_address, core_address;
 
 static void note(const char *fmt, ...) SMX_PRINTF(1, 2);
@@ -140,6 +145,94 @@ books_take(struct books *books, const struct books_mail *mail)
 	(void)books;
 	return world.books_take(mail);
 }
+
+struct splitter *
+backup_splitter(struct backup *backup)
+{
+	(void)backup;
+	return NULL;
+}
+
+int
+splitter_begin(struct splitter *splitter, struct backup_split *split)
+{
+	(void)splitter;
+	note("split:%s:%s", split->original, split->domain);
+	snprintf(split->trail, sizeof(split->trail), "%s.trail",
+	    split->original);
+	return world.split_add_result;
+}
+
+int
+splitter_named(struct splitter *splitter, const struct backup_split *split)
+{
+	(void)splitter;
+	note("named:%s", split->part);
+	return world.split_name_result;
+}
+
+int
+splitter_expect(struct splitter *splitter, const struct backup_split *split)
+{
+	(void)splitter, (void)split;
+	note("expect");
+	return world.split_expect_result;
+}
+
+void
+splitter_drop(struct splitter *splitter, const struct backup_split *split)
+{
+	(void)splitter, (void)split;
+	note("drop");
+}
+
+int
+splitter_erase(struct splitter *splitter, const char *part,
+    int64_t until_mono_ms)
+{
+	(void)splitter, (void)until_mono_ms;
+	note("erase:%s", part);
+	return world.erase_result;
+}
+
+void
+splitter_kept(const struct backup_split *split, const char *why)
+{
+	(void)split;
+	note("kept:%s", why);
+}
+
+static int
+submit(void *ctx, const struct smx_submission *s, struct smx_submit_result *out)
+{
+	size_t count = smx_envelope_recipients(s->envelope);
+
+	(void)ctx;
+	note("submit:%s:%s", s->held ? "held" : "free", s->trail_id);
+	ck_assert_ptr_nonnull(strstr(s->received, " id 4jXKs0.trail"));
+	if (world.submit_result != SMX_OK)
+		return world.submit_result;
+	snprintf(out->queue_id, sizeof(out->queue_id), "%s", world.submit_id);
+	for (size_t i = 0; i < count; i++)
+		out->rcpt_states[i] =
+		    strcmp(smx_envelope_recipient(s->envelope, i),
+			world.submit_refuses) == 0
+			? SMX_RCPT_REFUSED
+			: SMX_RCPT_HANDED;
+	return SMX_OK;
+}
+
+static int
+change(void *ctx, enum smx_queue_change what, const char *const *ids,
+    size_t count, int64_t until_mono_ms)
+{
+	(void)ctx, (void)what, (void)ids, (void)count, (void)until_mono_ms;
+	ck_abort(); /* the splitter's */
+	return SMX_EIO;
+}
+
+static const struct smx_submit_ops submit_ops = { .submit = submit };
+static const struct smx_queue_ops queue_ops = { .change = change };
 
 struct courier *
 node_courier(const struct smx_engine *node)
@@ -570,6 +663,12 @@ world_reset(void)
 	world_free();
 	memset(&world, 0, sizeof(world));
 	the_link.ops = &link_ops;
+	the_submit.ops = &submit_ops;
+	the_queue.ops = &queue_ops;
+	world.submit_refuses = "";
+	world.submit_id = "4jXKs1";
+	conf->mta_submit_held = "";
+	conf->node = "mx1.example.org";
 	world.candidates = 2;
 	world.trouble_told = -1;
 	world.max_delay_ms = 2000;

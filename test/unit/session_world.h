@@ -79,6 +79,12 @@ struct world {
 	int (*books_take)(const struct books_mail *mail);
 	int books_full;
 	int backup_heard; /* enum hop_class, of the last */
+	/* What is split off: submit's result, whom it refuses ("" nobody), the
+	 * id that it tells. */
+	int submit_result;
+	const char *submit_refuses, *submit_id;
+	int split_add_result, split_name_result, split_expect_result;
+	int erase_result;
 };
 
 extern struct world world;
