@@ -46,11 +46,12 @@ decide(const struct backup_ask *ask, struct backup_word *out,
 static int
 take(const struct books_mail *mail)
 {
-	size_t at;
+	size_t at = strlen(booked);
 
 	if (take_result != SMX_OK)
 		return take_result;
-	snprintf(booked, sizeof(booked), "%s %s %d %s %lld:", mail->queue_id,
+	snprintf(booked + at, sizeof(booked) - at,
+	    "%s%s %s %d %s %lld:", at != 0 ? "; " : "", mail->queue_id,
 	    mail->domain, (int)mail->state, mail->hold ? "hold" : "pass",
 	    mail->hold ? (long long)(mail->until_ms - mail->taken_ms) : 0);
 	for (size_t i = 0; i < mail->count; i++) {
@@ -224,6 +225,287 @@ START_TEST(who_cannot_split_has_it_queued_and_counted)
 }
 END_TEST
 
+/* ---- what is split off ---- */
+
+/* Of a client that has authenticated itself. */
+static void
+ours(const char *const *rcpts)
+{
+	world.conf.mta_submit_held = "127.0.0.1:10028";
+	session_guard(session, 1);
+	ck_assert_int_eq(smx_session_auth(session, "PLAIN", "joe"), SMX_OK);
+	ck_assert_int_eq(smx_session_mail(session, "<s@example.net>", NULL, 0),
+	    SMX_OK);
+	ck_assert_int_eq(smx_session_queue_id(session, "4jXKs0"), SMX_OK);
+	for (; *rcpts != NULL; rcpts++)
+		ck_assert_int_eq(rcpt(*rcpts), SMX_OK);
+	end();
+	ck_assert(verdict.accept);
+}
+
+static const char *
+struck(void)
+{
+	static char text[256];
+	char *const *rcpts;
+	size_t count = session_struck(session, &rcpts);
+
+	text[0] = '\0';
+	for (size_t i = 0; i < count; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s",
+		    rcpts[i]);
+	return text;
+}
+
+static const char *const mixed[] = { "<backup-a@down1.example>",
+	"<one@here.example>", "<backup-b@down1.example>", NULL };
+static const char *const both[] = { "<backup-a@down1.example>",
+	"<backup-b@down2.example>", NULL };
+static const char *const three[] = { "<backup-a@down1.example>",
+	"<backup-b@down2.example>", "<backup-c@up.example>", NULL };
+
+START_TEST(what_has_to_wait_leaves_the_message)
+{
+	ours(mixed);
+	ck_assert(!verdict.hold);
+	ck_assert_str_eq(struck(),
+	    "<backup-a@down1.example><backup-b@down1.example>");
+	ck_assert_str_eq(booked,
+	    "4jXKs1 down1.example 3 hold 5000: <backup-a@down1.example> "
+	    "<backup-b@down1.example>");
+	ck_assert_ptr_nonnull(strstr(world.envelope, "HOLD="));
+	ck_assert_ptr_null(strstr(world.envelope, "here.example"));
+	ck_assert_str_eq(world.queue_id, "4jXKs1");
+	ck_assert(world.digest_matches);
+	ck_assert_int_eq(world.held, 0);
+}
+END_TEST
+
+START_TEST(a_part_has_its_copy_before_it_is_in_the_books)
+{
+	const char *order[] = { "begin shadow:0", "verdict:protected",
+		"split:4jXKs0:down1.example", "submit:held:4jXKs0",
+		"named:4jXKs1", "begin shadow:", "verdict:protected", "expect",
+		"past" };
+	const char *at;
+
+	ours(mixed);
+	at = world.journal;
+	for (size_t i = 0; i < sizeof(order) / sizeof(*order); i++) {
+		at = strstr(at, order[i]);
+		ck_assert_msg(at != NULL, "%s in %s", order[i], world.journal);
+		at += strlen(order[i]);
+	}
+}
+END_TEST
+
+START_TEST(with_nobody_else_the_message_is_the_first_domains)
+{
+	ours(both);
+	ck_assert(verdict.hold);
+	ck_assert_str_eq(verdict.hold_reason,
+	    "shadowmx: backup of down1.example");
+	ck_assert_str_eq(struck(), "<backup-b@down2.example>");
+	ck_assert_str_eq(booked,
+	    "4jXKs1 down2.example 3 hold 5000: <backup-b@down2.example>; "
+	    "4jXKs0 down1.example 3 hold 5000: <backup-a@down1.example>");
+}
+END_TEST
+
+START_TEST(each_domain_is_a_part_of_its_own)
+{
+	ours(three);
+	ck_assert(!verdict.hold);
+	ck_assert_str_eq(struck(),
+	    "<backup-a@down1.example><backup-b@down2.example>");
+	ck_assert_str_eq(booked,
+	    "4jXKs1 down1.example 3 hold 5000: <backup-a@down1.example>; "
+	    "4jXKs1 down2.example 3 hold 5000: <backup-b@down2.example>; "
+	    "4jXKs0 up.example 2 pass 0: <backup-c@up.example>");
+}
+END_TEST
+
+START_TEST(one_domain_alone_is_not_split)
+{
+	const char *const alone[] = { "<backup-a@down1.example>",
+		"<backup-b@down1.example>", NULL };
+
+	ours(alone);
+	ck_assert(verdict.hold);
+	ck_assert_str_eq(struck(), "");
+	ck_assert_ptr_null(strstr(world.journal, "split:"));
+}
+END_TEST
+
+START_TEST(whom_the_mta_refuses_stays_in_the_message)
+{
+	world.submit_refuses = "<backup-b@down1.example>";
+	ours(mixed);
+	ck_assert(!verdict.hold);
+	ck_assert_str_eq(struck(), "<backup-a@down1.example>");
+	ck_assert_str_eq(booked,
+	    "4jXKs1 down1.example 3 hold 5000: <backup-a@down1.example>; "
+	    "4jXKs0 down1.example 3 pass 0: <backup-b@down1.example>");
+	ck_assert_ptr_null(strstr(world.envelope, "backup-b"));
+}
+END_TEST
+
+/* As without it: nobody is struck out, all of them are ordinary mail. */
+static void
+stays(void)
+{
+	ours(mixed);
+	ck_assert(!verdict.hold);
+	ck_assert_str_eq(struck(), "");
+	ck_assert_str_eq(booked,
+	    "4jXKs0 down1.example 3 pass 0: <backup-a@down1.example> "
+	    "<backup-b@down1.example>");
+}
+
+START_TEST(what_is_not_written_down_first_is_not_submitted)
+{
+	world.split_add_result = SMX_EIO;
+	stays();
+	ck_assert_ptr_null(strstr(world.journal, "submit"));
+}
+END_TEST
+
+START_TEST(what_the_mta_does_not_take_stays)
+{
+	static const int results[] = { SMX_ETEMP, SMX_EREFUSED,
+		SMX_EUNREACHABLE };
+
+	world.submit_result = results[_i];
+	stays();
+	ck_assert_ptr_nonnull(strstr(world.journal, "drop"));
+	ck_assert_ptr_null(strstr(world.journal, "erase"));
+}
+END_TEST
+
+/* It may be there: who wrote it down must be able to find it. */
+START_TEST(what_it_may_have_taken_is_not_forgotten)
+{
+	if (_i)
+		world.submit_id = "";
+	else
+		world.submit_result = SMX_EUNSURE;
+	stays();
+	ck_assert_ptr_null(strstr(world.journal, "drop"));
+}
+END_TEST
+
+START_TEST(what_cannot_be_followed_is_taken_back)
+{
+	if (_i == 0)
+		world.split_name_result = SMX_EIO;
+	else
+		world.split_expect_result = SMX_EFULL;
+	world.conf.mta_submit_held = "127.0.0.1:10028";
+	ours(mixed);
+	ck_assert_str_eq(struck(), "");
+	ck_assert_ptr_nonnull(strstr(world.journal, "erase:4jXKs1"));
+	ck_assert_ptr_nonnull(strstr(world.journal, "drop"));
+	ck_assert_ptr_nonnull(strstr(booked, "4jXKs0 down1.example 3 pass"));
+}
+END_TEST
+
+static int
+take_message_only(const struct books_mail *mail)
+{
+	return strcmp(mail->queue_id, "4jXKs1") == 0 ? SMX_EFULL : take(mail);
+}
+
+START_TEST(what_the_books_do_not_take_is_taken_back)
+{
+	world.books_take = take_message_only;
+	stays();
+	ck_assert_ptr_nonnull(strstr(world.journal, "erase:4jXKs1 drop past"));
+}
+END_TEST
+
+START_TEST(what_cannot_be_taken_back_is_in_the_books_and_told_of)
+{
+	world.split_expect_result = SMX_EFULL;
+	world.erase_result = SMX_ETIMEOUT;
+	ours(mixed);
+	ck_assert_str_eq(struck(), "");
+	ck_assert_ptr_nonnull(strstr(booked, "4jXKs1 down1.example 3 hold"));
+	ck_assert_ptr_nonnull(strstr(world.journal, "kept:not_removed"));
+}
+END_TEST
+
+/* Copied once, and not a second time. */
+static int64_t copies;
+
+static int
+one_copy(void *ctx, int64_t waited_ms)
+{
+	(void)ctx, (void)waited_ms;
+	world.peer[0].result = world.peer[1].result = SMX_EIO;
+	copies++;
+	return 0;
+}
+
+START_TEST(a_part_without_its_copy_is_taken_back)
+{
+	static const char *const rcpts[] = { "<backup-a@down1.example>",
+		"<one@here.example>" };
+
+	world.conf.mta_submit_held = "127.0.0.1:10028";
+	copies = 0;
+	session_guard(session, 1);
+	ck_assert_int_eq(smx_session_auth(session, "PLAIN", "joe"), SMX_OK);
+	ck_assert_int_eq(smx_session_mail(session, "<s@example.net>", NULL, 0),
+	    SMX_OK);
+	ck_assert_int_eq(smx_session_queue_id(session, "4jXKs0"), SMX_OK);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(rcpt(rcpts[i]), SMX_OK);
+	(void)smx_session_end(session, one_copy, NULL, &verdict);
+	ck_assert_int_gt(copies, 0);
+	ck_assert(verdict.accept);
+	ck_assert_str_eq(struck(), "");
+	ck_assert_ptr_nonnull(strstr(world.journal, "verdict:refused"));
+	ck_assert_ptr_nonnull(strstr(world.journal, "erase:4jXKs1"));
+	ck_assert_ptr_nonnull(strstr(booked, "4jXKs0 down1.example 3 pass"));
+}
+END_TEST
+
+START_TEST(without_a_way_or_without_striking_out_nothing_is_split)
+{
+	world.conf.mta_submit_held = _i ? "127.0.0.1:10028" : "";
+	session_guard(session, !_i);
+	ck_assert_int_eq(smx_session_auth(session, "PLAIN", "joe"), SMX_OK);
+	ck_assert_int_eq(smx_session_mail(session, "<s@example.net>", NULL, 0),
+	    SMX_OK);
+	ck_assert_int_eq(smx_session_queue_id(session, "4jXKs0"), SMX_OK);
+	ck_assert_int_eq(rcpt(mixed[0]), SMX_OK);
+	ck_assert_int_eq(rcpt(mixed[1]), SMX_OK);
+	end();
+	ck_assert(verdict.accept && !verdict.hold);
+	ck_assert_ptr_null(strstr(world.journal, "split:"));
+}
+END_TEST
+
+START_TEST(without_a_shadow_it_is_split_all_the_same)
+{
+	const char *const rcpts[] = { "<none-backup@down1.example>",
+		"<none@here.example>", NULL };
+
+	ours(rcpts);
+	ck_assert_str_eq(struck(), "<none-backup@down1.example>");
+	ck_assert_ptr_null(strstr(world.journal, "begin"));
+	ck_assert_ptr_nonnull(strstr(booked, "4jXKs1 down1.example 3 hold"));
+}
+END_TEST
+
+START_TEST(a_client_that_waits_no_longer_is_not_kept_waiting)
+{
+	world.max_delay_ms = 50;
+	stays();
+	ck_assert_ptr_null(strstr(world.journal, "split:"));
+}
+END_TEST
+
 START_TEST(over_a_quota_a_stranger_comes_again_and_our_own_mail_passes)
 {
 	world.books_full = 1;
@@ -298,6 +580,24 @@ main(void)
 	tcase_add_loop_test(tc, what_is_held_goes_alone, 0, PAIRS);
 	tcase_add_loop_test(tc, who_cannot_split_has_it_queued_and_counted, 0,
 	    PAIRS);
+	tcase_add_test(tc, what_has_to_wait_leaves_the_message);
+	tcase_add_test(tc, a_part_has_its_copy_before_it_is_in_the_books);
+	tcase_add_test(tc, with_nobody_else_the_message_is_the_first_domains);
+	tcase_add_test(tc, each_domain_is_a_part_of_its_own);
+	tcase_add_test(tc, one_domain_alone_is_not_split);
+	tcase_add_test(tc, whom_the_mta_refuses_stays_in_the_message);
+	tcase_add_test(tc, what_is_not_written_down_first_is_not_submitted);
+	tcase_add_loop_test(tc, what_the_mta_does_not_take_stays, 0, 3);
+	tcase_add_loop_test(tc, what_it_may_have_taken_is_not_forgotten, 0, 2);
+	tcase_add_loop_test(tc, what_cannot_be_followed_is_taken_back, 0, 2);
+	tcase_add_test(tc, what_the_books_do_not_take_is_taken_back);
+	tcase_add_test(tc,
+	    what_cannot_be_taken_back_is_in_the_books_and_told_of);
+	tcase_add_test(tc, a_part_without_its_copy_is_taken_back);
+	tcase_add_loop_test(tc,
+	    without_a_way_or_without_striking_out_nothing_is_split, 0, 2);
+	tcase_add_test(tc, without_a_shadow_it_is_split_all_the_same);
+	tcase_add_test(tc, a_client_that_waits_no_longer_is_not_kept_waiting);
 	tcase_add_loop_test(tc,
 	    over_a_quota_a_stranger_comes_again_and_our_own_mail_passes, 0, 2);
 	tcase_add_test(tc, a_caller_that_cannot_hold_books_it_as_passed);
