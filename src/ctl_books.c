@@ -92,6 +92,12 @@ print_message(const struct record *r)
 	line_left(r, "until_in_ms", "hold ends");
 	line_age(r, "released_ago_ms", "released");
 	line_age(r, "ended_ago_ms", "ended");
+	if (record_number(r, "hand_tries", 0) > 0) {
+		line_number(r, "hand_tries", "not handed");
+		line_number(r, "hand_unsure", "  unsure");
+		line_left(r, "hand_next_in_ms", "  next try");
+		line_text(r, "hand_reason", "  reason");
+	}
 	line_size(r, "size", "size");
 	line_text(r, "sender", "from");
 	for (size_t i = 0; i < record_count(r, "rcpts"); i++) {
@@ -115,6 +121,7 @@ print_sums(const struct record *r)
 	line_number(r, "delivered", "  delivered");
 	line_number(r, "returned", "  returned");
 	line_number(r, "deleted", "  deleted");
+	line_number(r, "handed", "  handed");
 	line_number(r, "held", "  on hold");
 	line_number(r, "queued", "  queued");
 	line_number(r, "unaccounted", "unaccounted");

@@ -199,6 +199,80 @@ amend_sum_envelope(const struct smx_envelope *envelope)
 
 /* ---- merging ---- */
 
+#define MARK        "HOLD="
+#define MARK_DIGITS 15
+
+/* A word of a line that begins with the mark; NULL: there is none. */
+static const char *
+mark_in(const char *rest, const char *end, size_t *len)
+{
+	while (rest < end) {
+		const char *word = rest + 1; /* behind the space */
+		const char *stop = word < end ? memchr(word, ' ',
+						   (size_t)(end - word))
+					      : NULL;
+
+		rest = stop != NULL ? stop : end;
+		*len = word < rest ? (size_t)(rest - word) : 0;
+		if (*len >= strlen(MARK) &&
+		    memcmp(word, MARK, strlen(MARK)) == 0)
+			return word;
+	}
+	return NULL;
+}
+
+static int64_t
+mark_of(const struct line *mail)
+{
+	size_t len;
+	const char *word = mark_in(mail->rest, mail->end, &len);
+	int64_t mark = 0;
+
+	if (word == NULL || len == strlen(MARK) ||
+	    len > strlen(MARK) + MARK_DIGITS)
+		return -1;
+	for (size_t i = strlen(MARK); i < len; i++) {
+		if (word[i] < '0' || word[i] > '9')
+			return -1;
+		mark = mark * 10 + (word[i] - '0');
+	}
+	return mark;
+}
+
+int64_t
+amend_mark(const char *text, size_t len)
+{
+	const char *at = text;
+	struct line line;
+	int r = line_cut(&at, text + len, &line);
+
+	if (r == SMX_OK && is_verb(&line, "CLIENT"))
+		r = line_cut(&at, text + len, &line);
+	return r == SMX_OK && is_verb(&line, "MAIL") ? mark_of(&line) : -1;
+}
+
+/* It stands last, where smx_envelope_encode() puts it. */
+static void
+add_client(struct buf *b, const struct line *client, int64_t mark)
+{
+	size_t len;
+	const char *space = memchr(client->start, ' ',
+	    (size_t)(client->end - client->start));
+	const char *word =
+	    space == NULL || mark < 0 ? NULL
+				      : mark_in(space, client->end, &len);
+
+	if (word == NULL) {
+		buf_add(b, client->start,
+		    (size_t)(client->end - client->start));
+	} else {
+		buf_add(b, client->start, (size_t)(word - client->start) - 1);
+		buf_add(b, word + len, (size_t)(client->end - word) - len);
+	}
+	if (mark > 0)
+		buf_fmt(b, " " MARK "%lld", (long long)mark);
+}
+
 /* CLIENT and MAIL of old, as far as they are kept. */
 static int
 old_cut(const char *old, size_t len, struct line *client, struct line *mail)
@@ -240,7 +314,7 @@ amend_merge(const char *old, size_t old_len, const char *now, size_t now_len,
 	    !is_verb(&sender, "MAIL"))
 		return SMX_EINVAL;
 	buf_init(&b, 0);
-	buf_add(&b, client.start, (size_t)(client.end - client.start));
+	add_client(&b, &client, mark_of(&sender));
 	buf_str(&b, "\r\nMAIL ");
 	buf_add(&b, sender.address, sender.address_len);
 	buf_add(&b, mail.rest, (size_t)(mail.end - mail.rest));

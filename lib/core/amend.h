@@ -24,9 +24,14 @@ uint64_t *amend_addresses(const char *text, size_t len, size_t *count);
 /* h goes on with these bytes. */
 uint64_t amend_hash(uint64_t h, const char *text, size_t len);
 
+/* Until when it is on hold as a backup MX, as the MAIL line says (HOLD=), 0: it
+ * is not; -1: nothing is said of that. */
+int64_t amend_mark(const char *text, size_t len);
+
 /*
  * The envelope to keep: CLIENT line and MAIL parameters of old, addresses and
- * RCPT parameters of now (a MAIL and RCPT lines).  *out is malloc'ed.
+ * RCPT parameters of now (a MAIL and RCPT lines).  A HOLD= in the MAIL line of
+ * now replaces the one in the CLIENT line.  *out is malloc'ed.
  * SMX_EINVAL: now is not such a text, or names no recipient.
  */
 int amend_merge(const char *old, size_t old_len, const char *now,

@@ -24,7 +24,8 @@ enum backup_unknown {
 
 enum backup_end {
 	BACKUP_END_RETURN = 1, /* its sender gets a notice */
-	BACKUP_END_KEEP        /* it stays on hold, and is shown */
+	BACKUP_END_KEEP,       /* it stays on hold, and is shown */
+	BACKUP_END_HAND        /* to hand_to */
 };
 
 /* Owned by the configuration. */
@@ -37,6 +38,8 @@ struct smx_backup {
 	int64_t while_up; /* enum backup_while_up */
 	int64_t unknown;  /* enum backup_unknown */
 	int64_t at_end;   /* enum backup_end, when hold_ms is over */
+	/* An address, or a host as nexthop_format() writes it; "" nobody. */
+	const char *hand_to;
 	int64_t grace_ms; /* a retry is accepted after so long */
 	int64_t hold_ms;
 	int64_t warn_ms;           /* so long before the end, 0: never */
@@ -66,7 +69,8 @@ enum custody_end {
 	CUSTODY_RETURNED,  /* its sender was told */
 	CUSTODY_DELETED,   /* removed from the queue by a person, or never
 			    * committed */
-	CUSTODY_UNKNOWN    /* it is gone and nothing says why: unaccounted */
+	CUSTODY_UNKNOWN,   /* it is gone and nothing says why: unaccounted */
+	CUSTODY_HANDED     /* given to somebody else at the end of its hold */
 };
 
 /* How a recipient is known. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/handto.h"
 #include "core/nexthop.h"
 #include "core/units.h"
 
@@ -107,6 +108,64 @@ primaries_check(const struct group *g)
 	}
 }
 
+/* Its mail must not come back to this host, or to the primary that is down. */
+static void
+hand_to_check(const struct group *g, const struct handto *to)
+{
+	const struct policy_match *m = &g->policy->match;
+	const struct conf *conf = &g->check->draft->conf;
+	char name[NEXTHOP_TEXT];
+	struct addr parts;
+
+	nexthop_format(&to->hop, name);
+	for (size_t i = 0; to->address[0] == '\0' &&
+			   i < g->policy->backup.primary_count;
+	     i++)
+		if (g->policy->backup.primaries[i] != NULL &&
+		    strcmp(name, g->policy->backup.primaries[i]) == 0)
+			report(g, "backup.hand_to",
+			    "this is the primary that is down",
+			    "another host, or an address");
+	if (to->address[0] == '\0') {
+		if (strcmp(to->hop.host, conf->node) == 0)
+			report(g, "backup.hand_to", "this is this host itself",
+			    "another host, or an address");
+		return;
+	}
+	if (conf->mta_submit[0] == '\0')
+		report(g, "backup.hand_to",
+		    "mail is handed to an address by way of mta.submit, which "
+		    "is not set",
+		    "mta.submit, or a host");
+	if (addr_read(&parts, to->address) != SMX_OK)
+		return;
+	for (size_t i = 0; i < m->domain_count; i++)
+		if (m->domains[i] != NULL &&
+		    domain_within(parts.domain, m->domains[i]))
+			report(g, "backup.hand_to",
+			    "the primary of this address is the one that is "
+			    "down",
+			    "an address of another domain, or a host");
+}
+
+static void
+end_check(const struct group *g)
+{
+	const struct smx_backup *b = &g->policy->backup;
+	const char *text = b->hand_to == NULL ? "" : b->hand_to;
+	struct handto to;
+
+	if (b->at_end == BACKUP_END_HAND && text[0] == '\0' &&
+	    tree_find(g->node, "backup.hand_to") == NULL)
+		report(g, "backup.at_end", "nobody is named to hand it to",
+		    "backup.hand_to");
+	if (b->at_end != BACKUP_END_HAND && text[0] != '\0')
+		report(g, "backup.hand_to", "nothing is handed to anybody",
+		    "at_end = \"hand\"");
+	if (text[0] != '\0' && handto_parse(&to, text) == SMX_OK)
+		hand_to_check(g, &to);
+}
+
 /* The default may be longer than a short hold: then it is told of at once. */
 static void
 times_check(const struct group *g)
@@ -158,6 +217,7 @@ backup_check(const struct check *c, const struct policy_conf *policy,
 	match_check(&g);
 	primaries_check(&g);
 	times_check(&g);
+	end_check(&g);
 	store_check(&g);
 	relay_check(&g);
 }

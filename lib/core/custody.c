@@ -509,6 +509,47 @@ custody_moved(struct custody_table *table, int64_t mail, enum custody custody,
 }
 
 void
+custody_handed(struct custody_table *table, int64_t mail, uint64_t hash)
+{
+	struct custody_mail *m = custody_find(table, mail);
+
+	for (uint32_t i = 0; m != NULL && i < m->open; i++)
+		if (m->hash[i] == hash) {
+			m->hash[i] = m->hash[--m->open];
+			return;
+		}
+}
+
+void
+custody_handed_all(struct custody_table *table, int64_t mail)
+{
+	struct custody_mail *m = custody_find(table, mail);
+
+	if (m != NULL)
+		m->open = 0;
+}
+
+/* What is known of the former file says nothing about this one. */
+void
+custody_became(struct custody_table *table, int64_t mail, const char *id,
+    int64_t now_ms)
+{
+	struct custody_mail *m = custody_find(table, mail);
+
+	if (m == NULL || !is_id(id))
+		return;
+	custody_rename(table, m, id);
+	m->committed = 1;
+	m->requeued = m->outlived = m->returned = m->deleted = m->lost = 0;
+	m->tries = m->absents = 0;
+	m->looked_after = m->hinted_after = table->token;
+	custody_moved(table, mail, CUSTODY_QUEUED, now_ms);
+	m->expects = 0;
+	want_read(table, m, now_ms);
+	custody_sooner(&table->looks, m, now_ms + HINT_MS);
+}
+
+void
 custody_replaced(struct custody_table *table)
 {
 	for (struct custody_mail *m = table->first; m != NULL; m = m->next) {

@@ -153,6 +153,13 @@ size_t custody_read_next(struct custody_table *table, int64_t now_ms,
  * somebody else's.  No deed follows. */
 void custody_moved(struct custody_table *table, int64_t mail,
     enum custody custody, int64_t now_ms);
+/* This host has given it to somebody else for the recipient of this hash, or
+ * (custody_handed_all) for all that are left.  No deed follows. */
+void custody_handed(struct custody_table *table, int64_t mail, uint64_t hash);
+void custody_handed_all(struct custody_table *table, int64_t mail);
+/* This host has sent who is left on their way under another id.  Likewise. */
+void custody_became(struct custody_table *table, int64_t mail, const char *id,
+    int64_t now_ms);
 /* Another queue, or an older one: what is not in it has not ended. */
 void custody_replaced(struct custody_table *table);
 

@@ -18,9 +18,9 @@ const char *
 custody_end_word(enum custody_end end)
 {
 	static const char *const words[] = { "?", "open", "delivered",
-		"returned", "deleted", "unaccounted" };
+		"returned", "deleted", "unaccounted", "handed" };
 
-	return words[end <= CUSTODY_UNKNOWN ? end : 0];
+	return words[end <= CUSTODY_HANDED ? end : 0];
 }
 
 /* ---- heaps ---- */

@@ -272,6 +272,7 @@ engine_begin(struct engine *engine, const struct engine_message *message,
 	own->began_ms = now_ms;
 	own->looked_after = engine->token;
 	own->sum = message->envelope_sum;
+	own->mark_s = (uint32_t)(message->hold_until_ms / 1000);
 	own->wanted =
 	    (uint8_t)(message->copies < OWN_RANKS_MAX ? message->copies
 						      : OWN_RANKS_MAX);

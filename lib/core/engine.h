@@ -63,6 +63,8 @@ struct engine_message {
 	size_t recipients;
 	unsigned copies;       /* wanted; 0 none */
 	uint64_t envelope_sum; /* amend_sum() of what the milter saw */
+	int64_t hold_until_ms; /* it says that it is on hold as a backup MX,
+				* 0: it does not */
 };
 
 /* Register before the first byte goes to a holder, so that no evidence about
@@ -137,6 +139,11 @@ void engine_verdict(struct engine *engine, const struct smx_key *key,
  * id: if the MTA commits it after all (an earlier filter's quarantine, a later
  * one's yes), it is unprotected, counted, and copied from its file. */
 void engine_passed(struct engine *engine, const char *queue_id, int64_t now_ms);
+/* What of the message under this id is left to be done goes on under other, a
+ * message of its own that no milter saw: it is copied, and the end of the first
+ * waits for that. */
+void engine_goes_on(struct engine *engine, const char *queue_id,
+    const char *other, int64_t now_ms);
 /* The MTA has shown that it is past this message: next command or close. */
 void engine_session_end(struct engine *engine, const struct smx_key *key,
     int64_t now_ms);

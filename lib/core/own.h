@@ -64,6 +64,8 @@ struct own {
 	uint32_t at;        /* place in the heap, 0 none */
 	uint32_t read_at;   /* place among the reads, 0 none */
 	uint32_t copy_at;   /* place among those to be copied, 0 none */
+	uint32_t mark_s;    /* amend_mark() that the holders were told, in
+			     * seconds */
 	unsigned ended : 1; /* the milter session is past it */
 	unsigned adopted : 1;
 	unsigned committed : 1; /* commit seen, or seen in the queue */

@@ -148,6 +148,21 @@ log_differs(const struct own *own, const struct amend_news *news)
 	log_end(&l);
 }
 
+/* Whose doing the hold is: only what is on hold says that.  Non-zero: it is
+ * news. */
+static int
+take_mark(struct own *own, const struct smx_queue_event *event, int held)
+{
+	int64_t mark =
+	    held ? amend_mark(event->text, strlen(event->text)) : -1;
+	uint32_t mark_s = (uint32_t)(mark / 1000);
+
+	if (mark < 0 || mark_s == own->mark_s)
+		return 0;
+	own->mark_s = mark_s;
+	return 1;
+}
+
 static void
 compare(struct engine *engine, struct own *own,
     const struct smx_queue_event *event, int64_t now_ms)
@@ -158,13 +173,16 @@ compare(struct engine *engine, struct own *own,
 	int fenced = own->fenced && fence_read(engine, own, event, now_ms);
 	int held = event->held != 0 && !fenced;
 	struct amend_news news = { .held = held };
+	int marked;
 
 	news.recipients = recipients_of(event->text, len);
 	if (sum == 0 || news.recipients == 0)
 		return; /* ended, as the usual evidence will show */
-	if (sum == own->sum && held == (int)own->held && !own->stale)
+	marked = take_mark(own, event, held);
+	if (sum == own->sum && held == (int)own->held && !own->stale &&
+	    !marked)
 		return;
-	if (sum != own->sum) {
+	if (sum != own->sum || marked) {
 		news.text = event->text;
 		news.len = len;
 		own->amended = 1;

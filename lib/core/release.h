@@ -100,8 +100,11 @@ enum release_end {
 	RELEASE_END_NOT_YET = 1,
 	RELEASE_END_WARN,   /* tell of it, once */
 	RELEASE_END_RETURN, /* to its sender */
-	RELEASE_END_KEEP    /* it is over, the message stays: tell, every day */
+	RELEASE_END_KEEP,   /* it is over, the message stays: tell, every day */
+	RELEASE_END_HAND    /* to somebody else */
 };
+/* Not all could be given: the next step asks again. */
+void release_ends_soon(struct release *release, const char *domain);
 struct release_hold {
 	int64_t until_ms;  /* 0: no end */
 	int64_t warned_ms; /* 0: never told of */

@@ -45,9 +45,20 @@ release_end(const struct release *r, const struct release_hold *hold,
 		end = hold->warned_ms + warn;
 	if (r->wall_ms < end)
 		return RELEASE_END_NOT_YET;
+	if (backup->at_end == BACKUP_END_HAND)
+		return RELEASE_END_HAND;
 	if (backup->at_end != BACKUP_END_KEEP)
 		return RELEASE_END_RETURN;
 	return was_reminded(r, hold) ? RELEASE_END_NOT_YET : RELEASE_END_KEEP;
+}
+
+void
+release_ends_soon(struct release *r, const char *name)
+{
+	struct domain *d = book_find(r, name);
+
+	if (d != NULL)
+		d->ends_ms = 0;
 }
 
 int

@@ -55,29 +55,50 @@ goes_on(struct engine *engine, const struct smx_queue_event *event)
 	return ours;
 }
 
-void
-sequel_seen(struct engine *engine, const struct smx_queue_event *event,
-    int64_t now_ms)
+/* Non-zero when there is such a message. */
+static int
+follow(struct engine *engine, const char *id, const char *other, int bounced)
 {
-	struct own *own = own_first_id(&engine->own, event->id);
-	int ours;
+	struct own *own = own_first_id(&engine->own, id);
+	int ours = 0;
 
-	if (event->other[0] == '\0' ||
-	    strnlen(event->other, sizeof(event->other)) > SMX_QUEUE_ID_MAX)
-		return;
-	ours = goes_on(engine, event);
 	for (; own != NULL; own = own_next_id(own)) {
 		struct log_line l;
 
 		if (own->state == OWN_HOLDING)
 			continue;
 		ours = 1;
-		remember(engine, own, event->other);
-		log_begin(&l, SMX_LOG_INFO, event->id, "bounced");
+		remember(engine, own, other);
+		log_begin(&l, SMX_LOG_INFO, id, bounced ? "bounced" : "sent-on");
 		log_key(&l, "key", &own->key);
-		log_str(&l, "notice", event->other);
+		log_str(&l, bounced ? "notice" : "as", other);
 		log_end(&l);
 	}
+	return ours;
+}
+
+void
+engine_goes_on(struct engine *engine, const char *queue_id, const char *other,
+    int64_t now_ms)
+{
+	if (other[0] == '\0' || strlen(other) > SMX_QUEUE_ID_MAX)
+		return;
+	(void)follow(engine, queue_id, other, 0);
+	if (own_first_id(&engine->own, other) == NULL)
+		engine_passed(engine, other, now_ms);
+}
+
+void
+sequel_seen(struct engine *engine, const struct smx_queue_event *event,
+    int64_t now_ms)
+{
+	int ours;
+
+	if (event->other[0] == '\0' ||
+	    strnlen(event->other, sizeof(event->other)) > SMX_QUEUE_ID_MAX)
+		return;
+	ours = goes_on(engine, event);
+	ours |= follow(engine, event->id, event->other, 1);
 	/* It has not been taken by any session of ours, unless it has. */
 	if (ours && own_first_id(&engine->own, event->other) == NULL)
 		engine_passed(engine, event->other, now_ms);

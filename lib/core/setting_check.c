@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "core/addr.h"
 #include "core/endpoint.h"
+#include "core/handto.h"
 #include "core/ip.h"
 #include "core/nexthop.h"
 #include "core/settings.h"
@@ -201,6 +202,21 @@ check_primary(const char *text, char *out)
 	if (wrong == NULL)
 		nexthop_format(&hop, out);
 	return wrong;
+}
+
+const char *
+check_hand_to(const char *text, char *out)
+{
+	struct handto to;
+	const char *wrong = text[0] == '\0' ? NULL : handto_check(&to, text);
+
+	if (wrong != NULL)
+		return wrong;
+	if (text[0] != '\0' && !to.address[0])
+		nexthop_format(&to.hop, out);
+	else
+		keep(NULL, text, out);
+	return NULL;
 }
 
 const char *

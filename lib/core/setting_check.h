@@ -20,6 +20,7 @@ const char *check_domain(const char *text, char *out);
 const char *check_network(const char *text, char *out);
 const char *check_next_hop(const char *text, char *out);
 const char *check_primary(const char *text, char *out);
+const char *check_hand_to(const char *text, char *out);
 const char *check_country(const char *text, char *out);
 
 /* SMX_EINVAL unless text has the form of a pin. */

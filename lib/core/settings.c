@@ -61,7 +61,8 @@ static const struct setting_word backup_unknown[] = {
 };
 static const struct setting_word backup_ends[] = {
 	{ "return", BACKUP_END_RETURN, NULL },
-	{ "keep", BACKUP_END_KEEP, NULL }, { NULL, 0, NULL }
+	{ "keep", BACKUP_END_KEEP, NULL }, { "hand", BACKUP_END_HAND, NULL },
+	{ NULL, 0, NULL }
 };
 
 static const struct setting_word ack_placements[] = { { "any", PLACEMENT_ANY,
@@ -488,6 +489,15 @@ const struct setting settings[] = {
 	    FIELD(smx_backup, at_end),
 	    .preset = "return",
 	    .words = backup_ends },
+	{ .section = SECTION_BACKUP,
+	    .path = "hand_to",
+	    .kind = SETTING_TEXT,
+	    FIELD(smx_backup, hand_to),
+	    .flags = SETTING_EMPTY_OK,
+	    .preset = "",
+	    .check = check_hand_to,
+	    .accepted = "user@domain, \"smtp:[host]:25\", "
+			"\"lmtp:[host]:24\" or \"unix:/path\"" },
 	{ .section = SECTION_BACKUP,
 	    .path = "grace",
 	    .kind = SETTING_DURATION,

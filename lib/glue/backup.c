@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "glue/alarm.h"
+#include "glue/backup_hand.h"
 #include "glue/backup_rcpt.h"
 #include "glue/backup_release.h"
 #include "glue/primaries.h"
@@ -26,6 +27,7 @@ struct backup {
 	struct decider *decider;
 	struct books *books;
 	struct splitter *splitter;
+	struct hander *hander;
 	struct releaser *releaser;
 	struct mxwatch *mxwatch;
 	pthread_mutex_t lock;
@@ -79,6 +81,12 @@ struct releaser *
 backup_releaser(struct backup *backup)
 {
 	return backup->releaser;
+}
+
+struct hander *
+backup_hander(struct backup *backup)
+{
+	return backup->hander;
 }
 
 struct mxwatch *
@@ -149,6 +157,8 @@ make_parts(struct backup *backup)
 	if (rc == SMX_OK)
 		rc = mxwatch_new(&backup->mxwatch, backup);
 	if (rc == SMX_OK)
+		rc = hander_new(&backup->hander, backup);
+	if (rc == SMX_OK)
 		rc = releaser_new(&backup->releaser, backup);
 	return rc;
 }
@@ -166,6 +176,8 @@ start_parts(struct backup *backup)
 		rc = splitter_start(backup->splitter);
 	if (rc == SMX_OK)
 		rc = mxwatch_start(backup->mxwatch);
+	if (rc == SMX_OK)
+		rc = hander_start(backup->hander);
 	if (rc == SMX_OK)
 		rc = releaser_start(backup->releaser);
 	return rc;
@@ -213,6 +225,8 @@ backup_stop(struct backup *backup)
 		releaser_join(backup->releaser);
 	if (backup->splitter != NULL)
 		splitter_join(backup->splitter);
+	if (backup->hander != NULL)
+		hander_join(backup->hander);
 	if (backup->books != NULL)
 		books_join(backup->books);
 	if (backup->decider != NULL)
@@ -233,6 +247,7 @@ backup_free(struct backup **backup)
 	mxwatch_free(&b->mxwatch);
 	releaser_free(&b->releaser);
 	splitter_free(&b->splitter);
+	hander_free(&b->hander);
 	books_free(&b->books);
 	decider_free(&b->decider);
 	primaries_free(&b->primaries);

@@ -30,6 +30,7 @@ struct decider;
 struct books;
 struct splitter;
 struct releaser;
+struct hander;
 struct mxwatch;
 
 /* folder: of the store.  Opens the database, makes the parts and starts their
@@ -53,6 +54,7 @@ struct decider *backup_decider(struct backup *backup);
 struct books *backup_books(struct backup *backup);
 struct splitter *backup_splitter(struct backup *backup);
 struct releaser *backup_releaser(struct backup *backup);
+struct hander *backup_hander(struct backup *backup);
 struct mxwatch *backup_mxwatch(struct backup *backup);
 struct alarms;
 struct alarms *backup_alarms(struct backup *backup);

@@ -70,6 +70,10 @@ int books_held(struct books *books, const char *domain, int64_t after_taken_ms,
  * Durable. */
 int books_moved(struct books *books, const int64_t *ids, size_t count,
     enum custody custody) SMX_MUST_USE;
+/* An attempt to hand it to somebody else came back: backup_hand_ended(). */
+struct backup_hand_end;
+int books_handed(struct books *books,
+    const struct backup_hand_end *end) SMX_MUST_USE;
 /* The end of the hold time, put off or told of. */
 int books_until(struct books *books, int64_t id, int64_t until_ms,
     int64_t warned_ms) SMX_MUST_USE;
@@ -78,7 +82,8 @@ int books_until(struct books *books, int64_t id, int64_t until_ms,
 int64_t books_hold_until(struct books *books, const char *queue_id);
 
 struct books_sums { /* of recipients; of messages where it says so */
-	uint64_t messages, taken, delivered, returned, deleted, unaccounted;
+	uint64_t messages, taken, delivered, returned, deleted, handed;
+	uint64_t unaccounted;
 	uint64_t held, queued; /* open ones */
 	uint64_t held_messages, held_bytes;
 	int64_t oldest_ms; /* of what is open; 0 none */

@@ -28,3 +28,22 @@ backup_marked(const struct smx_envelope *envelope)
 		return 0;
 	return strtoll(text, NULL, 10);
 }
+
+char *
+backup_mark_text(char *text, int64_t until_ms)
+{
+	size_t mail = strcspn(text, "\r\n"), len = strlen(text);
+	char mark[32], *out;
+	int n = snprintf(mark, sizeof(mark), " HOLD=%" PRId64, until_ms);
+
+	if (strncmp(text, "MAIL ", 5) != 0 || n < 0)
+		return text;
+	out = malloc(len + (size_t)n + 1);
+	if (out == NULL)
+		return text;
+	memcpy(out, text, mail);
+	memcpy(out + mail, mark, (size_t)n);
+	memcpy(out + mail + n, text + mail, len - mail + 1);
+	free(text);
+	return out;
+}

@@ -15,4 +15,8 @@
 /* 0: it is not on hold as a backup MX.  SMX_ENOMEM. */
 int backup_mark(struct smx_envelope *envelope, int64_t until_ms) SMX_MUST_USE;
 int64_t backup_marked(const struct smx_envelope *envelope);
+/* In what was read of a file that is on hold (struct smx_queue_event, text);
+ * until_ms 0: by somebody else's doing.  malloc'ed anew; without memory as it
+ * was. */
+char *backup_mark_text(char *text, int64_t until_ms);
 #endif

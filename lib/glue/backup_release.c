@@ -8,16 +8,19 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/key.h"
 #include "base/log.h"
 #include "glue/alarm.h"
 #include "glue/node_impl.h"
 #include "glue/primaries.h"
 #include "glue/release_run.h"
+#include "io/backup_flush.h"
 #include "io/backup_mail.h"
 
 #define LOOK_MS    2000
 #define ORDERS_MAX 1000
+#define FLUSH_MOST_MS INT64_C(86400000)
 
 static void
 conf_of(const struct conf *conf, struct release_conf *out)
@@ -116,8 +119,8 @@ give_order(struct releaser *r, struct release_order *order)
 	return order == NULL ? SMX_OK : SMX_ELIMIT;
 }
 
-int
-releaser_flush(struct releaser *r, const char *domain, int64_t until_mono_ms)
+static int
+order_flush(struct releaser *r, const char *domain, int64_t until_mono_ms)
 {
 	struct release_order *order = calloc(1, sizeof(*order));
 
@@ -126,6 +129,48 @@ releaser_flush(struct releaser *r, const char *domain, int64_t until_mono_ms)
 	order->until_ms = until_mono_ms;
 	(void)text_copy(order->domain, sizeof(order->domain), domain);
 	return give_order(r, order);
+}
+
+int
+releaser_flush(struct releaser *r, const char *domain, int64_t until_mono_ms)
+{
+	int64_t left = until_mono_ms - clock_mono_ms();
+	int rc;
+
+	if (left > FLUSH_MOST_MS)
+		left = FLUSH_MOST_MS;
+	rc = backup_flush_set(backup_db(r->backup), domain,
+	    clock_wall_ms() + left);
+	crash_point("flush-written");
+	if (rc != SMX_OK)
+		return rc;
+	return order_flush(r, domain, clock_mono_ms() + left);
+}
+
+/* ---- flushes of before a restart ---- */
+
+static int
+again(void *ctx, const char *domain, int64_t until_ms)
+{
+	struct releaser *r = ctx;
+	int64_t left = until_ms - clock_wall_ms();
+
+	return left > 0 && release_flush(r->release, domain,
+			       clock_mono_ms() + left) != SMX_OK;
+}
+
+/* What is too far ahead was written by a clock that was wrong. */
+static void
+load_flushes(struct releaser *r)
+{
+	int rc = backup_flush_prune(backup_db(r->backup), clock_wall_ms(),
+	    FLUSH_MOST_MS);
+
+	if (rc == SMX_OK)
+		rc = backup_flush_each(backup_db(r->backup), again, r);
+	if (rc != SMX_OK)
+		log_event(SMX_LOG_ERR, "backup-release-failed",
+		    "what=flush result=%s", smx_errname(rc));
 }
 
 int
@@ -268,6 +313,7 @@ run(void *ctx)
 {
 	struct releaser *r = ctx;
 
+	load_flushes(r);
 	while (!backup_rest(r->backup, RELEASE_STEP_MS))
 		if (is_able(r))
 			step(r);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "glue/books_run.h"
 #include "glue/node_impl.h"
+#include "io/backup_hand.h"
 #include "io/backup_mail.h"
 
 /* ---- for the releaser ---- */
@@ -59,6 +60,49 @@ note_moved(struct books *books, const int64_t *ids, size_t count,
 	pthread_mutex_unlock(&books->lock);
 }
 
+/* What is written counts, as soon as it can be had again. */
+static int
+read_anew(struct books *books, int rc)
+{
+	if (rc == SMX_OK)
+		return SMX_OK;
+	pthread_mutex_lock(&books->lock);
+	books->reload = 1;
+	pthread_mutex_unlock(&books->lock);
+	return rc;
+}
+
+static void
+note_handed(struct books *books, const struct backup_hand_end *end)
+{
+	pthread_mutex_lock(&books->lock);
+	if (end->new_id != NULL) {
+		custody_became(&books->table, end->mail, end->new_id,
+		    node_now_ms());
+	} else {
+		for (size_t i = 0; i < end->count; i++)
+			custody_handed(&books->table, end->mail,
+			    end->taken[i]);
+		if (end->all)
+			custody_handed_all(&books->table, end->mail);
+	}
+	pthread_mutex_unlock(&books->lock);
+}
+
+int
+books_handed(struct books *books, const struct backup_hand_end *end)
+{
+	int rc;
+
+	pthread_mutex_lock(&books->writing);
+	note_handed(books, end);
+	rc = books_flush(books);
+	if (rc == SMX_OK)
+		rc = backup_hand_ended(books->db, end);
+	pthread_mutex_unlock(&books->writing);
+	return read_anew(books, rc);
+}
+
 int
 books_moved(struct books *books, const int64_t *ids, size_t count,
     enum custody custody)
@@ -72,13 +116,7 @@ books_moved(struct books *books, const int64_t *ids, size_t count,
 		rc = backup_mail_move(books->db, ids, count, custody,
 		    clock_wall_ms());
 	pthread_mutex_unlock(&books->writing);
-	if (rc == SMX_OK)
-		return SMX_OK;
-	/* What is written counts. */
-	pthread_mutex_lock(&books->lock);
-	books->reload = 1;
-	pthread_mutex_unlock(&books->lock);
-	return rc;
+	return read_anew(books, rc);
 }
 
 int
@@ -116,6 +154,7 @@ sum(struct books *books, const struct backup_mail_range *range,
 		.delivered = s.delivered,
 		.returned = s.returned,
 		.deleted = s.deleted,
+		.handed = s.handed,
 		.unaccounted = s.unaccounted,
 		.held = s.held,
 		.queued = s.queued,

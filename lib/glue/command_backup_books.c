@@ -11,6 +11,7 @@
 #include "glue/backup.h"
 #include "glue/backup_books.h"
 #include "glue/primaries.h"
+#include "io/backup_hand.h"
 #include "io/backup_hosts.h"
 #include "io/backup_mail.h"
 
@@ -59,6 +60,7 @@ command_books_sums(struct buf *b, const struct books_sums *sums)
 	json_num(b, "delivered", (long long)sums->delivered);
 	json_num(b, "returned", (long long)sums->returned);
 	json_num(b, "deleted", (long long)sums->deleted);
+	json_num(b, "handed", (long long)sums->handed);
 	json_num(b, "held", (long long)sums->held);
 	json_num(b, "queued", (long long)sums->queued);
 	json_num(b, "unaccounted", (long long)sums->unaccounted);
@@ -75,8 +77,8 @@ static int
 is_balanced(const struct books_sums *s)
 {
 	return s->unaccounted == 0 && s->taken == s->delivered + s->returned +
-						      s->deleted + s->held +
-						      s->queued;
+						      s->deleted + s->handed +
+						      s->held + s->queued;
 }
 
 /* ---- outages ---- */
@@ -165,6 +167,22 @@ one_rcpt(void *ctx, const char *address, enum custody_end outcome,
 	return 0;
 }
 
+/* Attempts to hand it to somebody else. */
+static void
+show_hand(struct showing *s, int64_t mail)
+{
+	struct backup_hand hand;
+
+	if (backup_hand_look(backup_db(s->backup), mail, &hand) != SMX_OK ||
+	    (hand.tries == 0 && !hand.out))
+		return;
+	json_num(&s->b, "hand_tries", (long long)hand.tries);
+	json_num(&s->b, "hand_unsure", (long long)hand.lost);
+	if (hand.next_ms != 0)
+		json_num(&s->b, "hand_next_in_ms", hand.next_ms - s->now_ms);
+	json_str(&s->b, "hand_reason", hand.why);
+}
+
 static int
 show_row(struct showing *s, const struct backup_mail_row *row, int list)
 {
@@ -187,6 +205,7 @@ show_row(struct showing *s, const struct backup_mail_row *row, int list)
 		json_num(b, "until_in_ms", row->until_ms - s->now_ms);
 	ago(s, "released_ago_ms", row->released_ms);
 	ago(s, "ended_ago_ms", row->ended_ms);
+	show_hand(s, row->id);
 	rc = backup_mail_rcpts(backup_db(s->backup), row->id, one_rcpt, &c);
 	json_num(b, "recipients", (long long)c.count);
 	c.list = list;

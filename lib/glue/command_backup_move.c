@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/pfid.h"
 #include "core/release.h"
 #include "glue/backup_books.h"
+#include "glue/backup_hand.h"
 #include "glue/backup_release.h"
 #include "glue/node_impl.h"
 #include "io/backup_mail.h"
@@ -145,12 +147,35 @@ carry_out(struct order *o, struct pile *pile)
 		say(o, &pile->row[i], rc,
 		    rc == SMX_OK ? meaning(o, pile) : smx_strerror(rc));
 	}
+	for (size_t i = 0; i < pile->count; i++)
+		hander_unclaim(backup_hander(o->backup), ids[i]);
 	pile->count = 0;
+}
+
+/* Some have it somewhere else already. */
+static void
+send_on(struct order *o, const struct backup_mail_row *row)
+{
+	struct hander_job job = { .mail = row->id };
+	int rc;
+
+	(void)text_copy(job.queue_id, sizeof(job.queue_id), row->queue_id);
+	(void)text_copy(job.domain, sizeof(job.domain), row->domain);
+	rc = hander_give(backup_hander(o->backup), &job);
+	log_row(o, row, rc);
+	say(o, row, rc,
+	    rc == SMX_OK ? "it was handed over in part; who is left gets a "
+			   "message of his own"
+			 : smx_strerror(rc));
 }
 
 static void
 put(struct order *o, struct pile *pile, const struct backup_mail_row *row)
 {
+	if (hander_claim(backup_hander(o->backup), row->id) != SMX_OK) {
+		say(o, row, SMX_EBUSY, "it is being handed over just now");
+		return;
+	}
 	if (pile->count == PILE_MAX)
 		carry_out(o, pile);
 	pile->row[pile->count++] = *row;
@@ -175,6 +200,8 @@ do_row(struct order *o, const struct backup_mail_row *row)
 		say(o, row, SMX_ESTATE, "it is being taken just now");
 	else if (o->hold)
 		put(o, held ? &o->other : &o->usual, row);
+	else if (held && row->handed != 0)
+		send_on(o, row);
 	else if (held)
 		put(o, is_old(o, row) ? &o->other : &o->usual, row);
 	else

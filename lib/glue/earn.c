@@ -92,6 +92,7 @@ begin(struct earning *e)
 	message.recipients = request->shadow.recipients;
 	message.copies = e->result->wanted = wanted(request->ack);
 	message.envelope_sum = request->envelope_sum;
+	message.hold_until_ms = request->hold_until_ms;
 	core = node_enter(request->engine);
 	if (request->known != NULL)
 		e->result->key = *request->known;

@@ -21,6 +21,7 @@ struct earn_request {
 	const struct smx_ack *ack;
 	struct smx_shadow shadow; /* all but key and holders; lent */
 	uint64_t envelope_sum;    /* amend_sum() of its envelope */
+	int64_t hold_until_ms;    /* backup_marked() of it */
 	/* A message that core knows already; it was committed, so there is no
 	 * verdict, and only the copies that it lacks are asked for.  NULL:
 	 * register it. */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "core/amend.h"
 #include "core/placement.h"
+#include "glue/backup_mark.h"
 #include "glue/courier.h"
 #include "glue/earn.h"
 #include "glue/handover.h"
@@ -195,6 +196,7 @@ ask(struct course *course, int room)
 	shadow->content = &course->content;
 	request.envelope_sum =
 	    amend_sum(course->envelope, course->envelope_len);
+	request.hold_until_ms = backup_marked(envelope_of(course));
 	memcpy(shadow->digest, message->digest, sizeof(shadow->digest));
 	rc = earn(&request, &course->earned);
 	course->registered = rc == SMX_OK;

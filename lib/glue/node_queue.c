@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "core/splits.h"
 #include "glue/backup_books.h"
+#include "glue/backup_mark.h"
 #include "glue/node_impl.h"
 #include "glue/primaries.h"
 #include "glue/splitter.h"
@@ -43,6 +44,23 @@ is_for(struct smx_queue_event *ev, unsigned asker)
 		return 0;
 	ev->token >>= ASKER_BITS;
 	return 1;
+}
+
+/* The file does not say by whose doing it is on hold. */
+static void
+mark_holds(struct smx_engine *node, struct smx_queue_event *events,
+    size_t count)
+{
+	struct backup *backup = node_backup(node);
+
+	for (size_t i = 0; backup != NULL && i < count; i++) {
+		struct smx_queue_event *ev = &events[i];
+
+		if (ev->kind == SMX_QUEUE_READ && ev->text != NULL &&
+		    ev->held && (ev->token & ASKER_MASK) == ASKER_ENGINE)
+			ev->text = backup_mark_text(ev->text,
+			    books_hold_until(backup_books(backup), ev->id));
+	}
 }
 
 static void
@@ -344,6 +362,7 @@ node_queuer_run(void *ctx)
 		if (count != 0) {
 			if (epoch_moved(node))
 				read_state(node, &told_local);
+			mark_holds(node, events, count);
 			tell_engine(node, events, count, node_now_ms());
 			tell_takeover(node, events, count);
 			tell_books(node, events, count);

@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/log.h"
+#include "core/hand.h"
+#include "glue/backup_hand.h"
 #include "glue/node_impl.h"
 #include "glue/release_run.h"
 #include "io/backup_mail.h"
@@ -205,6 +207,24 @@ release_expire(struct releaser *r, const struct backup_mail_row *row)
 	batch_add(r, &r->expire, row->id, row->queue_id, row->domain);
 }
 
+int
+release_hand(struct releaser *r, const struct backup_mail_row *row,
+    const char *to)
+{
+	struct hander_job job = { .mail = row->id };
+	int rc;
+
+	if (!hand_is_due(row->hand_next_ms, clock_wall_ms(), to[0] == '\0'))
+		return SMX_EBUSY;
+	(void)text_copy(job.queue_id, sizeof(job.queue_id), row->queue_id);
+	(void)text_copy(job.domain, sizeof(job.domain), row->domain);
+	(void)text_copy(job.to, sizeof(job.to), to);
+	rc = hander_give(backup_hander(r->backup), &job);
+	if (rc == SMX_EFULL)
+		release_ends_soon(r->release, row->domain);
+	return rc;
+}
+
 /* ---- out ---- */
 
 struct going {
@@ -220,8 +240,14 @@ go_one(void *ctx, const struct backup_mail_row *row)
 	int anew = release_way(r->release, row->taken_ms) == RELEASE_ANEW;
 
 	/* What a person has put on hold is that person's to release. */
-	if (row->custody != CUSTODY_HELD)
+	if (row->custody != CUSTODY_HELD ||
+	    hander_has(backup_hander(r->backup), row->id))
 		return 0;
+	/* Let go as it is, some would get it twice. */
+	if (row->handed != 0) {
+		(void)release_hand(r, row, "");
+		return 0;
+	}
 	batch_add(r, anew ? &r->anew : &r->out, row->id, row->queue_id,
 	    row->domain);
 	return ++g->count == g->wanted;

@@ -45,6 +45,12 @@ one(void *ctx, const struct backup_mail_row *row)
 	if (row->custody != CUSTODY_HELD)
 		return 0;
 	end = release_end(o->releaser->release, &hold, o->backup);
+	if (end == RELEASE_END_HAND)
+		return release_hand(o->releaser, row, o->backup->hand_to) ==
+		       SMX_EFULL;
+	/* A notice would be about those, too, who have it. */
+	if (end == RELEASE_END_RETURN && row->handed != 0)
+		return release_hand(o->releaser, row, "") == SMX_EFULL;
 	if (end == RELEASE_END_RETURN) {
 		o->given_up++;
 		release_expire(o->releaser, row);
@@ -82,6 +88,19 @@ is_announced(const struct over *o, const char *domain)
 	return word.announced;
 }
 
+static const char *
+then_they(const struct smx_backup *backup)
+{
+	switch (backup->at_end) {
+	case BACKUP_END_KEEP:
+		return "are kept";
+	case BACKUP_END_HAND:
+		return "are handed over";
+	default:
+		return "go back to their senders";
+	}
+}
+
 static void
 tell(const struct over *o, const char *domain)
 {
@@ -108,8 +127,7 @@ tell(const struct over *o, const char *domain)
 	    "%zu messages on hold for the primary MX come to the end of their "
 	    "time, the first in %" PRId64 " s; then they %s",
 	    o->warned, left > 0 ? left : 0,
-	    o->backup->at_end == BACKUP_END_KEEP ? "are kept"
-						 : "go back to their senders");
+	    then_they(o->backup));
 	alarm_tell(node, "hold-ends", domain, text);
 }
 

@@ -77,6 +77,10 @@ void release_put_back(struct releaser *releaser, const char *domain);
 void release_put(struct releaser *releaser, const char *queue_id);
 void release_expire(struct releaser *releaser,
     const struct backup_mail_row *row);
+/* To the hander; to "": who is left gets a message of his own.  SMX_EFULL: it
+ * takes no more now, and this domain is asked about again soon. */
+int release_hand(struct releaser *releaser, const struct backup_mail_row *row,
+    const char *to);
 void release_carry_out(struct releaser *releaser);
 /* Non-zero from each stops; rows are lent. */
 typedef int (*release_row_fn)(void *ctx, const struct backup_mail_row *row);

@@ -189,13 +189,15 @@ prune(void *ctx, struct db *db)
 {
 	static const char *const sql[] = {
 		"DELETE FROM mail_rcpt WHERE mail IN " OLDEST,
+		"DELETE FROM hand WHERE mail IN " OLDEST,
+		"DELETE FROM hand_rcpt WHERE mail IN " OLDEST,
 		"DELETE FROM mail WHERE id IN " OLDEST,
 	};
 	const struct pruning *p = ctx;
 	struct db_stmt *stmt;
 	int rc = SMX_OK;
 
-	for (size_t i = 0; rc == SMX_OK && i < 2; i++) {
+	for (size_t i = 0; rc == SMX_OK && i < sizeof(sql) / sizeof(*sql); i++) {
 		rc = backup_db_stmt(p->db, db, sql[i], &stmt);
 		if (rc != SMX_OK)
 			break;

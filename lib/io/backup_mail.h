@@ -57,6 +57,10 @@ struct backup_mail_row {
 	int64_t taken_ms, until_ms, released_ms, ended_ms, warned_ms;
 	enum mx_state state;
 	enum custody custody;
+	/* Being handed to somebody else: so many have it there whom its file
+	 * still names; when it is tried again. */
+	uint64_t handed;
+	int64_t hand_next_ms;
 };
 
 struct backup_mail_page {
@@ -90,7 +94,7 @@ int backup_mail_address(struct backup_db *db, int64_t id, uint64_t hash,
 struct backup_mail_sums {
 	uint64_t messages, while_up, while_down, while_unknown;
 	uint64_t held_messages, held_bytes;
-	uint64_t taken, delivered, returned, deleted, unaccounted;
+	uint64_t taken, delivered, returned, deleted, handed, unaccounted;
 	uint64_t held, queued; /* recipients of open ones */
 	int64_t oldest_ms, end_ms;
 };

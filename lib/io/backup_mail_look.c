@@ -118,7 +118,10 @@ struct looking {
 
 #define COLUMNS                                                                \
 	"SELECT id, queue_id, domain, sender, size, taken_ms, until_ms,"       \
-	" released_ms, ended_ms, warned_ms, primary_state, custody FROM mail "
+	" released_ms, ended_ms, warned_ms, primary_state, custody,"           \
+	" (SELECT count(*) FROM hand_rcpt JOIN hand USING (mail)"              \
+	" WHERE mail = mail.id AND former = ''),"                              \
+	" (SELECT next_ms FROM hand WHERE mail = mail.id) FROM mail "
 #define AFTER                                                                  \
 	" AND taken_ms >= ?2 AND (taken_ms > ?2 OR id > ?3)"                   \
 	" AND (?4 = 0 OR until_ms <> 0) ORDER BY taken_ms, id LIMIT ?5"
@@ -149,6 +152,8 @@ row_of(struct db_stmt *stmt, struct backup_mail_row *row)
 	row->warned_ms = db_int(stmt, 9);
 	row->state = (enum mx_state)db_int(stmt, 10);
 	row->custody = (enum custody)db_int(stmt, 11);
+	row->handed = (uint64_t)db_int(stmt, 12);
+	row->hand_next_ms = db_int(stmt, 13);
 }
 
 static int
@@ -320,6 +325,9 @@ add_rcpts(struct backup_mail_sums *out, enum custody_end outcome, int held,
 		break;
 	case CUSTODY_DELETED:
 		out->deleted += count;
+		break;
+	case CUSTODY_HANDED:
+		out->handed += count;
 		break;
 	case CUSTODY_UNKNOWN:
 	default:

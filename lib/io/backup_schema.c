@@ -49,6 +49,16 @@ static const char *const steps[BACKUP_SCHEMA_VERSION] = {
 	" original TEXT NOT NULL, part TEXT NOT NULL, domain TEXT NOT NULL,"
 	" primary_state INTEGER NOT NULL, made_ms INTEGER NOT NULL,"
 	" until_ms INTEGER NOT NULL);",
+	/* 3: what is on its way to somebody else at the end of its hold, and
+	 * whose release was asked for */
+	"CREATE TABLE hand (mail INTEGER PRIMARY KEY, tries INTEGER NOT NULL,"
+	" lost INTEGER NOT NULL, out INTEGER NOT NULL,"
+	" next_ms INTEGER NOT NULL, why TEXT NOT NULL, former TEXT NOT NULL);"
+	"CREATE INDEX hand_open ON hand (mail) WHERE out <> 0 OR former <> '';"
+	"CREATE TABLE hand_rcpt (mail INTEGER NOT NULL, hash TEXT NOT NULL,"
+	" PRIMARY KEY (mail, hash)) WITHOUT ROWID;"
+	"CREATE TABLE flush (domain TEXT PRIMARY KEY,"
+	" until_ms INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 static int

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "glue/hand_run.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/crash.h"
+#include "base/log.h"
+#include "core/amend.h"
+#include "core/wire.h"
+#include "glue/alarm.h"
+#include "glue/backup_books.h"
+#include "glue/message.h"
+#include "glue/node_impl.h"
+#include "io/backup_mail.h"
+
+/*
+ * The order of things, each durable before the next:
+ *
+ *	an attempt is out	a stop now: it may have been taken, and is
+ *				tried again, which may be a duplicate
+ *	who has it there	nobody gives it to them again
+ *	the file goes		when it names nobody else
+ */
+#define OPEN_MS    5000
+#define READ_MS    60000
+#define CHANGE_MS  30000
+#define STEPS      3
+#define FORMERS    32
+#define ALARM_FROM 3 /* attempts in vain */
+
+/* ---- the file ---- */
+
+static int
+read_file(struct handing *h)
+{
+	struct smx_queue *queue = h->node->ports.queue;
+	uint8_t digest[SMX_DIGEST_BYTES];
+	uint64_t size;
+	char *text = NULL;
+	size_t len = 0;
+	int fd = -1, held = 0, rc;
+
+	if (queue == NULL || queue->ops->open == NULL ||
+	    queue->ops->change == NULL)
+		return SMX_EUNREACHABLE;
+	rc = queue->ops->open(queue->ctx, h->job->queue_id, &text, &len, &fd,
+	    &size, &held, clock_mono_ms() + OPEN_MS);
+	if (rc != SMX_OK)
+		return rc;
+	rc = smx_envelope_decode(text, len, WIRE_RECIPIENTS_MAX, &h->envelope);
+	/* Somebody has let it go: it is not ours any more. */
+	if (rc == SMX_OK && !held)
+		rc = SMX_ESTATE;
+	if (rc == SMX_OK)
+		rc = message_spill(h->conf, &h->spill);
+	if (rc == SMX_OK)
+		rc = spill_take(h->spill, fd, size, clock_mono_ms() + READ_MS);
+	if (rc == SMX_OK)
+		rc = spill_end(h->spill, digest);
+	if (rc == SMX_OK)
+		spill_content(h->spill, &h->content);
+	close(fd);
+	free(text);
+	return rc;
+}
+
+static int
+sort_out(struct handing *h)
+{
+	h->count = smx_envelope_recipients(h->envelope);
+	h->parts = calloc(h->count + 1, 1);
+	h->asked = calloc(h->count + 1, 1);
+	h->taken = calloc(h->count + 1, 1);
+	if (h->parts == NULL || h->asked == NULL || h->taken == NULL)
+		return SMX_ENOMEM;
+	for (size_t i = 0; i < h->count; i++)
+		h->parts[i] = (unsigned char)hand_part_of(
+		    smx_envelope_recipient(h->envelope, i), h->job->domain,
+		    h->booked, h->booked_count);
+	return h->count == 0 ? SMX_ENOTFOUND : SMX_OK;
+}
+
+/* Another domain's mail in the same file: its time may not be over. */
+static int
+is_shared(const struct handing *h)
+{
+	struct backup_mail_row *rows = calloc(8, sizeof(*rows));
+	struct backup_mail_page page = { .queue_id = h->job->queue_id,
+		.rows = rows,
+		.max = 8 };
+	int shared = 1;
+
+	if (rows != NULL &&
+	    backup_mail_look(backup_db(h->backup), &page) == SMX_OK) {
+		shared = 0;
+		for (size_t i = 0; i < page.count; i++)
+			shared |= rows[i].id != h->job->mail &&
+				  rows[i].custody != CUSTODY_ENDED;
+	}
+	free(rows);
+	return shared;
+}
+
+static int
+prepare(struct handing *h)
+{
+	struct backup_db *db = backup_db(h->backup);
+	int whole = h->job->to[0] == '\0';
+	int rc = backup_hand_look(db, h->job->mail, &h->hand);
+
+	if (rc == SMX_OK)
+		rc = backup_hand_booked(db, h->job->mail, &h->booked,
+		    &h->booked_count);
+	if (rc != SMX_OK)
+		return rc;
+	if (h->hand.former[0] != '\0' ||
+	    !hand_is_due(h->hand.next_ms, clock_wall_ms(), whole) ||
+	    (!whole && handto_parse(&h->to, h->job->to) != SMX_OK))
+		return SMX_ESTATE;
+	rc = read_file(h);
+	return rc == SMX_OK ? sort_out(h) : rc;
+}
+
+/* ---- one attempt ---- */
+
+static void
+log_attempt(const struct handing *h, const char *event, enum smx_level level,
+    size_t rcpts, int64_t next_ms)
+{
+	struct log_line l;
+
+	log_begin(&l, level, h->job->queue_id, event);
+	log_str(&l, "domain", h->job->domain);
+	if (!h->whole)
+		log_str(&l, "to", h->job->to);
+	if (h->new_id[0] != '\0')
+		log_str(&l, "as", h->new_id);
+	log_num(&l, "rcpts", (int64_t)rcpts);
+	if (next_ms != 0) {
+		log_num(&l, "next_ms", next_ms);
+		log_str(&l, "reason", h->why);
+	}
+	log_end(&l);
+}
+
+static void
+tell(const struct handing *h, size_t taken, size_t left, int64_t pause_ms)
+{
+	char text[512];
+
+	if (taken != 0)
+		log_attempt(h,
+		    h->whole ? "backup-sent-on" : "backup-handed",
+		    SMX_LOG_NOTICE, taken, 0);
+	if (left == 0)
+		return;
+	log_attempt(h, h->lost ? "backup-hand-unsure" : "backup-not-handed",
+	    SMX_LOG_WARNING, left, pause_ms);
+	if (h->hand.tries + 1 < ALARM_FROM ||
+	    !hander_may_alarm(backup_hander(h->backup), h->job->domain))
+		return;
+	snprintf(text, sizeof(text),
+	    "mail whose hold is over cannot be handed over: %.150s; it stays "
+	    "on hold",
+	    h->why);
+	alarm_tell(h->node, "hand-fails", h->job->domain, text);
+}
+
+/* Copies of the former file stay until the new one has its own. */
+static void
+protect(struct handing *h)
+{
+	if (h->new_id[0] == '\0')
+		return;
+	engine_goes_on(node_enter(h->node), h->job->queue_id, h->new_id,
+	    node_now_ms());
+	node_leave(h->node);
+}
+
+static int
+book(struct handing *h)
+{
+	struct backup_hand_end end = { .mail = h->job->mail,
+		.queue_id = h->job->queue_id,
+		.lost = h->lost,
+		.why = h->why,
+		.wall_ms = clock_wall_ms() };
+	uint64_t *hashes = calloc(h->count + 1, sizeof(*hashes));
+	size_t left = 0;
+	int64_t pause_ms = 0;
+	int rc;
+
+	if (hashes == NULL)
+		return SMX_ENOMEM;
+	for (size_t i = 0; i < h->count; i++) {
+		left += h->asked[i] && !h->taken[i];
+		if (h->taken[i])
+			hashes[end.count++] = amend_address(
+			    smx_envelope_recipient(h->envelope, i));
+	}
+	if (left != 0)
+		pause_ms = h->whole ? HAND_REST_MS
+				    : hand_pause_ms(h->hand.tries + 1,
+					  h->hand.lost + (h->lost != 0));
+	end.taken = hashes;
+	end.in_vain = left != 0;
+	end.next_ms = left != 0 ? end.wall_ms + pause_ms : 0;
+	end.all = left == 0;
+	/* The row goes along with those that it is about. */
+	h->moved =
+	    h->job->to[0] == '\0' && left == 0 && h->new_id[0] != '\0';
+	if (h->moved)
+		end.new_id = h->new_id;
+	rc = books_handed(backup_books(h->backup), &end);
+	if (rc == SMX_OK)
+		tell(h, end.count, left, pause_ms);
+	free(hashes);
+	return rc == SMX_OK && left != 0 ? SMX_ETEMP : rc;
+}
+
+static int
+attempt(struct handing *h, int whole)
+{
+	int rc;
+
+	for (size_t i = 0; i < h->count; i++)
+		h->asked[i] = h->parts[i] == HAND_OURS ||
+			      (whole && h->parts[i] == HAND_OTHERS);
+	memset(h->taken, 0, h->count);
+	h->whole = whole;
+	h->lost = h->moved = 0;
+	h->why[0] = h->new_id[0] = '\0';
+	crash_point("hand-begin");
+	rc = backup_hand_begin(backup_db(h->backup), h->job->mail);
+	if (rc != SMX_OK)
+		return rc;
+	crash_point("hand-begun");
+	if (whole)
+		hand_send_on(h);
+	else if (h->to.address[0] != '\0')
+		hand_redirect(h);
+	else
+		hand_deliver(h);
+	crash_point("hand-given");
+	rc = book(h);
+	crash_point("hand-booked");
+	if (rc == SMX_OK || rc == SMX_ETEMP)
+		protect(h);
+	for (size_t i = 0; i < h->count; i++)
+		if (h->taken[i])
+			h->parts[i] = HAND_BOOKED;
+	return rc;
+}
+
+static int
+erase(struct smx_engine *node, const char *queue_id)
+{
+	struct smx_queue *queue = node->ports.queue;
+	int rc;
+
+	crash_point("hand-erase");
+	rc = queue->ops->change(queue->ctx, SMX_QUEUE_ERASE, &queue_id, 1,
+	    clock_mono_ms() + CHANGE_MS);
+	crash_point("hand-erased");
+	return rc;
+}
+
+/* ---- a message ---- */
+
+static int
+next_step(struct handing *h, int *done)
+{
+	int rc;
+
+	switch (hand_next(h->parts, h->count, h->job->to[0] == '\0')) {
+	case HAND_DELIVER:
+		return attempt(h, 0);
+	case HAND_REST:
+		return attempt(h, 1);
+	case HAND_ERASE:
+	default:
+		*done = 1;
+		rc = erase(h->node, h->job->queue_id);
+		/* What was booked is of that file. */
+		if (rc == SMX_OK && h->moved)
+			rc = backup_hand_forget(backup_db(h->backup),
+			    h->job->mail);
+		return rc;
+	}
+}
+
+static void
+handing_free(struct handing *h)
+{
+	spill_free(&h->spill);
+	smx_envelope_free(&h->envelope);
+	smx_config_release(&h->config);
+	free(h->booked);
+	free(h->parts);
+	free(h->asked);
+	free(h->taken);
+}
+
+static void
+log_failed(const char *queue_id, int rc)
+{
+	struct log_line l;
+
+	log_begin(&l, SMX_LOG_ERR, queue_id, "backup-release-failed");
+	log_str(&l, "what", "hand");
+	log_err(&l, "result", rc);
+	log_end(&l);
+}
+
+/* ---- files of before a stop ---- */
+
+/* Still that message, and nobody in it who has not gone on? */
+static int
+is_former(struct handing *h, const struct backup_hand_former *former)
+{
+	if (strcmp(smx_envelope_sender(h->envelope), former->sender) != 0)
+		return 0;
+	for (size_t i = 0; i < h->count; i++)
+		if (h->parts[i] != HAND_BOOKED)
+			return 0;
+	return 1;
+}
+
+static void
+clean_one(struct backup *backup, const struct backup_hand_former *former)
+{
+	struct hander_job job = { .mail = former->mail };
+	struct handing h = { .backup = backup,
+		.node = backup_node(backup),
+		.job = &job };
+	int rc;
+
+	(void)text_copy(job.queue_id, sizeof(job.queue_id), former->queue_id);
+	h.config = node_config(h.node);
+	h.conf = config_conf(h.config);
+	rc = backup_hand_booked(backup_db(backup), job.mail, &h.booked,
+	    &h.booked_count);
+	if (rc == SMX_OK)
+		rc = read_file(&h);
+	if (rc == SMX_OK)
+		rc = sort_out(&h);
+	if (rc == SMX_OK && is_former(&h, former))
+		rc = erase(h.node, job.queue_id);
+	if (rc == SMX_OK || rc == SMX_ENOTFOUND || rc == SMX_ESTATE)
+		rc = backup_hand_forget(backup_db(backup), job.mail);
+	if (rc != SMX_OK)
+		log_failed(job.queue_id, rc);
+	handing_free(&h);
+}
+
+void
+hand_clean(struct backup *backup)
+{
+	struct backup_hand_former *list = calloc(FORMERS, sizeof(*list));
+	size_t count = 0;
+
+	if (list != NULL &&
+	    backup_hand_formers(backup_db(backup), list, FORMERS, &count) !=
+		SMX_OK)
+		count = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (hander_claim(backup_hander(backup), list[i].mail) !=
+		    SMX_OK)
+			continue;
+		clean_one(backup, &list[i]);
+		hander_unclaim(backup_hander(backup), list[i].mail);
+	}
+	free(list);
+}
+
+/* ---- all of it ---- */
+
+void
+hand_run(struct backup *backup, const struct hander_job *job)
+{
+	struct handing h = { .backup = backup,
+		.node = backup_node(backup),
+		.job = job };
+	int rc, done = 0;
+
+	h.config = node_config(h.node);
+	h.conf = config_conf(h.config);
+	rc = is_shared(&h) ? SMX_ESTATE : prepare(&h);
+	for (int i = 0; rc == SMX_OK && !done && i < STEPS; i++)
+		rc = next_step(&h, &done);
+	/* Gone, let go, or not yet; what was tried in vain was told. */
+	if (rc != SMX_OK && rc != SMX_ENOTFOUND && rc != SMX_ESTATE &&
+	    rc != SMX_ETEMP)
+		log_failed(job->queue_id, rc);
+	handing_free(&h);
+}
