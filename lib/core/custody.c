@@ -143,7 +143,10 @@ committed(struct custody_table *table, struct custody_mail *mail)
 	mail->committed = 1;
 	/* Of one from before the start the file tells. */
 	if (mail->custody == CUSTODY_TAKEN && mail->fresh)
-		become(table, mail, mail->hold ? CUSTODY_HELD : CUSTODY_QUEUED);
+		become(table, mail,
+		    mail->hold	    ? CUSTODY_HELD
+		    : mail->by_hand ? CUSTODY_HELD_BY
+				    : CUSTODY_QUEUED);
 }
 
 static void

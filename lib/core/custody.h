@@ -78,6 +78,7 @@ struct custody_mail {
 	uint8_t absents;        /* in a row */
 	uint8_t reads;          /* in a row without a rest */
 	unsigned hold : 1;      /* the MTA was told to hold it */
+	unsigned by_hand : 1;   /* as a person had it */
 	unsigned fresh : 1;     /* taken in this life */
 	unsigned committed : 1; /* commit seen, or seen in the queue */
 	unsigned requeued : 1;  /* on its way to another id */
@@ -118,6 +119,7 @@ struct custody_new {
 	uint64_t size;
 	enum custody custody;
 	int hold;
+	int by_hand; /* it goes on hold by a person's doing */
 	int fresh;            /* its end of message is in progress */
 	int beside;           /* of the same message as the last */
 	const uint64_t *open; /* hashes of its open recipients */

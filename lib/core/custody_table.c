@@ -317,6 +317,7 @@ make(struct custody_table *table, const struct custody_new *new)
 	mail->size = new->size;
 	mail->custody = (uint8_t) new->custody;
 	mail->hold = new->hold != 0;
+	mail->by_hand = new->by_hand != 0;
 	mail->fresh = new->fresh != 0;
 	mail->committed = new->custody != CUSTODY_TAKEN;
 	mail->open = (uint32_t) new->count;

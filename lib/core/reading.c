@@ -145,6 +145,8 @@ log_differs(const struct own *own, const struct amend_news *news)
 	if (news->text != NULL)
 		log_num(&l, "recipients", (int64_t)news->recipients);
 	log_num(&l, "held", news->held);
+	if (news->held && own->mark_s != 0)
+		log_num(&l, "until", own->mark_s);
 	log_end(&l);
 }
 

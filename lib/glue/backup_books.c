@@ -222,7 +222,8 @@ rows_make(struct rows *rows, const struct books_mail *mail)
 
 /* A row that cannot be followed is found when there is room again. */
 static void
-follow(struct books *books, const struct rows *rows, int hold)
+follow(struct books *books, const struct rows *rows,
+    const struct books_mail *mail)
 {
 	int64_t now_ms = node_now_ms();
 
@@ -234,7 +235,8 @@ follow(struct books *books, const struct rows *rows, int hold)
 			.domain = row->domain,
 			.size = row->size,
 			.custody = CUSTODY_TAKEN,
-			.hold = hold,
+			.hold = mail->hold,
+			.by_hand = mail->by_hand,
 			.fresh = 1,
 			.beside = i != 0,
 			.open = row->hashes,
@@ -305,7 +307,7 @@ books_take(struct books *books, const struct books_mail *mail)
 		rc = backup_mail_add(books->db, rows.mails, rows.count,
 		    rows.ids);
 	if (rc == SMX_OK) {
-		follow(books, &rows, mail->hold);
+		follow(books, &rows, mail);
 		log_taken(mail);
 	}
 	rows_free(&rows);

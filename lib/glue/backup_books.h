@@ -25,6 +25,7 @@ struct books_mail {
 	const char *domain;  /* of the first recipient that is ours */
 	enum mx_state state; /* of the primary */
 	int hold;            /* the MTA will be told to hold it */
+	int by_hand;         /* it holds it by a person's doing */
 	int64_t taken_ms;    /* wall clock */
 	int64_t until_ms;    /* hold: its end */
 	int64_t quota;       /* hold: as struct smx_backup has them */

@@ -79,6 +79,7 @@ choose_way(struct backup_heir *heir, struct smx_submission *submission)
 	heir->until_ms = backup_marked(heir->envelope);
 	if (submission->held) {
 		heir->hold = heir->until_ms != 0;
+		heir->by_hand = !heir->hold && !submission->released;
 		submission->released |= heir->hold;
 	} else if (heir->hold && has_way(heir)) {
 		submission->held = submission->released = 1;
@@ -141,6 +142,7 @@ write_down(struct backup_heir *heir, const struct smx_submit_result *submitted,
 		.domain = heir->domain,
 		.state = heir->state,
 		.hold = heir->hold,
+		.by_hand = heir->by_hand,
 		.taken_ms = heir->job->row.stored_ms,
 		.until_ms = heir->hold ? until_ms : 0,
 		.rcpts = rcpts,

@@ -22,6 +22,7 @@ struct backup_heir {
 	int64_t hold_ms;
 	int64_t until_ms; /* of its former host's hold; 0 it had none */
 	int hold;
+	int by_hand; /* a person had it on hold there */
 };
 
 /* Which way into the own MTA: before the attempt. */

@@ -24,7 +24,7 @@
 #	books MEMBER [DOMAIN]	a number of "backup report"
 #	books_are "MEMBER N"...	all of them
 #	books_balance		taken = delivered + returned + held + queued +
-#				deleted, and nothing unaccounted
+#				deleted + handed, and nothing unaccounted
 #	outage_ends_well N	N were taken, all were delivered once, and the books
 #				say so
 #
@@ -183,7 +183,7 @@ books_are() {
 books_balance() {
 	ctl "${2:-a}" --json backup report "${1:-$D}" |
 	    jq -es 'map(select(.what == "sums"))[0] | .unaccounted == 0 and .taken ==
-	    .delivered + .returned + .held + .queued + .deleted' >/dev/null
+	    .delivered + .returned + .held + .queued + .deleted + .handed' >/dev/null
 }
 
 outage_ends_well() { # COUNT
