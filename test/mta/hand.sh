@@ -15,9 +15,16 @@ HEARTBEAT=1s TAKEOVER_AFTER=60s MAX_DELAY=20s
 super() { postsuper -c "$LAB/a/etc" "$@" 2>"$LAB/super"; }
 
 # handing TO [HOLD]: the secondary of one that is down
+# to "": to a host of its own, "other".
 handing() {
+	hand_to=$1
+	[ -n "$hand_to" ] || {
+		other_port=$(pf_port)
+		hand_to="smtp:[127.0.0.1]:$other_port"
+	}
 	backup_ready "$(backed $D "while_up = \"accept\"; hold = \"${2:-2s}\";
-	    warn = \"1s\"; at_end = \"hand\"; hand_to = \"$1\";")"
+	    warn = \"1s\"; at_end = \"hand\"; hand_to = \"$hand_to\";")"
+	[ -n "$1" ] || hop_start other --port "$other_port"
 	mx_kill
 	need "the primary known to be down" wait_for 20 mx_is down
 }
@@ -32,8 +39,7 @@ all_is_handed() { # N
 }
 
 hand_to_a_host() {
-	hop_start other
-	handing "$(hop_of other)"
+	handing ""
 	need "mail" post_is_taken a one $S "rcpt1@$D"
 	need "mail for two" post_is_taken a two $S "rcpt2@$D rcpt3@$D"
 	need "dots and long lines" mail_send a --count 2 --kinds dots,eight
@@ -54,10 +60,9 @@ log_count() { grep -c "$2" "$LAB/$1/shadowmxd.log"; }
 
 # One is taken, one is refused, one is put off: who has it does not get it again.
 hand_in_part() {
-	hop_start other
-	hop_control other "RCPT/rcpt2 = first 1 450 4.2.1 later" \
+	handing ""
+	hop_control other "RCPT/rcpt2 = first 1; 450 4.2.1 later" \
 	    "RCPT/bad = 550 5.1.1 nobody"
-	handing "$(hop_of other)"
 	need "mail for three" post_is_taken a three $S \
 	    "rcpt1@$D rcpt2@$D goodbad3@$D"
 	need "the one booked" wait_for 20 books_are "handed 1" "held 2"
@@ -75,9 +80,8 @@ hand_in_part() {
 
 # The primary returns when some have theirs from the other host: it gets the rest.
 hand_in_part_and_the_primary_returns() {
-	hop_start other
+	handing ""
 	hop_control other "RCPT/rcpt2 = 450 4.2.1 later"
-	handing "$(hop_of other)"
 	need "mail for two" post_is_taken a two $S "rcpt1@$D rcpt2@$D"
 	need "the one booked" wait_for 20 books_are "handed 1" "held 1"
 	need "the primary again" mx_start
@@ -95,9 +99,8 @@ hand_in_part_and_the_primary_returns() {
 
 # So does a person who releases it.
 hand_in_part_and_a_person_releases() {
-	hop_start other
+	handing ""
 	hop_control other "RCPT/rcpt2 = 450 4.2.1 later"
-	handing "$(hop_of other)"
 	need "mail for two" post_is_taken a two $S "rcpt1@$D rcpt2@$D"
 	need "the one booked" wait_for 20 books_are "handed 1" "held 1"
 	mx_start
@@ -111,9 +114,8 @@ hand_in_part_and_a_person_releases() {
 
 # It has taken it and not said so: once more, and counted.
 hand_unsure() {
-	hop_start other
+	handing ""
 	hop_control other "dot = first 1; keep; close"
-	handing "$(hop_of other)"
 	need "mail" post_is_taken a one $S "rcpt1@$D"
 	need "doubt" wait_for 20 log_says a event=backup-hand-unsure
 	need "it on hold" held_are a 1
@@ -137,9 +139,8 @@ hand_to_an_address() {
 
 # The worker dies while the other host thinks about it.
 hand_killed_at_the_dot() {
-	hop_start other
+	handing ""
 	hop_control other "dot = stall"
-	handing "$(hop_of other)"
 	need "mail" post_is_taken a one $S "rcpt1@$D"
 	need "it on its way" wait_for 20 hop_says other ' content$\| dot'
 	worker_kill a
@@ -160,8 +161,7 @@ hand_at_each_durable_step() {
 	SMX_CRASH_IN=$LAB/points
 	export SMX_CRASH_IN
 	mkdir "$SMX_CRASH_IN"
-	hop_start other
-	handing "$(hop_of other)"
+	handing ""
 	chown "$WORKER_USER" "$SMX_CRASH_IN"
 	points_n=0
 	for point in hand-begin hand-begun hand-given hand-booked hand-erase \
