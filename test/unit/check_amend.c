@@ -136,6 +136,62 @@ START_TEST(merged_keeps_the_client_and_takes_the_recipients)
 }
 END_TEST
 
+#define C    "CLIENT NAME=x ADDR=192.0.2.1"
+#define REST "\r\nMAIL <a@x> RET=HDRS\r\nRCPT <r@y>\r\n"
+
+static const struct {
+	const char *client, *mail, *merged;
+} marks[] = {
+	{ C " HOLD=5", " HOLD=7", C " HOLD=7" },
+	{ C " HOLD=5", " SIZE=1 HOLD=1800000000000", C " HOLD=1800000000000" },
+	{ C " HOLD=5", " HOLD=0", C },
+	{ C, " HOLD=0", C },
+	{ C, " HOLD=7", C " HOLD=7" },
+	{ "CLIENT", " HOLD=7", "CLIENT HOLD=7" },
+	{ "CLIENT HOLD=5", " HOLD=0", "CLIENT" },
+	{ C " HOLD=5", "", C " HOLD=5" },
+	{ C " HOLD=5", " SIZE=1", C " HOLD=5" },
+	/* not such a time: as if nothing had been said */
+	{ C " HOLD=5", " HOLD=", C " HOLD=5" },
+	{ C " HOLD=5", " HOLD=-1", C " HOLD=5" },
+	{ C " HOLD=5", " HOLD=1x", C " HOLD=5" },
+	{ C " HOLD=5", " HOLD=1234567890123456", C " HOLD=5" },
+	{ C " HOLD=5", " XHOLD=7", C " HOLD=5" },
+	{ "CLIENT DAEMON=HOLD HOLD=5", " HOLD=0", "CLIENT DAEMON=HOLD" },
+};
+
+START_TEST(hold_of_the_amendment_replaces_the_old_one)
+{
+	char old[256], now[256], want[256], *out;
+	size_t len, count;
+
+	snprintf(old, sizeof(old), "%s" REST, marks[_i].client);
+	snprintf(now, sizeof(now), "MAIL <a@x>%s\r\nRCPT <r@y>\r\n",
+	    marks[_i].mail);
+	snprintf(want, sizeof(want), "%s" REST, marks[_i].merged);
+	ck_assert_int_eq(amend_merge(old, strlen(old), now, strlen(now), &out,
+			     &len, &count),
+	    SMX_OK);
+	ck_assert_str_eq(out, want);
+	ck_assert_uint_eq(len, strlen(want));
+	free(out);
+}
+END_TEST
+
+START_TEST(hold_is_no_address)
+{
+	ck_assert_uint_eq(sum("MAIL <a@x> HOLD=7\r\nRCPT <r@y>\r\n"),
+	    sum("MAIL <a@x>\r\nRCPT <r@y>\r\n"));
+	ck_assert_int_eq(amend_mark("MAIL <a@x> HOLD=7\r\n", 19), 7);
+	ck_assert_int_eq(amend_mark("MAIL <a@x> HOLD=0\r\n", 19), 0);
+	ck_assert_int_eq(amend_mark("MAIL <a@x>\r\n", 12), -1);
+	ck_assert_int_eq(amend_mark("MAIL <a@x> HOLD=7", 17), -1);
+	ck_assert_int_eq(amend_mark("", 0), -1);
+	ck_assert_int_eq(amend_mark("CLIENT HOLD=3\r\nMAIL <a@x>\r\n", 27),
+	    -1);
+}
+END_TEST
+
 static const char *const bad[] = { "", "MAIL <b@x>\r\n",
 	"CLIENT\r\nMAIL <b@x>\r\nRCPT <r@y>\r\n", "RCPT <r@y>\r\n",
 	"MAIL <b@x>\r\nRCPT <r@y>", "MAIL <b@x>\r\nRCPT\r\n",
@@ -193,6 +249,9 @@ main(void)
 	    sizeof(odd) / sizeof(*odd));
 	tcase_add_test(tc, envelope_and_its_text_have_one_sum);
 	tcase_add_test(tc, addresses_of_any_length_have_a_sum);
+	tcase_add_loop_test(tc, hold_of_the_amendment_replaces_the_old_one, 0,
+	    (int)(sizeof(marks) / sizeof(*marks)));
+	tcase_add_test(tc, hold_is_no_address);
 	tcase_add_test(tc, merged_keeps_the_client_and_takes_the_recipients);
 	tcase_add_loop_test(tc, what_cannot_be_merged_changes_nothing, 0,
 	    sizeof(bad) / sizeof(*bad));

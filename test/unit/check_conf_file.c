@@ -64,8 +64,30 @@ static const struct {
 	{ BACKUP "while_up = \"accept\"; at_end = \"drop\";"
 		 " unknown_recipient = \"bounce\"; }; } );",
 	    { ":5: policies[0].backup.at_end = \"drop\": unknown word; "
-	      "accepted: \"return\" or \"keep\"",
+	      "accepted: \"return\" or \"keep\" or \"hand\"",
 		":5: policies[0].backup.unknown_recipient = \"bounce\"" } },
+	{ BACKUP "while_up = \"accept\"; at_end = \"hand\"; }; } );",
+	    { ":5: policies[0].backup.at_end = \"hand\": nobody is named to "
+	      "hand it to; accepted: backup.hand_to" } },
+	{ BACKUP "while_up = \"accept\";\n hand_to = \"a@d.example\"; }; } );",
+	    { ":6: policies[0].backup.hand_to = \"a@d.example\": nothing is "
+	      "handed to anybody; accepted: at_end = \"hand\"" } },
+	{ BACKUP "while_up = \"accept\"; at_end = \"hand\";\n hand_to = "
+		 "\"a@sub.c.example\"; }; } );",
+	    { ":6: policies[0].backup.hand_to = \"a@sub.c.example\": the "
+	      "primary of this address is the one that is down" } },
+	{ BACKUP "while_up = \"accept\"; at_end = \"hand\"; primary = "
+		 "\"[192.0.2.9]\";\n hand_to = \"smtp:[192.0.2.9]\"; }; } );",
+	    { ":6: policies[0].backup.hand_to = \"smtp:[192.0.2.9]\": this is "
+	      "the primary that is down" } },
+	{ BACKUP "while_up = \"accept\"; at_end = \"hand\";\n hand_to = "
+		 "\"mta\"; }; } );",
+	    { ":6: policies[0].backup.hand_to = \"mta\": the MTA would send it "
+	      "to the primary that is down" } },
+	{ BACKUP "while_up = \"accept\"; at_end = \"hand\";\n hand_to = "
+		 "\"smtp:[MX1.example.org]\"; }; } );",
+	    { ":6: policies[0].backup.hand_to = \"smtp:[MX1.example.org]\": "
+	      "this is this host itself" } },
 	{ BACKUP
 	    "while_up = \"accept\";\nprimary = ( \"[192.0.2.9]\",\n"
 	    "\"smtp:[192.0.2.9]:25\",\n\"[MX1.example.org]:26\" ); }; } );",

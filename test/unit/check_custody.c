@@ -174,6 +174,67 @@ START_TEST(ordinary_mail_is_on_its_way_when_it_is_committed)
 }
 END_TEST
 
+START_TEST(what_a_person_had_on_hold_is_held_by_hand_from_the_first)
+{
+	static const uint64_t open[] = { ANN };
+	struct custody_new new = { .mail = 1,
+		.queue_id = ID,
+		.domain = "example.org",
+		.custody = CUSTODY_TAKEN,
+		.by_hand = 1,
+		.fresh = 1,
+		.open = open,
+		.count = 1 };
+
+	ck_assert_int_eq(custody_add(&table, &new, now), SMX_OK);
+	tell(SMX_QUEUE_COMMITTED, ID, "");
+	done("1 moves 3;");
+}
+END_TEST
+
+START_TEST(who_was_handed_over_does_not_end_again)
+{
+	ck_assert_int_eq(enter(1, ID, CUSTODY_HELD, 1, 0), SMX_OK);
+	custody_handed(&table, 1, ANN);
+	custody_handed(&table, 1, ANN);
+	custody_handed(&table, 7, ANN);
+	ck_assert_uint_eq(custody_find(&table, 1)->open, 1);
+	tell(SMX_QUEUE_DELETED, ID, "");
+	is_absent();
+	/* Bob was not, and somebody removed his. */
+	done("1 ends 4;");
+}
+END_TEST
+
+START_TEST(handed_to_all_and_gone_is_the_end_at_once)
+{
+	ck_assert_int_eq(enter(1, ID, CUSTODY_HELD, 1, 0), SMX_OK);
+	custody_handed_all(&table, 1);
+	tell(SMX_QUEUE_DELETED, ID, "");
+	is_absent();
+	done("1 ends 2;");
+	ck_assert_uint_eq(custody_domain(&table, "example.org")->delivered, 0);
+}
+END_TEST
+
+/* The removal of the former file is no end of who goes on under another id. */
+START_TEST(who_goes_on_is_not_deleted_with_the_former_file)
+{
+	ck_assert_int_eq(enter(1, ID, CUSTODY_HELD, 1, 0), SMX_OK);
+	custody_handed(&table, 1, ANN);
+	custody_became(&table, 1, OTHER, now);
+	tell(SMX_QUEUE_DELETED, ID, "");
+	tell(SMX_QUEUE_GONE, ID, "");
+	done("");
+	ck_assert_uint_eq(custody_domain(&table, "example.org")->queued, 1);
+	ck_assert_ptr_nonnull(custody_first_id(&table, OTHER));
+	ck_assert_ptr_null(custody_first_id(&table, ID));
+	custody_became(&table, 7, OTHER, now);
+	custody_became(&table, 1, "no id!", now);
+	ck_assert_ptr_nonnull(custody_first_id(&table, OTHER));
+}
+END_TEST
+
 START_TEST(delivered_to_all_and_gone_is_the_end_at_once)
 {
 	ck_assert_int_eq(enter(1, ID, CUSTODY_TAKEN, 0, 1), SMX_OK);
@@ -489,6 +550,11 @@ main(void)
 	tcase_add_test(tc,
 	    what_was_told_to_be_held_is_held_when_it_is_committed);
 	tcase_add_test(tc, ordinary_mail_is_on_its_way_when_it_is_committed);
+	tcase_add_test(tc,
+	    what_a_person_had_on_hold_is_held_by_hand_from_the_first);
+	tcase_add_test(tc, who_was_handed_over_does_not_end_again);
+	tcase_add_test(tc, handed_to_all_and_gone_is_the_end_at_once);
+	tcase_add_test(tc, who_goes_on_is_not_deleted_with_the_former_file);
 	tcase_add_test(tc, delivered_to_all_and_gone_is_the_end_at_once);
 	tcase_add_test(tc, with_a_notice_those_that_are_left_were_returned);
 	tcase_add_test(tc, given_up_for_one_without_a_notice_is_returned_too);

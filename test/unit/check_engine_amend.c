@@ -11,6 +11,8 @@
 
 #define MAIL "MAIL <a@x.example>\r\n"
 #define SEEN MAIL "RCPT <r@y.example>\r\n"
+#define HELD_UNTIL(ms)                                                         \
+	"MAIL <a@x.example> HOLD=" ms "\r\nRCPT <r@y.example>\r\n"
 #define MORE SEEN "RCPT <s@y.example>\r\n"
 
 static const uint8_t first_two[] = { 0, 1 };
@@ -347,6 +349,73 @@ START_TEST(hold_and_release_are_told)
 	ck_assert(!shown(&key).held);
 	ck_assert_uint_eq(amendments(0, &q), 1);
 	ck_assert_int_eq(q.amendments[0].held, 0);
+}
+END_TEST
+
+/* The first has been asked. */
+static void
+both_confirm(struct smx_request *q)
+{
+	bench_push(0, q, SMX_OK);
+	ck_assert_uint_eq(amendments(1, q), 1);
+	bench_push(1, q, SMX_OK);
+}
+
+/* Whose hold it is: told when that changes, and not otherwise. */
+START_TEST(whose_hold_it_is_is_told)
+{
+	struct smx_key key = committed("A");
+	struct smx_request q;
+
+	read_as("A", HELD_UNTIL("7000"), 1);
+	ck_assert_uint_eq(amendments(0, &q), 1);
+	ck_assert_ptr_nonnull(q.amendments[0].envelope);
+	both_confirm(&q);
+	ck_assert(shown(&key).held);
+	now += 3000;
+	bench_hint(SMX_QUEUE_MOVED, "A");
+	read_as("A", SEEN, 0);
+	ck_assert_uint_eq(amendments(0, &q), 1);
+	ck_assert_ptr_null(q.amendments[0].envelope);
+	both_confirm(&q);
+	now += 5000;
+	bench_hint(SMX_QUEUE_MOVED, "A");
+	read_as("A", HELD_UNTIL("7000"), 1);
+	ck_assert_uint_eq(amendments(0, &q), 1);
+	ck_assert_ptr_null(q.amendments[0].envelope);
+	both_confirm(&q);
+	now += 9000;
+	bench_hint(SMX_QUEUE_MOVED, "A");
+	read_as("A", HELD_UNTIL("0"), 1);
+	ck_assert_uint_eq(amendments(0, &q), 1);
+	ck_assert_int_eq(q.amendments[0].held, 1);
+	ck_assert_ptr_nonnull(strstr(q.amendments[0].envelope, "HOLD=0"));
+}
+END_TEST
+
+START_TEST(hold_that_its_shadow_says_is_not_told_again)
+{
+	struct engine_message m = { .queue_id = "A",
+		.copies = 2,
+		.envelope_sum = amend_sum(SEEN, strlen(SEEN)),
+		.hold_until_ms = 7000 };
+	struct engine_ranks r = { .count = 2, .peer = { 0, 1 } };
+	struct smx_key key;
+	struct smx_request q;
+
+	ck_assert_int_eq(engine_begin(engine, &m, now, &key), SMX_OK);
+	engine_sent(engine, &key, 0, SMX_OK, now);
+	engine_sent(engine, &key, 1, SMX_OK, now);
+	engine_verdict(engine, &key, ENGINE_PROTECTED, &r, now);
+	while (amendments(0, &q) != 0)
+		bench_push(0, &q, SMX_OK);
+	bench_hint(SMX_QUEUE_COMMITTED, "A");
+	engine_session_end(engine, &key, now);
+	now += 2000;
+	read_as("A", HELD_UNTIL("7000"), 1);
+	ck_assert_uint_eq(amendments(0, &q), 1);
+	ck_assert_int_eq(q.amendments[0].held, 1);
+	ck_assert_ptr_null(q.amendments[0].envelope);
 }
 END_TEST
 
@@ -817,6 +886,8 @@ add_cases(TCase *tc)
 	tcase_add_test(tc, message_without_holders_is_not_read);
 	tcase_add_test(tc, other_recipients_go_to_all_holders);
 	tcase_add_test(tc, hold_and_release_are_told);
+	tcase_add_test(tc, whose_hold_it_is_is_told);
+	tcase_add_test(tc, hold_that_its_shadow_says_is_not_told_again);
 	tcase_add_test(tc,
 	    what_is_not_confirmed_yet_is_in_the_next_version_too);
 	tcase_add_test(tc, nobody_left_to_serve_is_never_told);
