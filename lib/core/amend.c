@@ -208,9 +208,8 @@ mark_in(const char *rest, const char *end, size_t *len)
 {
 	while (rest < end) {
 		const char *word = rest + 1; /* behind the space */
-		const char *stop = word < end ? memchr(word, ' ',
-						   (size_t)(end - word))
-					      : NULL;
+		const char *stop =
+		    word < end ? memchr(word, ' ', (size_t)(end - word)) : NULL;
 
 		rest = stop != NULL ? stop : end;
 		*len = word < rest ? (size_t)(rest - word) : 0;
@@ -256,11 +255,11 @@ static void
 add_client(struct buf *b, const struct line *client, int64_t mark)
 {
 	size_t len;
-	const char *space = memchr(client->start, ' ',
-	    (size_t)(client->end - client->start));
-	const char *word =
-	    space == NULL || mark < 0 ? NULL
-				      : mark_in(space, client->end, &len);
+	const char *space =
+	    memchr(client->start, ' ', (size_t)(client->end - client->start));
+	const char *word = space == NULL || mark < 0
+			       ? NULL
+			       : mark_in(space, client->end, &len);
 
 	if (word == NULL) {
 		buf_add(b, client->start,

@@ -118,9 +118,8 @@ hand_to_check(const struct group *g, const struct handto *to)
 	struct addr parts;
 
 	nexthop_format(&to->hop, name);
-	for (size_t i = 0; to->address[0] == '\0' &&
-			   i < g->policy->backup.primary_count;
-	     i++)
+	for (size_t i = 0;
+	     to->address[0] == '\0' && i < g->policy->backup.primary_count; i++)
 		if (g->policy->backup.primaries[i] != NULL &&
 		    strcmp(name, g->policy->backup.primaries[i]) == 0)
 			report(g, "backup.hand_to",

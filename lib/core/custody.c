@@ -144,7 +144,7 @@ committed(struct custody_table *table, struct custody_mail *mail)
 	/* Of one from before the start the file tells. */
 	if (mail->custody == CUSTODY_TAKEN && mail->fresh)
 		become(table, mail,
-		    mail->hold	    ? CUSTODY_HELD
+		    mail->hold      ? CUSTODY_HELD
 		    : mail->by_hand ? CUSTODY_HELD_BY
 				    : CUSTODY_QUEUED);
 }

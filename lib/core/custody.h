@@ -119,7 +119,7 @@ struct custody_new {
 	uint64_t size;
 	enum custody custody;
 	int hold;
-	int by_hand; /* it goes on hold by a person's doing */
+	int by_hand;          /* it goes on hold by a person's doing */
 	int fresh;            /* its end of message is in progress */
 	int beside;           /* of the same message as the last */
 	const uint64_t *open; /* hashes of its open recipients */

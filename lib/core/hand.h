@@ -33,11 +33,11 @@ enum hand_step hand_next(const unsigned char *parts, size_t count, int whole);
  * may have been taken.  Each of those may be a duplicate, so they soon become
  * rare.
  */
-#define HAND_PAUSE_MS    INT64_C(4000)
-#define HAND_PAUSE_MAX   INT64_C(3600000)
-#define HAND_LOST_MOST   3
-#define HAND_LOST_MS     INT64_C(86400000)
-#define HAND_REST_MS     INT64_C(30000) /* whole: the own MTA is asked */
+#define HAND_PAUSE_MS  INT64_C(4000)
+#define HAND_PAUSE_MAX INT64_C(3600000)
+#define HAND_LOST_MOST 3
+#define HAND_LOST_MS   INT64_C(86400000)
+#define HAND_REST_MS   INT64_C(30000) /* whole: the own MTA is asked */
 int64_t hand_pause_ms(unsigned tries, unsigned lost);
 /* A time further ahead than any pause is one of a clock that was wrong, or with
  * whole of the attempts before. */

@@ -155,8 +155,7 @@ log_differs(const struct own *own, const struct amend_news *news)
 static int
 take_mark(struct own *own, const struct smx_queue_event *event, int held)
 {
-	int64_t mark =
-	    held ? amend_mark(event->text, strlen(event->text)) : -1;
+	int64_t mark = held ? amend_mark(event->text, strlen(event->text)) : -1;
 	uint32_t mark_s = (uint32_t)(mark / 1000);
 
 	if (mark < 0 || mark_s == own->mark_s)
@@ -181,8 +180,7 @@ compare(struct engine *engine, struct own *own,
 	if (sum == 0 || news.recipients == 0)
 		return; /* ended, as the usual evidence will show */
 	marked = take_mark(own, event, held);
-	if (sum == own->sum && held == (int)own->held && !own->stale &&
-	    !marked)
+	if (sum == own->sum && held == (int)own->held && !own->stale && !marked)
 		return;
 	if (sum != own->sum || marked) {
 		news.text = event->text;

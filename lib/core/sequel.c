@@ -69,7 +69,8 @@ follow(struct engine *engine, const char *id, const char *other, int bounced)
 			continue;
 		ours = 1;
 		remember(engine, own, other);
-		log_begin(&l, SMX_LOG_INFO, id, bounced ? "bounced" : "sent-on");
+		log_begin(&l, SMX_LOG_INFO, id,
+		    bounced ? "bounced" : "sent-on");
 		log_key(&l, "key", &own->key);
 		log_str(&l, bounced ? "notice" : "as", other);
 		log_end(&l);

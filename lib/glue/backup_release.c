@@ -18,8 +18,8 @@
 #include "io/backup_flush.h"
 #include "io/backup_mail.h"
 
-#define LOOK_MS    2000
-#define ORDERS_MAX 1000
+#define LOOK_MS       2000
+#define ORDERS_MAX    1000
 #define FLUSH_MOST_MS INT64_C(86400000)
 
 static void

@@ -81,8 +81,7 @@ note_handed(struct books *books, const struct backup_hand_end *end)
 		    node_now_ms());
 	} else {
 		for (size_t i = 0; i < end->count; i++)
-			custody_handed(&books->table, end->mail,
-			    end->taken[i]);
+			custody_handed(&books->table, end->mail, end->taken[i]);
 		if (end->all)
 			custody_handed_all(&books->table, end->mail);
 	}

@@ -8,6 +8,7 @@
 #include "base/key.h"
 #include "core/addr.h"
 #include "glue/backup.h"
+#include "glue/backup_release.h"
 #include "glue/primaries.h"
 
 #define FOR_MAX (INT64_C(90) * 24 * 3600 * 1000)
@@ -134,6 +135,11 @@ command_maintenance(struct command *c)
 	    strlen(domain) > BACKUP_DOMAIN_MAX)
 		return command_fail(c, SMX_EINVAL, "this is not a domain name",
 		    c->words < 3 ? "" : c->word[2]);
-	return strcmp(verb, "start") == 0 ? start(c, p, domain)
-					  : end(c, p, domain);
+	if (strcmp(verb, "end") == 0)
+		return end(c, p, domain);
+	/* What comes last counts: a flush of before is over. */
+	return releaser_flush(backup_releaser(backup), domain,
+		   clock_mono_ms()) == SMX_OK
+		   ? start(c, p, domain)
+		   : command_fail(c, SMX_EIO, "it could not be noted", domain);
 }

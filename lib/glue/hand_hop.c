@@ -198,8 +198,7 @@ hand_deliver(struct handing *h)
 	struct hops *hops = p.courier == NULL ? NULL : courier_hops(p.courier);
 
 	nexthop_format(&h->to.hop, p.name);
-	if (hops == NULL ||
-	    courier_ask(p.courier, p.name) == HOPSTATE_DOWN_NOW)
+	if (hops == NULL || courier_ask(p.courier, p.name) == HOPSTATE_DOWN_NOW)
 		why(h, NULL, "it could not be reached just now");
 	else if (hop_begin(&p.hop, hops, &h->to.hop, h->envelope) != SMX_OK)
 		why(h, NULL, smx_strerror(SMX_ENOMEM));

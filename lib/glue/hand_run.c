@@ -81,9 +81,9 @@ sort_out(struct handing *h)
 	if (h->parts == NULL || h->asked == NULL || h->taken == NULL)
 		return SMX_ENOMEM;
 	for (size_t i = 0; i < h->count; i++)
-		h->parts[i] = (unsigned char)hand_part_of(
-		    smx_envelope_recipient(h->envelope, i), h->job->domain,
-		    h->booked, h->booked_count);
+		h->parts[i] = (unsigned char)
+		    hand_part_of(smx_envelope_recipient(h->envelope, i),
+			h->job->domain, h->booked, h->booked_count);
 	return h->count == 0 ? SMX_ENOTFOUND : SMX_OK;
 }
 
@@ -131,22 +131,37 @@ prepare(struct handing *h)
 /* ---- one attempt ---- */
 
 static void
-log_attempt(const struct handing *h, const char *event, enum smx_level level,
-    size_t rcpts, int64_t next_ms)
+log_about(const struct handing *h, struct log_line *l, size_t rcpts)
+{
+	log_str(l, "domain", h->job->domain);
+	if (!h->whole)
+		log_str(l, "to", h->job->to);
+	if (h->new_id[0] != '\0')
+		log_str(l, "as", h->new_id);
+	log_num(l, "rcpts", (int64_t)rcpts);
+}
+
+static void
+log_taken(const struct handing *h, size_t rcpts)
 {
 	struct log_line l;
 
-	log_begin(&l, level, h->job->queue_id, event);
-	log_str(&l, "domain", h->job->domain);
-	if (!h->whole)
-		log_str(&l, "to", h->job->to);
-	if (h->new_id[0] != '\0')
-		log_str(&l, "as", h->new_id);
-	log_num(&l, "rcpts", (int64_t)rcpts);
-	if (next_ms != 0) {
-		log_num(&l, "next_ms", next_ms);
-		log_str(&l, "reason", h->why);
-	}
+	log_begin(&l, SMX_LOG_NOTICE, h->job->queue_id,
+	    h->whole ? "backup-sent-on" : "backup-handed");
+	log_about(h, &l, rcpts);
+	log_end(&l);
+}
+
+static void
+log_left(const struct handing *h, size_t rcpts, int64_t pause_ms)
+{
+	struct log_line l;
+
+	log_begin(&l, SMX_LOG_WARNING, h->job->queue_id,
+	    h->lost ? "backup-hand-unsure" : "backup-not-handed");
+	log_about(h, &l, rcpts);
+	log_num(&l, "next_ms", pause_ms);
+	log_str(&l, "reason", h->why);
 	log_end(&l);
 }
 
@@ -156,13 +171,10 @@ tell(const struct handing *h, size_t taken, size_t left, int64_t pause_ms)
 	char text[512];
 
 	if (taken != 0)
-		log_attempt(h,
-		    h->whole ? "backup-sent-on" : "backup-handed",
-		    SMX_LOG_NOTICE, taken, 0);
+		log_taken(h, taken);
 	if (left == 0)
 		return;
-	log_attempt(h, h->lost ? "backup-hand-unsure" : "backup-not-handed",
-	    SMX_LOG_WARNING, left, pause_ms);
+	log_left(h, left, pause_ms);
 	if (h->hand.tries + 1 < ALARM_FROM ||
 	    !hander_may_alarm(backup_hander(h->backup), h->job->domain))
 		return;
@@ -214,8 +226,7 @@ book(struct handing *h)
 	end.next_ms = left != 0 ? end.wall_ms + pause_ms : 0;
 	end.all = left == 0;
 	/* The row goes along with those that it is about. */
-	h->moved =
-	    h->job->to[0] == '\0' && left == 0 && h->new_id[0] != '\0';
+	h->moved = h->job->to[0] == '\0' && left == 0 && h->new_id[0] != '\0';
 	if (h->moved)
 		end.new_id = h->new_id;
 	rc = books_handed(backup_books(h->backup), &end);
@@ -366,13 +377,11 @@ hand_clean(struct backup *backup)
 	struct backup_hand_former *list = calloc(FORMERS, sizeof(*list));
 	size_t count = 0;
 
-	if (list != NULL &&
-	    backup_hand_formers(backup_db(backup), list, FORMERS, &count) !=
-		SMX_OK)
+	if (list != NULL && backup_hand_formers(backup_db(backup), list,
+				FORMERS, &count) != SMX_OK)
 		count = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (hander_claim(backup_hander(backup), list[i].mail) !=
-		    SMX_OK)
+		if (hander_claim(backup_hander(backup), list[i].mail) != SMX_OK)
 			continue;
 		clean_one(backup, &list[i]);
 		hander_unclaim(backup_hander(backup), list[i].mail);

@@ -126,8 +126,7 @@ tell(const struct over *o, const char *domain)
 	snprintf(text, sizeof(text),
 	    "%zu messages on hold for the primary MX come to the end of their "
 	    "time, the first in %" PRId64 " s; then they %s",
-	    o->warned, left > 0 ? left : 0,
-	    then_they(o->backup));
+	    o->warned, left > 0 ? left : 0, then_they(o->backup));
 	alarm_tell(node, "hold-ends", domain, text);
 }
 

@@ -197,7 +197,8 @@ prune(void *ctx, struct db *db)
 	struct db_stmt *stmt;
 	int rc = SMX_OK;
 
-	for (size_t i = 0; rc == SMX_OK && i < sizeof(sql) / sizeof(*sql); i++) {
+	for (size_t i = 0; rc == SMX_OK && i < sizeof(sql) / sizeof(*sql);
+	     i++) {
 		rc = backup_db_stmt(p->db, db, sql[i], &stmt);
 		if (rc != SMX_OK)
 			break;

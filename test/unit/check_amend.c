@@ -187,8 +187,7 @@ START_TEST(hold_is_no_address)
 	ck_assert_int_eq(amend_mark("MAIL <a@x>\r\n", 12), -1);
 	ck_assert_int_eq(amend_mark("MAIL <a@x> HOLD=7", 17), -1);
 	ck_assert_int_eq(amend_mark("", 0), -1);
-	ck_assert_int_eq(amend_mark("CLIENT HOLD=3\r\nMAIL <a@x>\r\n", 27),
-	    -1);
+	ck_assert_int_eq(amend_mark("CLIENT HOLD=3\r\nMAIL <a@x>\r\n", 27), -1);
 }
 END_TEST
 

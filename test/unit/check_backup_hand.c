@@ -103,9 +103,7 @@ static struct backup_mail_row
 row(const char *id)
 {
 	struct backup_mail_row r;
-	struct backup_mail_page page = { .queue_id = id,
-		.rows = &r,
-		.max = 1 };
+	struct backup_mail_page page = { .queue_id = id, .rows = &r, .max = 1 };
 
 	ck_assert_int_eq(backup_mail_look(db, &page), SMX_OK);
 	ck_assert_uint_eq(page.count, 1);
@@ -323,8 +321,7 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, who_has_it_is_booked_for_good);
 	tcase_add_test(tc, booked_twice_is_booked_once);
-	tcase_add_test(tc,
-	    all_of_them_end_when_nobody_of_the_domain_is_left);
+	tcase_add_test(tc, all_of_them_end_when_nobody_of_the_domain_is_left);
 	tcase_add_test(tc, attempt_that_a_stop_cut_off_is_counted);
 	tcase_add_test(tc, who_is_left_goes_on_in_the_same_row);
 	tcase_add_test(tc, what_has_ended_takes_its_attempts_along);
