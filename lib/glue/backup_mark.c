@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/amend.h"
+
 int
 backup_mark(struct smx_envelope *envelope, int64_t until_ms)
 {
@@ -46,4 +48,38 @@ backup_mark_text(char *text, int64_t until_ms)
 	memcpy(out + mail + n, text + mail, len - mail + 1);
 	free(text);
 	return out;
+}
+
+static int
+is_in(const uint64_t *list, size_t count, uint64_t one)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i] == one)
+			return 1;
+	return 0;
+}
+
+void
+backup_strike_text(char *text, const uint64_t *booked, size_t count)
+{
+	size_t rcpts = 0, n = 0;
+	uint64_t *hashes = amend_addresses(text, strlen(text), &rcpts);
+	char *from = text, *to = text;
+
+	while (hashes != NULL && *from != '\0') {
+		size_t len = strcspn(from, "\n");
+		int struck = 0;
+
+		len += from[len] == '\n';
+		if (strncmp(from, "RCPT ", 5) == 0)
+			struck = n < rcpts && is_in(booked, count, hashes[n++]);
+		if (!struck) {
+			memmove(to, from, len);
+			to += len;
+		}
+		from += len;
+	}
+	if (hashes != NULL)
+		*to = '\0';
+	free(hashes);
 }

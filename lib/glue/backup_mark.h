@@ -19,4 +19,7 @@ int64_t backup_marked(const struct smx_envelope *envelope);
  * until_ms 0: by somebody else's doing.  malloc'ed anew; without memory as it
  * was. */
 char *backup_mark_text(char *text, int64_t until_ms);
+/* Those with these amend_address() have it somewhere else: whoever takes the
+ * message over has nothing to give them.  In place. */
+void backup_strike_text(char *text, const uint64_t *booked, size_t count);
 #endif

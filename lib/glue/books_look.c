@@ -202,3 +202,22 @@ books_hold_until(struct books *books, const char *queue_id)
 			until_ms = rows[i].until_ms;
 	return until_ms;
 }
+
+uint64_t *
+books_booked(struct books *books, const char *queue_id, size_t *count)
+{
+	struct backup_mail_row rows[8];
+	struct backup_mail_page page = { .queue_id = queue_id,
+		.rows = rows,
+		.max = sizeof(rows) / sizeof(*rows) };
+	uint64_t *hashes = NULL;
+
+	*count = 0;
+	if (backup_mail_look(books->db, &page) != SMX_OK)
+		return NULL;
+	for (size_t i = 0; i < page.count && hashes == NULL; i++)
+		if (rows[i].custody != CUSTODY_ENDED && rows[i].handed != 0)
+			(void)!backup_hand_booked(books->db, rows[i].id,
+			    &hashes, count);
+	return hashes;
+}

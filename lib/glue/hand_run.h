@@ -41,6 +41,9 @@ void hand_run(struct backup *backup, const struct hander_job *job);
 /* Files whose recipients have all gone on, of before a stop. */
 void hand_clean(struct backup *backup);
 
+/* hand_book.c: SMX_ETEMP: somebody is left who was asked for. */
+int hand_book(struct handing *handing) SMX_MUST_USE;
+
 /* hand_hop.c, hand_submit.c: one attempt for those in asked; taken, lost, why.
  */
 void hand_deliver(struct handing *handing);

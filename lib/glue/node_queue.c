@@ -46,7 +46,20 @@ is_for(struct smx_queue_event *ev, unsigned asker)
 	return 1;
 }
 
-/* The file does not say by whose doing it is on hold. */
+/* The file does not say by whose doing it is on hold, nor who of it has been
+ * handed to somebody else. */
+static void
+mark_hold(struct books *books, struct smx_queue_event *ev)
+{
+	size_t count;
+	uint64_t *booked = books_booked(books, ev->id, &count);
+
+	if (booked != NULL)
+		backup_strike_text(ev->text, booked, count);
+	free(booked);
+	ev->text = backup_mark_text(ev->text, books_hold_until(books, ev->id));
+}
+
 static void
 mark_holds(struct smx_engine *node, struct smx_queue_event *events,
     size_t count)
@@ -58,8 +71,7 @@ mark_holds(struct smx_engine *node, struct smx_queue_event *events,
 
 		if (ev->kind == SMX_QUEUE_READ && ev->text != NULL &&
 		    ev->held && (ev->token & ASKER_MASK) == ASKER_ENGINE)
-			ev->text = backup_mark_text(ev->text,
-			    books_hold_until(backup_books(backup), ev->id));
+			mark_hold(backup_books(backup), ev);
 	}
 }
 

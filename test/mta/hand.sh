@@ -112,6 +112,31 @@ hand_in_part_and_a_person_releases() {
 	need "an empty queue" wait_for 20 queue_is_empty a
 }
 
+# The host is lost when some have theirs: the heir gives theirs to the others only.
+hand_in_part_and_the_host_is_lost() {
+	HEARTBEAT=500ms TAKEOVER_AFTER=4s
+	handing ""
+	hop_control other "RCPT/rcpt2 = 450 4.2.1 later"
+	need "the other one knows, too" wait_for 20 mx_is down $D b
+	need "mail for two" post_is_taken a two $S "rcpt1@$D rcpt2@$D"
+	need "the one booked" wait_for 20 books_are "handed 1" "held 1"
+	need "the holder told" \
+	    wait_for 20 log_says a "event=amended key=.* version="
+	need "the holder told who is left" wait_for 20 left_at b 1
+	host_lose a
+	need "it on hold at the heir" wait_for 40 held_are b 1
+	need "the primary again" mx_start
+	need "the other at the primary" wait_for 30 \
+	    eval 'is "$(served two | sort | tr "\n" " ")" "rcpt1@$D rcpt2@$D "'
+	need "the one there" is "$(hop_served other two)" "rcpt1@$D"
+	need "balance" wait_for 20 books_balance $D b
+}
+left_at() {
+	ctl "$1" queue list --json |
+	    jq -es --argjson n "$2" 'map(select(.role == "holder")) |
+		length == 1 and .[0].recipients == $n' >/dev/null
+}
+
 # It has taken it and not said so: once more, and counted.
 hand_unsure() {
 	handing ""

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/amend.h"
 #include "glue/backup_mark.h"
 
 static struct smx_envelope *envelope;
@@ -75,6 +76,51 @@ START_TEST(what_is_no_time_is_no_mark)
 }
 END_TEST
 
+/* ---- what was read of a file ---- */
+
+#define TEXT                                                                   \
+	"MAIL <s@x> RET=HDRS\r\nRCPT <a@y>\r\nRCPT <b@Y> NOTIFY=NEVER\r\n"     \
+	"RCPT <c@y>\r\n"
+
+START_TEST(what_was_read_says_whose_hold_it_is)
+{
+	char *text = backup_mark_text(strdup(TEXT), 7);
+
+	ck_assert_int_eq(amend_mark(text, strlen(text)), 7);
+	ck_assert_uint_eq(amend_sum(text, strlen(text)),
+	    amend_sum(TEXT, strlen(TEXT)));
+	free(text);
+	text = backup_mark_text(strdup(TEXT), 0);
+	ck_assert_ptr_eq(strstr(text, "MAIL <s@x> RET=HDRS HOLD=0\r\nRCPT"),
+	    text);
+	free(text);
+	text = backup_mark_text(strdup(""), 7);
+	ck_assert_str_eq(text, "");
+	free(text);
+}
+END_TEST
+
+START_TEST(who_has_it_somewhere_else_is_struck_out)
+{
+	uint64_t booked[] = { amend_address("b@y"), amend_address("<z@y>"),
+		amend_address("<c@y>") };
+	char *text = strdup(TEXT);
+
+	backup_strike_text(text, booked, 0);
+	ck_assert_str_eq(text, TEXT);
+	backup_strike_text(text, booked, 3);
+	ck_assert_str_eq(text, "MAIL <s@x> RET=HDRS\r\nRCPT <a@y>\r\n");
+	booked[1] = amend_address("<a@y>");
+	backup_strike_text(text, booked, 3);
+	ck_assert_str_eq(text, "MAIL <s@x> RET=HDRS\r\n");
+	free(text);
+	text = strdup("no envelope");
+	backup_strike_text(text, booked, 3);
+	ck_assert_str_eq(text, "no envelope");
+	free(text);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -88,6 +134,8 @@ main(void)
 	tcase_add_test(tc, what_is_not_on_hold_says_nothing);
 	tcase_add_loop_test(tc, what_is_no_time_is_no_mark, 0,
 	    (int)(sizeof(strange) / sizeof(*strange)));
+	tcase_add_test(tc, what_was_read_says_whose_hold_it_is);
+	tcase_add_test(tc, who_has_it_somewhere_else_is_struck_out);
 	suite_add_tcase(s, tc);
 	srunner_set_tap(sr, "-");
 	srunner_run_all(sr, CK_SILENT);

@@ -755,6 +755,33 @@ START_TEST(returned_message_is_kept_until_its_notice_is_copied)
 }
 END_TEST
 
+/* What a backup MX gives to somebody else by way of the own MTA. */
+START_TEST(what_goes_on_under_another_id_keeps_its_copies_until_it_is_copied)
+{
+	static const uint8_t peers[] = { 1 };
+	struct engine_ranks ranks = { .count = 1, .peer = { 1 }, .told = 1 };
+	struct smx_key key = bench_ranked("A", 1, peers, 1, 1), other;
+	char id[64];
+
+	bench_hint(SMX_QUEUE_COMMITTED, "A");
+	engine_session_end(engine, &key, now);
+	engine_goes_on(engine, "A", "N", now);
+	shown_soon("A", SMX_PRESENCE_ABSENT);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_OPEN);
+	shown_soon("N", SMX_PRESENCE_THERE);
+	ck_assert_int_eq(to_copy(&other, id), SMX_OK);
+	ck_assert_str_eq(id, "N");
+	engine_sent(engine, &other, 1, SMX_OK, now);
+	engine_copy_result(engine, &other, SMX_OK, &ranks, now);
+	shown_soon("A", SMX_PRESENCE_ABSENT);
+	ck_assert_int_eq(bench_query(&key), SMX_ANSWER_FINISHED);
+	ck_assert_int_eq(bench_query(&other), SMX_ANSWER_OPEN);
+	/* nobody's message, and no id */
+	engine_goes_on(engine, "X", "", now);
+	engine_goes_on(engine, "X", "Y", now);
+}
+END_TEST
+
 /* The notice cannot be delivered, and the postmaster is told of that. */
 START_TEST(returned_message_is_kept_until_the_last_notice_is_copied)
 {
@@ -902,6 +929,8 @@ add_returned(Suite *s)
 
 	tcase_add_checked_fixture(tc, open_greeted, bench_close);
 	tcase_add_test(tc, returned_message_is_kept_until_its_notice_is_copied);
+	tcase_add_test(tc,
+	    what_goes_on_under_another_id_keeps_its_copies_until_it_is_copied);
 	tcase_add_loop_test(tc,
 	    returned_message_is_kept_until_the_last_notice_is_copied, 0, 2);
 	tcase_add_loop_test(tc,
