@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "glue/hand_run.h"
 #include "glue/node_impl.h"
 
@@ -221,13 +222,16 @@ run(void *ctx)
 }
 
 /* What is known of the former life's attempts comes before the first of this
- * one. */
+ * one.  Not written, they count as none. */
 int
 hander_start(struct hander *h)
 {
 	int rc = backup_hand_restart(backup_db(h->backup));
 
-	while (rc == SMX_OK && h->threads < THREADS) {
+	if (rc != SMX_OK)
+		log_event(SMX_LOG_ERR, "backup-release-failed",
+		    "what=hand result=%s", smx_errname(rc));
+	for (rc = SMX_OK; rc == SMX_OK && h->threads < THREADS;) {
 		rc = node_thread(&h->thread[h->threads], run, h);
 		h->threads += rc == SMX_OK;
 	}

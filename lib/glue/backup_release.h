@@ -18,7 +18,7 @@ void releaser_free(struct releaser **releaser);
  * probes say; until_mono_ms: how long that holds, a day at most.  SMX_OK: it is
  * on disk, a restart changes nothing. */
 int releaser_flush(struct releaser *releaser, const char *domain,
-    int64_t until_mono_ms) SMX_MUST_USE;
+    int64_t until_mono_ms);
 /* In the books as to be held, and not on hold yet: put there as what was let go
  * is put back.  SMX_ELIMIT: there are too many, it stays ordinary mail. */
 int releaser_hold(struct releaser *releaser, const char *queue_id);

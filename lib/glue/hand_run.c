@@ -11,6 +11,7 @@
 #include "base/crash.h"
 #include "base/log.h"
 #include "core/wire.h"
+#include "glue/backup_books.h"
 #include "glue/message.h"
 #include "glue/node_impl.h"
 #include "io/backup_mail.h"
@@ -102,6 +103,26 @@ is_shared(const struct handing *h)
 	return shared;
 }
 
+/* For a person to see. */
+static void
+put_off(struct handing *h, const char *why)
+{
+	struct backup_hand_end end = { .mail = h->job->mail,
+		.in_vain = 1,
+		.next_ms = clock_wall_ms() + HAND_PAUSE_MAX,
+		.why = why };
+	struct log_line l;
+
+	if (backup_hand_begin(backup_db(h->backup), end.mail) != SMX_OK ||
+	    books_handed(backup_books(h->backup), &end) != SMX_OK)
+		return;
+	log_begin(&l, SMX_LOG_WARNING, h->job->queue_id, "backup-not-handed");
+	log_str(&l, "domain", h->job->domain);
+	log_num(&l, "next_ms", HAND_PAUSE_MAX);
+	log_str(&l, "reason", why);
+	log_end(&l);
+}
+
 static int
 prepare(struct handing *h)
 {
@@ -118,6 +139,10 @@ prepare(struct handing *h)
 	    !hand_is_due(h->hand.next_ms, clock_wall_ms(), whole) ||
 	    (!whole && handto_parse(&h->to, h->job->to) != SMX_OK))
 		return SMX_ESTATE;
+	if (is_shared(h)) {
+		put_off(h, "its file has mail for another domain, too");
+		return SMX_ESTATE;
+	}
 	rc = read_file(h);
 	return rc == SMX_OK ? sort_out(h) : rc;
 }
@@ -305,7 +330,7 @@ hand_run(struct backup *backup, const struct hander_job *job)
 
 	h.config = node_config(h.node);
 	h.conf = config_conf(h.config);
-	rc = is_shared(&h) ? SMX_ESTATE : prepare(&h);
+	rc = prepare(&h);
 	for (int i = 0; rc == SMX_OK && !done && i < STEPS; i++)
 		rc = next_step(&h, &done);
 	/* Gone, let go, or not yet; what was tried in vain was told. */
