@@ -107,9 +107,11 @@ is_shared(const struct handing *h)
 static void
 put_off(struct handing *h, const char *why)
 {
+	int64_t pause_ms =
+	    h->job->to[0] == '\0' ? HAND_REST_MS : HAND_PAUSE_MAX;
 	struct backup_hand_end end = { .mail = h->job->mail,
 		.in_vain = 1,
-		.next_ms = clock_wall_ms() + HAND_PAUSE_MAX,
+		.next_ms = clock_wall_ms() + pause_ms,
 		.why = why };
 	struct log_line l;
 
@@ -118,7 +120,7 @@ put_off(struct handing *h, const char *why)
 		return;
 	log_begin(&l, SMX_LOG_WARNING, h->job->queue_id, "backup-not-handed");
 	log_str(&l, "domain", h->job->domain);
-	log_num(&l, "next_ms", HAND_PAUSE_MAX);
+	log_num(&l, "next_ms", pause_ms);
 	log_str(&l, "reason", why);
 	log_end(&l);
 }
