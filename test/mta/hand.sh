@@ -147,6 +147,7 @@ hand_unsure() {
 	need "shown" eval 'ctl a --json backup show "$(held a)" |
 	    jq -e ".hand_unsure == 1" >/dev/null'
 	all_is_handed 1
+	need "there twice, and no more" is "$(hop_taken other)" 2
 }
 
 # To one address, by way of the own MTA; what was for several says for whom.
@@ -197,6 +198,7 @@ hand_at_each_durable_step() {
 		    post_at_last a $point $S "rcpt$points_n@$D"
 		need "the end at $point" wait_for 30 died_at $point
 		need "a new worker" wait_for 20 answers a
+		need "it booked" wait_for 40 books_are "handed $points_n"
 	done
 	all_is_handed $points_n
 	need "everybody there" is \
