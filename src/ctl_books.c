@@ -14,7 +14,8 @@
 
 #define CELL 600
 
-static const char *const outage_heads[] = { "FROM", "TO", "HOST", "REASON" };
+static const char *const outage_heads[] = { "FROM", "TO", "MESSAGES",
+	"RECIPIENTS", "SIZE", "HOST", "REASON" };
 static const char *const message_heads[] = { "QUEUE-ID", "CUSTODY", "TAKEN",
 	"ENDS", "SIZE", "RCPTS", "SENDER" };
 
@@ -49,7 +50,10 @@ outage_row(struct table *t, const struct record *r)
 	    record_true(r, "announced") && text[0] != '\0' ? ": " : "", text);
 	return moment_cell(t, 0, r, "from_at_ms", "-") != 0 ||
 	       moment_cell(t, 1, r, "to_at_ms", "now") != 0 ||
-	       cell_text(t, 2, r, "host") != 0 || table_cell(t, 3, out) != 0;
+	       cell_number(t, 2, r, "messages") != 0 ||
+	       cell_number(t, 3, r, "recipients") != 0 ||
+	       cell_size(t, 4, r, "bytes") != 0 ||
+	       cell_text(t, 5, r, "host") != 0 || table_cell(t, 6, out) != 0;
 }
 
 /* ---- messages ---- */
@@ -199,7 +203,7 @@ ask(struct books *books, const char *command)
 {
 	int status = EX_OSERR;
 
-	if (table_open(&books->outages, outage_heads, 4) == 0 &&
+	if (table_open(&books->outages, outage_heads, 7) == 0 &&
 	    table_open(&books->messages, message_heads, 7) == 0)
 		status = ctl_say(books->ctl, command, take_line, books);
 	table_close(&books->outages);

@@ -46,7 +46,15 @@ enum smx_queue_event_kind {
 	SMX_QUEUE_DELETED, /* id: a person removed it */
 	SMX_QUEUE_REACHED, /* id: the host at other, "[192.0.2.1]:25", has taken
 			    * it by SMTP */
-	SMX_QUEUE_UNREACHED /* id: it could not be reached, or would not talk */
+	SMX_QUEUE_UNREACHED,  /* id: it could not be reached, or would not talk
+			       */
+	SMX_QUEUE_SENT_AS,    /* id: delivered to one of the addresses that the
+			       * MTA has made of the recipient in other; whether
+			       * to all of them only its end tells */
+	SMX_QUEUE_BOUNCED_AS, /* id: given up for one of those */
+	SMX_QUEUE_REFUSED /* id: the host at other, as for REACHED, has refused
+			   * for good the recipient whose address is in token:
+			   * there is none such.  BOUNCED follows */
 };
 
 enum smx_presence {
@@ -65,7 +73,8 @@ struct smx_queue_event {
 	char id[64];
 	char other[64]; /* LINKED: the new id; RETURNED: the notice's;
 			 * SENT, REACHED: see there */
-	uint64_t token; /* VERIFIED, READ: what verify or read was given */
+	uint64_t token; /* VERIFIED, READ: what verify or read was given;
+			 * REFUSED: the number that SENT has in hex */
 	/* READ: */
 	int held;   /* it is on hold */
 	char *text; /* malloc'ed, the receiver frees it: a MAIL line and a RCPT
@@ -182,6 +191,13 @@ struct smx_queue_ops {
 	 */
 	int (*route)(void *ctx, const char *sender, const char *recipient,
 	    struct smx_queue_route *route, int64_t until_mono_ms);
+	/*
+	 * What is told of the log from now on, as the options' deliveries and
+	 * ends say for the beginning.  Does not wait; any thread.  A RESET
+	 * follows when more is told than before.  May be NULL: that cannot be
+	 * changed.
+	 */
+	void (*want)(void *ctx, int deliveries, int ends);
 };
 
 struct smx_queue {
@@ -198,7 +214,8 @@ struct smx_queue_postfix_options {
 	int64_t heartbeat_ms; /* how often the marker counts on; 0: 30 s */
 	int deliveries;       /* tell SMX_QUEUE_SENT, as the log says it */
 	int ends;             /* tell SMX_QUEUE_BOUNCED and _DELETED, too, and
-			       * all three again before an ABSENT; and _REACHED
+			       * _SENT_AS and _BOUNCED_AS, and all of these
+			       * again before an ABSENT; _REFUSED; and _REACHED
 			       * and _UNREACHED, each once a second and host */
 };
 

@@ -18,6 +18,7 @@
 /* The log may tell of the end later than the folders show it: some eight
  * seconds are waited for that. */
 #define ABSENTS    6
+#define SETTLED    2
 #define LINK_TRIES 10
 
 static void
@@ -122,11 +123,14 @@ static void
 absent(struct custody_table *table, struct custody_mail *mail, int64_t now_ms)
 {
 	mail->absents++;
+	/* The log's last line may be a moment behind the folders. */
+	if (mail->absents >= SETTLED && !mail->deleted)
+		custody_settle(table, mail);
 	if (mail->open == 0)
 		end(table, mail, CUSTODY_DELIVERED, NULL);
 	else if (mail->deleted)
 		end(table, mail, CUSTODY_DELETED, "removed");
-	else if (mail->returned)
+	else if (mail->returned && !custody_rewritten(mail))
 		end(table, mail, CUSTODY_RETURNED, NULL);
 	else if (mail->absents >= patience(mail))
 		vanished(table, mail);
@@ -359,7 +363,7 @@ answered(struct custody_table *table, struct custody_mail *mail,
 	for (uint32_t i = 0; i < mail->open && event->other[0] != '\0'; i++) {
 		if (mail->hash[i] != deed.hash)
 			continue;
-		mail->hash[i] = mail->hash[--mail->open];
+		custody_close(mail, i);
 		if (mail->domain != NULL)
 			*(deed.end == CUSTODY_DELIVERED
 				? &mail->domain->delivered
@@ -411,6 +415,11 @@ custody_event(struct custody_table *table, const struct smx_queue_event *event,
 	case SMX_QUEUE_SENT:
 	case SMX_QUEUE_BOUNCED:
 		of_recipient(table, event);
+		return;
+	case SMX_QUEUE_SENT_AS:
+	case SMX_QUEUE_BOUNCED_AS:
+	case SMX_QUEUE_REFUSED:
+		custody_hear(table, event);
 		return;
 	case SMX_QUEUE_REACHED:
 	case SMX_QUEUE_UNREACHED:

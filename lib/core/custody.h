@@ -24,7 +24,9 @@ enum custody_deed_kind {
 	CUSTODY_MOVES = 1, /* it is now in the state `custody` */
 	CUSTODY_RENAMES,   /* its queue id is now `id` */
 	CUSTODY_ANSWERS,   /* its open recipients of this hash end so */
-	CUSTODY_ENDS       /* it is gone; recipients still open end so */
+	CUSTODY_ENDS,      /* it is gone; recipients still open end so */
+	CUSTODY_REFUSES    /* its primary says that there is no recipient of
+			    * this hash: for who learns, not for the books */
 };
 
 struct custody_deed {
@@ -32,6 +34,8 @@ struct custody_deed {
 	int64_t mail;
 	enum custody custody;
 	enum custody_end end;
+	int rewritten; /* CUSTODY_ANSWERS: under other addresses, which says
+			* nothing of this one */
 	uint64_t hash;
 	char id[PFID_TEXT];
 };
@@ -91,8 +95,12 @@ struct custody_mail {
 	unsigned expects : 1; /* the move that our release makes */
 	unsigned put_off : 1; /* a delivery was, since then */
 	char id[PFID_TEXT];
+	uint8_t *as;     /* beside each hash: what is known of the addresses
+			  * that were made of it, CUSTODY_AS_*; NULL nothing */
 	uint64_t hash[]; /* of those still open, `open` of them */
 };
+#define CUSTODY_AS_SENT    1
+#define CUSTODY_AS_BOUNCED 2
 
 #define CUSTODY_IDS_MAX     500
 #define CUSTODY_DOMAINS_MAX 20000
@@ -162,8 +170,23 @@ void custody_handed_all(struct custody_table *table, int64_t mail);
 /* This host has sent who is left on their way under another id.  Likewise. */
 void custody_became(struct custody_table *table, int64_t mail, const char *id,
     int64_t now_ms);
+/* The domain of the message that has this recipient open under this id; NULL:
+ * there is none, or it has too many beside it. */
+const char *custody_whose(const struct custody_table *table, const char *id,
+    uint64_t hash);
 /* Another queue, or an older one: what is not in it has not ended. */
 void custody_replaced(struct custody_table *table);
+
+/* ---- custody_rcpt.c, for custody.c ---- */
+
+/* Number i is not open any more. */
+void custody_close(struct custody_mail *mail, uint32_t i);
+/* SENT_AS, BOUNCED_AS and REFUSED. */
+void custody_hear(struct custody_table *table,
+    const struct smx_queue_event *event);
+/* It is gone: those that were rewritten end as their addresses did. */
+int custody_rewritten(const struct custody_mail *mail);
+void custody_settle(struct custody_table *table, struct custody_mail *mail);
 
 /* ---- custody_table.c, for custody.c ---- */
 struct custody_mail *custody_first_id(const struct custody_table *table,

@@ -399,5 +399,6 @@ custody_remove(struct custody_table *table, struct custody_mail *mail)
 		table->first = mail->next;
 	if (mail->next != NULL)
 		mail->next->prev = mail->prev;
+	free(mail->as);
 	free(mail);
 }

@@ -326,11 +326,9 @@ takeover_queue_event(struct takeover *takeover,
 	if (event->kind == SMX_QUEUE_VERIFIED && event->token > takeover->token)
 		return;
 	if (event->kind == SMX_QUEUE_BOUNCED ||
-	    event->kind == SMX_QUEUE_DELETED)
-		return; /* looks prove the end */
-	if (event->kind == SMX_QUEUE_REACHED ||
-	    event->kind == SMX_QUEUE_UNREACHED)
-		return; /* of a host, not of a message */
+	    event->kind == SMX_QUEUE_DELETED ||
+	    event->kind >= SMX_QUEUE_REACHED)
+		return; /* looks prove the end; or it is of a host */
 	if (event->kind == SMX_QUEUE_RETURNED)
 		early_add(takeover, event);
 	while (n != NULL) {

@@ -122,9 +122,12 @@ engine_queue_event(struct engine *engine, const struct smx_queue_event *event,
 		break;
 	case SMX_QUEUE_BOUNCED:
 	case SMX_QUEUE_DELETED:
+	case SMX_QUEUE_SENT_AS:
+	case SMX_QUEUE_BOUNCED_AS:
 		break; /* looks prove the end */
 	case SMX_QUEUE_REACHED:
 	case SMX_QUEUE_UNREACHED:
+	case SMX_QUEUE_REFUSED:
 		break; /* of a host, not of a message */
 	default:
 		hinted(engine, event, now_ms);

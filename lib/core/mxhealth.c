@@ -93,7 +93,7 @@ pause_of(const struct mxhealth *h, const struct mxhost *host)
 	int64_t doubt = o->down_ms < o->up_ms ? o->down_ms : o->up_ms;
 
 	if (host->state == MX_UP)
-		return host->bad == 0 ? o->up_ms : doubt;
+		return host->bad == 0 && host->busy == 0 ? o->up_ms : doubt;
 	if (host->state == MX_DOWN)
 		return o->down_ms;
 	return host->results < ASKS && ASK_MS < doubt ? ASK_MS : doubt;
@@ -369,11 +369,42 @@ note(struct mxhost *host, enum mx_state to, const struct mxtime *at)
 	host->since_now_ms = at->now_ms;
 }
 
+/* Who is busy breaks no row: a host that is half down and half busy takes no
+ * mail either way. */
+static void
+count(const struct mxhealth *h, struct mxhost *host, int well)
+{
+	const struct mxhealth_options *o = &h->options;
+
+	if (well == MX_BUSY) {
+		host->busy += host->busy < o->down_after * MXHEALTH_BUSY;
+	} else if (well) {
+		host->good += host->good < o->up_after;
+		host->bad = host->busy = 0;
+	} else {
+		host->bad += host->bad < o->down_after;
+		host->good = 0;
+	}
+}
+
+static enum mx_state
+state_of(const struct mxhealth *h, const struct mxhost *host, int well)
+{
+	const struct mxhealth_options *o = &h->options;
+
+	if (well == MX_GOOD && host->good >= o->up_after)
+		return MX_UP;
+	if (host->bad >= o->down_after ||
+	    host->busy >= o->down_after * MXHEALTH_BUSY)
+		return MX_DOWN;
+	return host->state;
+}
+
 static void
 result(struct mxhealth *h, struct mxhost *host, int well, const char *why,
     const struct mxtime *at)
 {
-	enum mx_state to = host->state;
+	enum mx_state to;
 
 	if (host->own)
 		return;
@@ -381,17 +412,8 @@ result(struct mxhealth *h, struct mxhost *host, int well, const char *why,
 		host->results++;
 	host->seen_ms = at->wall_ms;
 	host->seen_now_ms = at->now_ms;
-	if (well) {
-		host->good += host->good < h->options.up_after;
-		host->bad = 0;
-	} else {
-		host->bad += host->bad < h->options.down_after;
-		host->good = 0;
-	}
-	if (host->good >= h->options.up_after)
-		to = MX_UP;
-	else if (host->bad >= h->options.down_after)
-		to = MX_DOWN;
+	count(h, host, well);
+	to = state_of(h, host, well);
 	if (to == host->state)
 		return;
 	(void)text_copy(host->why, sizeof(host->why), why);
@@ -434,7 +456,7 @@ mxhealth_own(struct mxhealth *h, const char *name, const struct mxtime *at)
 	host->probing = 0;
 	host->own = 1;
 	host->state = MX_UNKNOWN;
-	host->good = host->bad = 0;
+	host->good = host->bad = host->busy = 0;
 	host->changed = 0;
 	(void)text_copy(host->why, sizeof(host->why), "it is this host");
 	mxhealth_follow(h, host, at, &ignored);
@@ -442,12 +464,13 @@ mxhealth_own(struct mxhealth *h, const char *name, const struct mxtime *at)
 
 /* Not the last one that is missing: that is a probe's to say. */
 static void
-heard_bad(struct mxhealth *h, struct mxhost *host, int64_t now_ms)
+heard_bad(struct mxhealth *h, struct mxhost *host, int well, int64_t now_ms)
 {
 	int64_t soon = now_ms + mxhealth_dice(h, SOON_MS + 1);
 
-	host->good = 0;
-	if (host->bad + 1 < h->options.down_after)
+	if (well != MX_BUSY)
+		host->good = 0;
+	if (well != MX_BUSY && host->bad + 1 < h->options.down_after)
 		host->bad++;
 	if (host->seen_now_ms + SOON_MS > soon && host->results > 0)
 		soon = host->seen_now_ms + SOON_MS;
@@ -463,8 +486,8 @@ mxhealth_heard(struct mxhealth *h, const char *name, int well, const char *why,
 
 	if (host == NULL)
 		return;
-	if (!well) {
-		heard_bad(h, host, at->now_ms);
+	if (well != MX_GOOD) {
+		heard_bad(h, host, well, at->now_ms);
 		return;
 	}
 	result(h, host, 1, why, at);

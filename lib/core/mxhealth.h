@@ -17,7 +17,9 @@
  *
  * A host is up after up_after good results in a row, down after down_after bad
  * ones.  What a delivery has seen counts as a result, but for one thing: bad
- * news alone never make a host down, they only bring the next probe on.
+ * news alone never make a host down, they only bring the next probe on.  Busy
+ * is neither: it answers, and takes no mail just now.  But one that is busy for
+ * MXHEALTH_BUSY times as many probes as it takes to be down takes none.
  *
  * Decisions and waits go by a clock that never jumps (now_ms); wall_ms is for
  * the record, and for what was recorded before this process began.
@@ -26,6 +28,10 @@
 #define MXHEALTH_DOMAINS 50000
 #define MXHEALTH_OF_ONE  16 /* hosts of one domain */
 #define MXHEALTH_WHY     160
+#define MXHEALTH_BUSY    3
+
+/* What `well` may be below. */
+enum mx_result { MX_BAD = 0, MX_GOOD, MX_BUSY };
 
 struct mxtime {
 	int64_t now_ms;

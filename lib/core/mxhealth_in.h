@@ -16,6 +16,7 @@ struct mxhost {
 	int64_t seen_now_ms;
 	char why[MXHEALTH_WHY];
 	unsigned good, bad; /* results in a row */
+	unsigned busy;      /* likewise, since the last good one */
 	unsigned results;   /* since it is watched */
 	size_t domains;
 	struct ip address[MXHEALTH_ADDRESSES]; /* as of its last probe */

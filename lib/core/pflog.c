@@ -195,37 +195,96 @@ is_out_of_reach(const struct text *reason, const struct text *relay,
 	       skip(&t, "refused to talk to me: ") && read_peer(relay, peer);
 }
 
+/* "550 5.1.1 ...": the enhanced code may be missing. */
+static int
+read_code(struct text *t, struct pflog_line *out)
+{
+	struct text enhanced;
+	const char *at = t->at;
+
+	if (t->len < 4 || at[0] != '5' || at[1] < '0' || at[1] > '5' ||
+	    at[2] < '0' || at[2] > '9' || at[3] != ' ')
+		return 0;
+	out->code = 500 + (at[1] - '0') * 10 + at[2] - '0';
+	t->at += 4;
+	t->len -= 4;
+	if (t->len > 2 && t->at[0] == '5' && t->at[1] == '.' &&
+	    take(t, ' ', &enhanced) && enhanced.len < sizeof(out->enhanced))
+		memcpy(out->enhanced, enhanced.at, enhanced.len);
+	return 1;
+}
+
 /*
- * "to=<a@b>, relay=H[A]:P, delay=D, delays=A/B/C/D, dsn=2.X.Y, status=sent (".
- * Of a recipient that was rewritten (orig_to=) one line does not tell what
- * became of it.
+ * "host HOST[ADDRESS] said: 550 5.1.1 ... (in reply to RCPT TO command))": in
+ * the words of the next hop, and what stands last in those of the SMTP client.
+ * What is refused at MAIL or after DATA is not the recipient.
  */
-static enum pflog_kind
-read_delivery(struct text *t, struct text *rcpt, struct text *peer)
+static void
+read_refusal(struct text *t, const struct text *relay, struct text *peer,
+    struct pflog_line *out)
+{
+	static const char end[] = " (in reply to RCPT TO command))";
+	struct text host;
+	size_t n = sizeof(end) - 1;
+
+	if (!skip(t, "host ") || !take(t, ' ', &host) || !skip(t, "said: ") ||
+	    t->len < n || memcmp(t->at + t->len - n, end, n) != 0 ||
+	    !read_code(t, out) || !read_peer(relay, peer))
+		peer->len = 0;
+}
+
+/* "<a@b>, ", which may hold anything but what stands behind it. */
+static int
+take_address(struct text *t, struct text *address)
 {
 	static const char end[] = ">, ";
-	struct text relay;
 	const char *stop;
-	char class;
 
-	if (!skip(t, "to=<") || t->len == 0)
-		return PFLOG_NOTHING;
+	if (t->len == 0)
+		return 0;
 	stop = memmem(t->at, t->len, end, sizeof(end) - 1);
 	if (stop == NULL || stop == t->at)
-		return PFLOG_NOTHING;
-	rcpt->at = t->at;
-	rcpt->len = (size_t)(stop - t->at);
-	t->len -= rcpt->len + sizeof(end) - 1;
+		return 0;
+	address->at = t->at;
+	address->len = (size_t)(stop - t->at);
+	t->len -= address->len + sizeof(end) - 1;
 	t->at = stop + sizeof(end) - 1;
-	if (!take_item(t, "relay=", &relay))
-		return PFLOG_NOTHING;
+	return 1;
+}
+
+/* "delay=D, delays=A/B/C/D, dsn=X.Y.Z, "; 0: it is not that. */
+static char
+take_class(struct text *t)
+{
+	char class;
+
 	(void)skip_item(t, "conn_use=");
 	if (!skip_item(t, "delay=") || !skip_item(t, "delays=") ||
 	    t->len <= 5 || memcmp(t->at, "dsn=", 4) != 0)
-		return PFLOG_NOTHING;
+		return '\0';
 	class = t->at[4];
-	if (!skip_item(t, "dsn="))
+	return skip_item(t, "dsn=") ? class : '\0';
+}
+
+/*
+ * "to=<a@b>, relay=H[A]:P, delay=D, delays=A/B/C/D, dsn=2.X.Y, status=sent (".
+ * Of a recipient that was rewritten one line tells a part: "to=<c@d>,
+ * orig_to=<a@b>, ...".
+ */
+static enum pflog_kind
+read_delivery(struct text *t, struct text *rcpt, struct text *peer,
+    struct pflog_line *out)
+{
+	struct text relay;
+	char class;
+
+	if (!skip(t, "to=<") || !take_address(t, rcpt))
 		return PFLOG_NOTHING;
+	out->rewritten = skip(t, "orig_to=<");
+	if ((out->rewritten && !take_address(t, rcpt)) ||
+	    !take_item(t, "relay=", &relay))
+		return PFLOG_NOTHING;
+	class = take_class(t);
 	if (class == '2' && skip(t, "status=sent (")) {
 		if (!read_peer(&relay, peer))
 			peer->len = 0;
@@ -234,8 +293,10 @@ read_delivery(struct text *t, struct text *rcpt, struct text *peer)
 	if (class == '4' && skip(t, "status=deferred ("))
 		return is_out_of_reach(t, &relay, peer) ? PFLOG_DEFERRED
 							: PFLOG_NOTHING;
-	return class == '5' && skip(t, "status=bounced (") ? PFLOG_BOUNCED
-							   : PFLOG_NOTHING;
+	if (class != '5' || !skip(t, "status=bounced ("))
+		return PFLOG_NOTHING;
+	read_refusal(t, &relay, peer, out);
+	return PFLOG_BOUNCED;
 }
 
 /* "from=<a@b>, status=expired, returned to sender": the sender may hold
@@ -314,13 +375,14 @@ pflog_read(const char *line, size_t len, struct pflog_line *out)
 		memcpy(out->id, first, sizeof(first));
 		out->kind = PFLOG_RETURNED;
 	} else if (is_agent(&process) &&
-		   (kind = read_delivery(&t, &rcpt, &peer)) != PFLOG_NOTHING &&
+		   (kind = read_delivery(&t, &rcpt, &peer, out)) !=
+		       PFLOG_NOTHING &&
 		   (kind == PFLOG_BOUNCED || !is(&process, "error")) &&
 		   (kind != PFLOG_DEFERRED || is(&process, "smtp"))) {
 		memcpy(out->id, first, sizeof(first));
 		out->rcpt = rcpt.at;
 		out->rcpt_len = rcpt.len;
-		if (kind != PFLOG_BOUNCED && is(&process, "smtp")) {
+		if (is(&process, "smtp")) {
 			out->relay = peer.at;
 			out->relay_len = peer.len;
 		}

@@ -32,9 +32,15 @@ struct pflog_line {
 	char other[PFID_TEXT];
 	const char *rcpt; /* inside the line */
 	size_t rcpt_len;
+	int rewritten;     /* rcpt is what the client gave; it was delivered to,
+			    * or given up for, one of the addresses that the
+			    * MTA has made of it */
 	const char *relay; /* SENT, DEFERRED: "[ADDRESS]:PORT" of who was
-			    * spoken with by SMTP; inside the line */
+			    * spoken with by SMTP; BOUNCED: likewise, if it
+			    * refused the recipient.  Inside the line */
 	size_t relay_len;  /* 0: nobody, or it is not said */
+	int code;          /* BOUNCED with a relay: its refusal */
+	char enhanced[12]; /* "" none */
 };
 
 /* line without its line break. */

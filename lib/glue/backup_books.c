@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/amend.h"
@@ -15,6 +16,7 @@
 #include "glue/backup.h"
 #include "glue/books_run.h"
 #include "glue/node_impl.h"
+#include "glue/primaries.h"
 #include "io/backup_mail.h"
 
 /*
@@ -147,6 +149,7 @@ struct rows {
 	uint64_t *hashes;
 	struct backup_mail_new *mails;
 	char (*domains)[BACKUP_DOMAIN_MAX + 1];
+	struct backup_mail_host (*hosts)[PRIMARIES_OF_ONE];
 	int64_t *ids;
 	size_t count;
 };
@@ -159,6 +162,7 @@ rows_free(struct rows *rows)
 	free(rows->hashes);
 	free(rows->mails);
 	free(rows->domains);
+	free(rows->hosts);
 	free(rows->ids);
 }
 
@@ -207,7 +211,10 @@ rows_make(struct rows *rows, const struct books_mail *mail)
 	rows->mails = calloc(domains + 1, sizeof(*rows->mails));
 	rows->domains = calloc(domains + 1, sizeof(*rows->domains));
 	rows->ids = calloc(domains + 1, sizeof(*rows->ids));
-	if (rows->mails == NULL || rows->domains == NULL || rows->ids == NULL)
+	rows->hosts = calloc(mail->state == MX_DOWN ? domains + 1 : 1,
+	    sizeof(*rows->hosts));
+	if (rows->mails == NULL || rows->domains == NULL || rows->ids == NULL ||
+	    rows->hosts == NULL)
 		return SMX_ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		rows->rcpts[i] = rows->parts[i].rcpt;
@@ -220,24 +227,41 @@ rows_make(struct rows *rows, const struct books_mail *mail)
 	return SMX_OK;
 }
 
-/* A row that cannot be followed is found when there is room again. */
+/* In which outages it is counted. */
 static void
-follow(struct books *books, const struct rows *rows,
-    const struct books_mail *mail)
+find_hosts(struct books *books, struct rows *rows)
+{
+	for (size_t i = 0; i < rows->count; i++) {
+		struct backup_mail_new *row = &rows->mails[i];
+
+		if (row->state != MX_DOWN)
+			continue;
+		row->hosts = rows->hosts[i];
+		row->host_count =
+		    primaries_down(backup_primaries(books->backup), row->domain,
+			rows->hosts[i]);
+	}
+}
+
+/* A row that cannot be followed is found when there is room again.  mail: NULL
+ * when nobody waits for it any more. */
+static void
+follow(struct books *books, const struct backup_mail_new *mails, size_t count,
+    const int64_t *ids, const struct books_mail *mail)
 {
 	int64_t now_ms = node_now_ms();
 
 	pthread_mutex_lock(&books->lock);
-	for (size_t i = 0; i < rows->count; i++) {
-		const struct backup_mail_new *row = &rows->mails[i];
-		struct custody_new new = { .mail = rows->ids[i],
+	for (size_t i = 0; i < count; i++) {
+		const struct backup_mail_new *row = &mails[i];
+		struct custody_new new = { .mail = ids[i],
 			.queue_id = row->queue_id,
 			.domain = row->domain,
 			.size = row->size,
 			.custody = CUSTODY_TAKEN,
-			.hold = mail->hold,
-			.by_hand = mail->by_hand,
-			.fresh = 1,
+			.hold = mail == NULL ? row->until_ms != 0 : mail->hold,
+			.by_hand = mail != NULL && mail->by_hand,
+			.fresh = mail != NULL,
 			.beside = i != 0,
 			.open = row->hashes,
 			.count = row->count };
@@ -246,6 +270,15 @@ follow(struct books *books, const struct rows *rows,
 			(void)!custody_add(&books->table, &new, now_ms);
 	}
 	pthread_mutex_unlock(&books->lock);
+}
+
+/* The disk took longer than anybody waited: it is ordinary mail by now, or not
+ * there at all, and its file tells. */
+static void
+taken_late(void *ctx, const struct backup_mail_new *mails, size_t count,
+    const int64_t *ids)
+{
+	follow(ctx, mails, count, ids, NULL);
 }
 
 static void
@@ -303,11 +336,13 @@ books_take(struct books *books, const struct books_mail *mail)
 		rc = SMX_EINVAL;
 	if (rc == SMX_OK)
 		rc = rows_make(&rows, mail);
-	if (rc == SMX_OK)
-		rc = backup_mail_add(books->db, rows.mails, rows.count,
-		    rows.ids);
 	if (rc == SMX_OK) {
-		follow(books, &rows, mail);
+		find_hosts(books, &rows);
+		rc = backup_mail_add(books->db, rows.mails, rows.count,
+		    rows.ids, taken_late, books);
+	}
+	if (rc == SMX_OK) {
+		follow(books, rows.mails, rows.count, rows.ids, mail);
 		log_taken(mail);
 	}
 	rows_free(&rows);
@@ -375,6 +410,20 @@ books_know(struct books *books, const char *queue_id)
 	known = custody_first_id(&books->table, queue_id) != NULL;
 	pthread_mutex_unlock(&books->lock);
 	return known;
+}
+
+int
+books_whose(struct books *books, const char *queue_id, uint64_t rcpt,
+    char domain[BACKUP_DOMAIN_MAX + 1])
+{
+	const char *name;
+
+	pthread_mutex_lock(&books->lock);
+	name = custody_whose(&books->table, queue_id, rcpt);
+	if (name != NULL && text_copy(domain, BACKUP_DOMAIN_MAX + 1, name))
+		name = NULL;
+	pthread_mutex_unlock(&books->lock);
+	return name != NULL;
 }
 
 size_t

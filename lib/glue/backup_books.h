@@ -46,6 +46,9 @@ int books_full(struct books *books, const char *domain,
 void books_state(struct books *books, const struct smx_queue_state *state);
 /* Is this one of the messages that are followed? */
 int books_know(struct books *books, const char *queue_id);
+/* The domain of the one that has this recipient open; 0: none has. */
+int books_whose(struct books *books, const char *queue_id, uint64_t rcpt,
+    char domain[BACKUP_DOMAIN_MAX + 1]) SMX_MUST_USE;
 void books_event(struct books *books, const struct smx_queue_event *event,
     int64_t now_mono_ms);
 size_t books_verify_next(struct books *books, int64_t now_mono_ms,

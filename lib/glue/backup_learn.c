@@ -41,17 +41,33 @@ backup_heard(struct backup *backup, const char *rcpt,
 		(void)backup_learn(backup, rcpt, 0, RCPT_FROM_DELIVERY);
 }
 
+/* The address is in the books; the deed has its hash. */
+static void
+learn_deed(struct backup *backup, const struct custody_deed *deed, int good)
+{
+	char address[ADDR_MAX + 1];
+	struct log_line l;
+
+	if (backup_mail_address(backup_db(backup), deed->mail, deed->hash,
+		address, sizeof(address)) != SMX_OK ||
+	    backup_learn(backup, address, good, RCPT_FROM_DELIVERY) != SMX_OK ||
+	    good)
+		return;
+	log_begin(&l, SMX_LOG_INFO, NULL, "recipient-bounced");
+	log_str(&l, "recipient", address);
+	log_num(&l, "mail", deed->mail);
+	log_end(&l);
+}
+
 void
 backup_delivered(struct backup *backup, const struct custody_deed *deeds,
     size_t count)
 {
-	char address[ADDR_MAX + 1];
-
 	for (size_t i = 0; i < count; i++)
-		if (deeds[i].kind == CUSTODY_ANSWERS &&
-		    deeds[i].end == CUSTODY_DELIVERED &&
-		    backup_mail_address(backup_db(backup), deeds[i].mail,
-			deeds[i].hash, address, sizeof(address)) == SMX_OK)
-			(void)backup_learn(backup, address, 1,
-			    RCPT_FROM_DELIVERY);
+		if (deeds[i].kind == CUSTODY_REFUSES)
+			learn_deed(backup, &deeds[i], 0);
+		else if (deeds[i].kind == CUSTODY_ANSWERS &&
+			 deeds[i].end == CUSTODY_DELIVERED &&
+			 !deeds[i].rewritten)
+			learn_deed(backup, &deeds[i], 1);
 }

@@ -47,7 +47,8 @@ int backup_learn(struct backup *backup, const char *rcpt, int good,
  * NULL. */
 void backup_heard(struct backup *backup, const char *rcpt,
     const struct hop_answer *said);
-/* The same from what the books were told of deliveries. */
+/* The same from what the books were told of deliveries, and of refusals by a
+ * primary. */
 struct custody_deed;
 void backup_delivered(struct backup *backup, const struct custody_deed *deeds,
     size_t count);

@@ -83,28 +83,12 @@ is_balanced(const struct books_sums *s)
 
 /* ---- outages ---- */
 
-/* Of one of the domain's hosts. */
-static int
-is_ours(const struct showing *s, const char *hop)
-{
-	const struct smx_backup *policy = s->policy;
-
-	if (policy == NULL || policy->primary_count == 0)
-		return strcmp(hop, s->word.host) == 0;
-	for (size_t i = 0; i < policy->primary_count; i++)
-		if (strcmp(hop, policy->primaries[i]) == 0)
-			return 1;
-	return 0;
-}
-
 static int
 show_outage(void *ctx, const struct backup_outage *outage)
 {
 	struct showing *s = ctx;
 	struct buf *b = &s->b;
 
-	if (!is_ours(s, outage->hop))
-		return 0;
 	json_open(b);
 	json_str(b, "what", "outage");
 	json_str(b, "host", outage->hop);
@@ -112,6 +96,9 @@ show_outage(void *ctx, const struct backup_outage *outage)
 	if (outage->to_ms != 0)
 		json_num(b, "to_at_ms", outage->to_ms);
 	json_bool(b, "announced", outage->announced);
+	json_num(b, "messages", (long long)outage->taken.messages);
+	json_num(b, "recipients", (long long)outage->taken.recipients);
+	json_num(b, "bytes", (long long)outage->taken.bytes);
 	json_str(b, "reason", outage->why);
 	s->rc = say(s);
 	return s->rc != SMX_OK || ++s->outages == OUTAGES_MOST;
@@ -120,8 +107,8 @@ show_outage(void *ctx, const struct backup_outage *outage)
 static int
 show_outages(struct showing *s)
 {
-	int rc = backup_outages_each(backup_db(s->backup), NULL, s->since_ms,
-	    show_outage, s);
+	int rc = primaries_outages(backup_primaries(s->backup), s->domain,
+	    s->since_ms, show_outage, s);
 
 	return s->rc != SMX_OK ? s->rc : rc < 0 ? rc : SMX_OK;
 }

@@ -9,6 +9,7 @@
 #include "glue/backup.h"
 #include "glue/backup_books.h"
 #include "glue/primaries.h"
+#include "io/backup_hosts.h"
 #include "io/backup_mail.h"
 
 /* ---- one domain ---- */
@@ -42,6 +43,21 @@ command_primary(struct buf *b, const char *domain,
 	json_str(b, "reason", word->why);
 }
 
+/* The newest, which lasts: what was taken since it began. */
+static int
+outage_note(void *ctx, const struct backup_outage *outage)
+{
+	struct buf *b = ctx;
+
+	if (outage->to_ms != 0)
+		return 0;
+	json_num(b, "outage_from_at_ms", outage->from_ms);
+	json_num(b, "outage_messages", (long long)outage->taken.messages);
+	json_num(b, "outage_recipients", (long long)outage->taken.recipients);
+	json_num(b, "outage_bytes", (long long)outage->taken.bytes);
+	return 1;
+}
+
 void
 command_backup_members(struct buf *b, struct backup *backup, const char *domain,
     const struct primaries_word *word)
@@ -52,6 +68,9 @@ command_backup_members(struct buf *b, struct backup *backup, const char *domain,
 	    primaries_maintained(backup_primaries(backup), domain));
 	if (books_open(backup_books(backup), domain, &sums) == SMX_OK)
 		command_books_sums(b, &sums);
+	if (word->state == MX_DOWN)
+		(void)!backup_outages_each(backup_db(backup), word->host,
+		    clock_wall_ms(), outage_note, b);
 }
 
 /* ---- all of them ---- */

@@ -116,6 +116,17 @@ tell_primaries(struct backup *backup, const struct smx_queue_event *event)
 		    event->kind == SMX_QUEUE_REACHED);
 }
 
+/* Who else refuses a recipient on the way does not know who exists there. */
+static int
+is_of_its_primary(struct backup *backup, const struct smx_queue_event *event)
+{
+	char domain[BACKUP_DOMAIN_MAX + 1];
+
+	return books_whose(backup_books(backup), event->id, event->token,
+		   domain) &&
+	       primaries_is_of(backup_primaries(backup), domain, event->other);
+}
+
 static void
 tell_books(struct smx_engine *node, struct smx_queue_event *events,
     size_t count)
@@ -128,6 +139,9 @@ tell_books(struct smx_engine *node, struct smx_queue_event *events,
 		if (ev.kind == SMX_QUEUE_REACHED ||
 		    ev.kind == SMX_QUEUE_UNREACHED)
 			tell_primaries(backup, &ev);
+		else if (ev.kind == SMX_QUEUE_REFUSED &&
+			 !is_of_its_primary(backup, &ev))
+			continue;
 		else if (is_for(&ev, ASKER_BOOKS))
 			books_event(backup_books(backup), &ev, node_now_ms());
 	}

@@ -201,26 +201,67 @@ primaries_heard(struct primaries *p, const char *hop, int well, const char *why)
 	pthread_mutex_unlock(&p->lock);
 }
 
+/* "[ADDRESS]:PORT"; NULL, or the port. */
+static const char *
+relay_read(const char *relay, struct ip *ip)
+{
+	const char *close = strchr(relay, ']');
+
+	if (relay[0] != '[' || close == NULL || close[1] != ':' ||
+	    ip_parse(relay + 1, (size_t)(close - relay - 1), ip) != SMX_OK)
+		return NULL;
+	return close + 2;
+}
+
 void
 primaries_relay(struct primaries *p, const char *relay, int well)
 {
-	const char *close = strchr(relay, ']');
 	struct mxtime at;
-	const char *host;
+	const char *host, *port;
 	struct ip ip;
 
-	if (relay[0] != '[' || close == NULL || close[1] != ':' ||
-	    ip_parse(relay + 1, (size_t)(close - relay - 1), &ip) != SMX_OK)
+	port = relay_read(relay, &ip);
+	if (port == NULL)
 		return;
 	primaries_clock(&at);
 	pthread_mutex_lock(&p->lock);
 	for (size_t n = 0;
-	     (host = mxhealth_next_at(p->health, &ip, close + 2, &n)) != NULL;)
+	     (host = mxhealth_next_at(p->health, &ip, port, &n)) != NULL;)
 		mxhealth_heard(p->health, host, well,
 		    well ? "it took a message of the MTA"
 			 : "the MTA could not reach it",
 		    &at);
 	pthread_mutex_unlock(&p->lock);
+}
+
+static int
+is_among(const char *const *names, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(names[i], name) == 0)
+			return 1;
+	return 0;
+}
+
+int
+primaries_is_of(struct primaries *p, const char *domain, const char *relay)
+{
+	const char *names[MXHEALTH_OF_ONE], *host, *port;
+	enum mx_state states[MXHEALTH_OF_ONE];
+	size_t count, n = 0;
+	struct ip ip;
+	int is = 0;
+
+	port = relay_read(relay, &ip);
+	if (port == NULL)
+		return 0;
+	pthread_mutex_lock(&p->lock);
+	count = mxhealth_hosts_of(p->health, domain, names, states);
+	while (
+	    !is && (host = mxhealth_next_at(p->health, &ip, port, &n)) != NULL)
+		is = is_among(names, count, host);
+	pthread_mutex_unlock(&p->lock);
+	return is;
 }
 
 /* Deliveries while the client waits. */

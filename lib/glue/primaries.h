@@ -28,18 +28,28 @@ enum mx_state primaries_state(struct primaries *primaries,
     const struct smx_backup *backup, const char *domain,
     struct primaries_word *out);
 /* A delivery or a question of somebody else went well (or not: the host could
- * not be reached, or sent everybody away). */
+ * not be reached, or sent everybody away; or MX_BUSY of core/mxhealth.h). */
 void primaries_heard(struct primaries *primaries, const char *hop, int well,
     const char *why);
 /* The same of the MTA's own deliveries, "[192.0.2.1]:25": of every host that
  * had this address when it was probed last. */
 void primaries_relay(struct primaries *primaries, const char *relay, int well);
+/* Is this, as for primaries_relay, one of the hosts of the domain? */
+int primaries_is_of(struct primaries *primaries, const char *domain,
+    const char *relay) SMX_MUST_USE;
 /* Ask the domain's primary whether it would take mail for this recipient
  * (MAIL from <>, RCPT, RSET), the hosts in their order.  HOP_UNREACHABLE: none
  * could be asked in time.  What comes of it counts as heard. */
 void primaries_ask(struct primaries *primaries, const struct smx_backup *backup,
     const char *domain, const char *rcpt, int64_t until_mono_ms,
     struct hop_answer *out);
+
+/* Its hosts for the books, PRIMARIES_OF_ONE at most; down_ms 0: it is not down.
+ * None while a maintenance is announced but for those that are. */
+struct backup_mail_host; /* io/backup_outages.h */
+#define PRIMARIES_OF_ONE 16
+size_t primaries_down(struct primaries *primaries, const char *domain,
+    struct backup_mail_host *out);
 
 /* All domains that are watched, each once; non-zero from each stops. */
 typedef int (*primaries_fn)(void *ctx, const char *domain,

@@ -42,7 +42,7 @@ heard(struct primaries *p, const char *host, int well,
 	char why[MXHEALTH_WHY];
 
 	(void)snprintf(why, sizeof(why), "%.150s",
-	    well ? "it answers" : answer->text);
+	    well == MX_GOOD ? "it answers" : answer->text);
 	primaries_heard(p, host, well, why);
 }
 
@@ -54,7 +54,7 @@ ask_host(struct primaries *p, const char *host, const char *rcpt,
 {
 	struct mxprobe *probe = NULL;
 	struct nexthop to;
-	int well = 0;
+	int well = MX_BAD;
 
 	if (nexthop_parse(&to, host) != SMX_OK ||
 	    mxprobe_begin(&probe, p->asks, &to, rcpt, until_ms) != SMX_OK) {
@@ -65,9 +65,9 @@ ask_host(struct primaries *p, const char *host, const char *rcpt,
 	(void)mxprobe_result(probe, clock_mono_ms(), &well, out);
 	mxprobe_end(&probe);
 	heard(p, host, well, out);
-	if (!well)
+	if (well != MX_GOOD)
 		out->class = HOP_UNREACHABLE;
-	return well;
+	return well == MX_GOOD;
 }
 
 static void

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/addr.h"
@@ -102,6 +103,36 @@ primaries_maintained(struct primaries *p, const char *domain)
 }
 
 /* ---- outages ---- */
+
+size_t
+primaries_down(struct primaries *p, const char *domain,
+    struct backup_mail_host *out)
+{
+	const char *names[MXHEALTH_OF_ONE];
+	enum mx_state states[MXHEALTH_OF_ONE];
+	struct mxhost_word host;
+	struct mxdomain_word word;
+	struct mxtime at;
+	size_t count, n = 0;
+
+	_Static_assert(PRIMARIES_OF_ONE == MXHEALTH_OF_ONE, "hosts of one");
+	primaries_clock(&at);
+	pthread_mutex_lock(&p->lock);
+	count = mxhealth_hosts_of(p->health, domain, names, states);
+	if (mxhealth_domain(p->health, domain, &at, &word) != SMX_OK)
+		count = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (mxhealth_host(p->health, names[i], &host) != SMX_OK ||
+		    (word.announced && host.state != MX_DOWN))
+			continue;
+		memset(&out[n], 0, sizeof(out[n]));
+		(void)text_copy(out[n].hop, sizeof(out[n].hop), names[i]);
+		(void)text_copy(out[n].why, sizeof(out[n].why), host.why);
+		out[n++].down_ms = host.state == MX_DOWN ? host.since_ms : 0;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return n;
+}
 
 struct some {
 	char hosts[MXHEALTH_OF_ONE][NEXTHOP_TEXT];

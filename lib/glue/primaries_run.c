@@ -98,7 +98,7 @@ probed(struct primaries *p, const char *host, int well,
 	char why[MXHEALTH_WHY];
 	struct mxtime at;
 
-	if (well)
+	if (well == MX_GOOD)
 		(void)snprintf(why, sizeof(why), "it answers");
 	else
 		(void)snprintf(why, sizeof(why), "%.150s", answer->text);
@@ -137,7 +137,7 @@ probes_end(struct primaries *p)
 			continue;
 		}
 		note_addresses(p, slot);
-		if (well && mxprobe_is_own(slot->probe))
+		if (well != MX_BAD && mxprobe_is_own(slot->probe))
 			is_own(p, slot->host);
 		else
 			probed(p, slot->host, well, &answer);

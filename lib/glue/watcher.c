@@ -39,6 +39,8 @@ struct watcher {
 	struct smx_epoch told_epoch;
 	int waiting; /* out is to be sent */
 	int reset;   /* tell it before anything else */
+	int wants;   /* the worker has said what it wants to be told: */
+	struct watcher_want wanted;
 	struct watcher_copies copies;
 	struct watcher_routes routes;
 	struct watcher_packet out;
@@ -56,6 +58,9 @@ open_queue(struct watcher *w, const struct pfqueue_options *options,
 		return;
 	w->retry_ms = now_ms + RETRY_MS;
 	if (pfqueue_open(&w->queue, options, why, sizeof(why)) == SMX_OK) {
+		if (w->wants)
+			pfqueue_ops.want(w->queue, w->wanted.deliveries,
+			    w->wanted.ends);
 		w->told = 0;
 		w->beat_ms = 0;
 		return;
@@ -130,6 +135,20 @@ ask_route(struct watcher *w)
 		watcher_routes_ask(&w->routes, &asked);
 }
 
+/* A watch that begins anew is to tell as much. */
+static void
+want(struct watcher *w)
+{
+	struct watcher_want want;
+
+	if (wire_get_want(&w->in, &want) != SMX_OK)
+		return;
+	w->wanted = want;
+	w->wants = 1;
+	if (w->queue != NULL)
+		pfqueue_ops.want(w->queue, want.deliveries, want.ends);
+}
+
 static void
 hello(struct watcher *w)
 {
@@ -174,6 +193,8 @@ receive(struct watcher *w)
 			ask_copy(w);
 		else if (w->in.kind == WATCHER_ROUTE)
 			ask_route(w);
+		else if (w->in.kind == WATCHER_WANT)
+			want(w);
 	}
 	return 0;
 }

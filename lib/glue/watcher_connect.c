@@ -28,6 +28,9 @@ struct connection {
 	struct watcher_opens opens;
 	struct route_places routes;
 	struct helper *helper; /* NULL: the queue cannot be changed */
+	int wants;             /* something else than the watcher began with */
+	int want_due;          /* and it is to hear that */
+	struct watcher_want want;
 
 	/* of the thread that calls next */
 	int64_t heard_ms;
@@ -87,6 +90,29 @@ say_hello(struct connection *c, int64_t now_ms)
 	c->hello_ms = now_ms + HELLO_MS;
 }
 
+/* It may be another watcher than the one that has heard what is wanted. */
+static void
+hear_again(struct connection *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->want_due = c->wants;
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void
+say_want(struct connection *c)
+{
+	struct watcher_packet p = { .fds = 0 };
+
+	pthread_mutex_lock(&c->lock);
+	if (c->want_due && c->fd >= 0) {
+		wire_begin(&p, WATCHER_WANT, c->generation, 0);
+		wire_put_want(&p, &c->want);
+		c->want_due = wire_send(c->fd, &p) == SMX_ETEMP;
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
 static void
 heard_state(struct connection *c)
 {
@@ -95,6 +121,8 @@ heard_state(struct connection *c)
 
 	if (wire_get_state(&c->in, &state, &known) != SMX_OK)
 		return;
+	if (c->hello_ms != 0)
+		hear_again(c);
 	c->hello_ms = 0;
 	set_known(c, known ? &state : NULL);
 }
@@ -219,6 +247,8 @@ port_next(void *ctx, struct smx_queue_event *events, size_t max, size_t *count,
 
 		if (c->fd >= 0 && c->hello_ms != 0 && now_ms >= c->hello_ms)
 			say_hello(c, now_ms);
+		if (c->hello_ms == 0)
+			say_want(c);
 		*count = read_events(c, events, max);
 		if (*count == 0 && c->fd >= 0)
 			result = receive(c, now_ms);
@@ -365,6 +395,21 @@ port_state(void *ctx, struct smx_queue_state *state)
 }
 
 static void
+port_want(void *ctx, int deliveries, int ends)
+{
+	struct connection *c = ctx;
+
+	pthread_mutex_lock(&c->lock);
+	if (!c->wants || c->want.deliveries != deliveries ||
+	    c->want.ends != ends)
+		c->want_due = 1;
+	c->wants = 1;
+	c->want.deliveries = deliveries;
+	c->want.ends = ends;
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void
 port_close(void *ctx)
 {
 	struct connection *c = ctx;
@@ -380,7 +425,7 @@ port_close(void *ctx)
 }
 
 static const struct smx_queue_ops ops = { port_verify, port_read, port_open,
-	port_next, port_state, port_close, NULL, port_route };
+	port_next, port_state, port_close, NULL, port_route, port_want };
 
 static int
 port_change(void *ctx, enum smx_queue_change what, const char *const *ids,
@@ -392,7 +437,8 @@ port_change(void *ctx, enum smx_queue_change what, const char *const *ids,
 }
 
 static const struct smx_queue_ops changing = { port_verify, port_read,
-	port_open, port_next, port_state, port_close, port_change, port_route };
+	port_open, port_next, port_state, port_close, port_change, port_route,
+	port_want };
 
 void
 watcher_lend_helper(struct smx_queue *queue, struct helper *helper)

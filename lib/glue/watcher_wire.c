@@ -9,7 +9,7 @@
 
 #include "glue/watcher_wire_in.h"
 
-#define WIRE_VERSION 3
+#define WIRE_VERSION 4
 #define HEAD         16
 
 static const unsigned char magic[4] = { 's', 'm', 'x', 'W' };
@@ -83,6 +83,14 @@ wire_put_open(struct watcher_packet *p, const char *id, int64_t until_mono_ms)
 {
 	put(p, (uint64_t)until_mono_ms, 8);
 	put_text(p, id);
+	p->count++;
+}
+
+void
+wire_put_want(struct watcher_packet *p, const struct watcher_want *want)
+{
+	put(p, want->deliveries != 0, 1);
+	put(p, want->ends != 0, 1);
 	p->count++;
 }
 
@@ -247,7 +255,7 @@ read_head(struct watcher_packet *p)
 	p->at = sizeof(magic);
 	if (get(p, 1, &version) != SMX_OK || version != WIRE_VERSION ||
 	    get(p, 1, &kind) != SMX_OK || kind < WATCHER_HELLO ||
-	    kind > WATCHER_ROUTED || get(p, 2, &count) != SMX_OK ||
+	    kind > WATCHER_WANT || get(p, 2, &count) != SMX_OK ||
 	    get(p, 8, &p->generation) != SMX_OK)
 		return SMX_EPROTO;
 	p->kind = (enum watcher_kind)kind;
@@ -314,6 +322,19 @@ wire_get_open(struct watcher_packet *p, char id[WATCHER_ID_MAX + 1],
 }
 
 int
+wire_get_want(struct watcher_packet *p, struct watcher_want *want)
+{
+	unsigned deliveries, ends;
+
+	if (more(p) != SMX_OK || get_small(p, 1, &deliveries) != SMX_OK ||
+	    get_small(p, 1, &ends) != SMX_OK || more(p) != SMX_ENOTFOUND)
+		return SMX_EPROTO;
+	want->deliveries = (int)deliveries;
+	want->ends = (int)ends;
+	return SMX_OK;
+}
+
+int
 wire_get_opened(struct watcher_packet *p, struct watcher_opened *opened)
 {
 	struct watcher_opened o = { .envelope_fd = -1, .content_fd = -1 };
@@ -363,7 +384,7 @@ wire_get_event(struct watcher_packet *p, struct smx_queue_event *event)
 	if (result != SMX_OK)
 		return result;
 	memset(event, 0, sizeof(*event));
-	if (get_small(p, SMX_QUEUE_UNREACHED, &kind) != SMX_OK || kind == 0 ||
+	if (get_small(p, SMX_QUEUE_REFUSED, &kind) != SMX_OK || kind == 0 ||
 	    get_small(p, SMX_PRESENCE_LINKED, &presence) != SMX_OK ||
 	    get(p, 8, &event->token) != SMX_OK ||
 	    get_text(p, event->id) != SMX_OK ||

@@ -33,6 +33,7 @@
  *			recipient; see watcher_route.h
  *	ROUTED	watcher	token:64, count 1: result:8 hops:8, so many times
  *			(length:16 hop); none with any other result than 0
+ *	WANT	worker	count 1: deliveries:8 ends:8, see smx_queue_ops.want
  *
  * Numbers are big-endian, times of the monotonic clock.  A packet that is not
  * exactly this means nothing, and its descriptors are closed.
@@ -56,7 +57,8 @@ enum watcher_kind {
 	WATCHER_OPEN,
 	WATCHER_OPENED,
 	WATCHER_ROUTE,
-	WATCHER_ROUTED
+	WATCHER_ROUTED,
+	WATCHER_WANT
 };
 
 /* A packet being written, or one being read. */
@@ -83,6 +85,11 @@ void wire_put_id(struct watcher_packet *p, const char *id);
 /* A text goes into the packet's file; when that fails, it could not be read. */
 void wire_put_event(struct watcher_packet *p,
     const struct smx_queue_event *event);
+/* WANT */
+struct watcher_want {
+	int deliveries, ends;
+};
+void wire_put_want(struct watcher_packet *p, const struct watcher_want *want);
 /* OPEN */
 void wire_put_open(struct watcher_packet *p, const char *id,
     int64_t until_mono_ms);
@@ -118,6 +125,7 @@ int wire_get_id(struct watcher_packet *p, char id[WATCHER_ID_MAX + 1]);
 int wire_get_event(struct watcher_packet *p, struct smx_queue_event *event);
 int wire_get_open(struct watcher_packet *p, char id[WATCHER_ID_MAX + 1],
     int64_t *until_mono_ms);
+int wire_get_want(struct watcher_packet *p, struct watcher_want *want);
 /* The descriptors are the caller's then. */
 int wire_get_opened(struct watcher_packet *p, struct watcher_opened *opened);
 /* *known 0: the watcher has no state. */

@@ -2,13 +2,16 @@
 #include "config.h"
 #include "io/backup_db.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "io/backup_jobs.h"
 #include "io/backup_schema.h"
 #include "io/fsutil.h"
 
@@ -27,22 +30,11 @@ struct side {
 	size_t count;
 };
 
-struct job {
-	struct job *next;
-	backup_db_fn fn;
-	void *ctx;
-	int result;
-	int done;
-};
-
 struct backup_db {
 	struct side writer; /* the writer's thread alone */
 	struct side reader; /* under read_lock */
 	pthread_mutex_t read_lock;
-	pthread_mutex_t lock;
-	pthread_cond_t wake, told;
-	struct job *first, **last; /* under lock */
-	int ending;                /* under lock */
+	struct backup_jobs jobs;
 	int failed; /* the writer's: the file must not be trusted */
 	pthread_t thread;
 	int running;
@@ -82,7 +74,7 @@ backup_db_stmt(struct backup_db *db, struct db *on, const char *sql,
 
 /* One caller's change; what it did alone is taken back when it fails. */
 static int
-run_job(struct backup_db *db, struct job *job)
+run_job(struct backup_db *db, struct backup_job *job)
 {
 	int rc = db_exec(db->writer.db, "SAVEPOINT one");
 
@@ -99,9 +91,9 @@ run_job(struct backup_db *db, struct job *job)
 }
 
 static void
-fail_jobs(struct job *jobs, int result)
+fail_jobs(struct backup_job *jobs, int result)
 {
-	for (struct job *job = jobs; job != NULL; job = job->next)
+	for (struct backup_job *job = jobs; job != NULL; job = job->next)
 		if (job->result == SMX_OK)
 			job->result = result;
 }
@@ -115,21 +107,26 @@ is_room(int rc)
 /* A commit that failed for another reason than room may stand after all, and
  * nothing is written on top of it. */
 static void
-run_jobs(struct backup_db *db, struct job *jobs)
+run_jobs(struct backup_db *db, struct backup_job *jobs)
 {
 	int rc = db->failed ? SMX_EIO : db_begin(db->writer.db);
 
 	if (rc != SMX_OK) {
-		for (struct job *job = jobs; job != NULL; job = job->next)
+		for (struct backup_job *job = jobs; job != NULL;
+		     job = job->next)
 			job->result = rc;
 		return;
 	}
-	for (struct job *job = jobs; job != NULL && rc == SMX_OK;
+	for (struct backup_job *job = jobs; job != NULL && rc == SMX_OK;
 	     job = job->next)
-		rc = run_job(db, job);
+		if (backup_jobs_begin(&db->jobs, job)) {
+			rc = run_job(db, job);
+			backup_jobs_ran(&db->jobs, job);
+		}
 	if (rc != SMX_OK) {
 		db_rollback(db->writer.db);
-		for (struct job *job = jobs; job != NULL; job = job->next)
+		for (struct backup_job *job = jobs; job != NULL;
+		     job = job->next)
 			job->result = rc;
 		return;
 	}
@@ -141,81 +138,44 @@ run_jobs(struct backup_db *db, struct job *jobs)
 	fail_jobs(jobs, is_room(rc) ? rc : SMX_EUNSURE);
 }
 
-static struct job *
-take_jobs(struct backup_db *db, int *ending)
-{
-	struct job *jobs, *job;
-	size_t count = 1;
-
-	pthread_mutex_lock(&db->lock);
-	while (db->first == NULL && !db->ending)
-		pthread_cond_wait(&db->wake, &db->lock);
-	*ending = db->ending;
-	jobs = job = db->first;
-	for (; job != NULL && job->next != NULL && count < GROUP_MAX; count++)
-		job = job->next;
-	db->first = job != NULL ? job->next : NULL;
-	if (db->first == NULL)
-		db->last = &db->first;
-	if (job != NULL)
-		job->next = NULL;
-	pthread_mutex_unlock(&db->lock);
-	return jobs;
-}
-
-/* A job belongs to its caller's stack, which goes with `done`. */
-static void
-tell_jobs(struct backup_db *db, struct job *jobs)
-{
-	pthread_mutex_lock(&db->lock);
-	while (jobs != NULL) {
-		struct job *next = jobs->next;
-
-		jobs->done = 1;
-		jobs = next;
-	}
-	pthread_cond_broadcast(&db->told);
-	pthread_mutex_unlock(&db->lock);
-}
-
 static void *
 writer_run(void *ctx)
 {
 	struct backup_db *db = ctx;
-	int ending = 0, left;
+	struct backup_job *jobs;
+	int left;
 
-	for (;;) {
-		struct job *jobs = take_jobs(db, &ending);
-
-		if (jobs == NULL && ending)
-			return NULL;
-		if (jobs == NULL)
-			continue;
+	while ((jobs = backup_jobs_take(&db->jobs, GROUP_MAX)) != NULL) {
 		run_jobs(db, jobs);
-		tell_jobs(db, jobs);
+		backup_jobs_tell(&db->jobs, jobs);
 		if (!db->failed && db_log_pages(db->writer.db) >= LOG_PAGES &&
 		    db_checkpoint(db->writer.db, &left) != SMX_OK)
 			db->failed = 1;
 	}
+	return NULL;
 }
 
 int
 backup_db_write(struct backup_db *db, backup_db_fn fn, void *ctx)
 {
-	struct job job = { .fn = fn, .ctx = ctx };
+	int given;
 
-	pthread_mutex_lock(&db->lock);
-	if (db->ending) {
-		pthread_mutex_unlock(&db->lock);
-		return SMX_ECLOSED;
-	}
-	*db->last = &job;
-	db->last = &job.next;
-	pthread_cond_signal(&db->wake);
-	while (!job.done)
-		pthread_cond_wait(&db->told, &db->lock);
-	pthread_mutex_unlock(&db->lock);
-	return job.result;
+	return backup_jobs_ask(&db->jobs, fn, ctx, NULL, &given);
+}
+
+int
+backup_db_give(struct backup_db *db, backup_db_fn fn, void *ctx,
+    backup_db_late_fn late, int *given)
+{
+	return backup_jobs_ask(&db->jobs, fn, ctx, late, given);
+}
+
+void
+backup_db_patience(struct backup_db *db, int64_t ms)
+{
+	pthread_mutex_lock(&db->jobs.lock);
+	db->jobs.patience_ms = ms;
+	pthread_mutex_unlock(&db->jobs.lock);
 }
 
 int
@@ -288,11 +248,8 @@ backup_db_open(struct backup_db **out, const char *folder, char *why,
 
 	if (db == NULL)
 		return SMX_ENOMEM;
-	db->last = &db->first;
-	pthread_mutex_init(&db->lock, NULL);
+	backup_jobs_init(&db->jobs);
 	pthread_mutex_init(&db->read_lock, NULL);
-	pthread_cond_init(&db->wake, NULL);
-	pthread_cond_init(&db->told, NULL);
 	rc = open_file(db, folder);
 	if (rc == SMX_OK)
 		rc = start_writer(db);
@@ -307,6 +264,40 @@ backup_db_open(struct backup_db **out, const char *folder, char *why,
 	return SMX_OK;
 }
 
+static int
+find_open(struct db *db, int *has)
+{
+	struct db_stmt *stmt;
+	int rc = db_prepare(db, &stmt,
+	    "SELECT 1 FROM mail WHERE custody <> 5 LIMIT 1");
+
+	if (rc != SMX_OK)
+		return rc;
+	rc = db_step(stmt);
+	*has = rc == SMX_OK;
+	db_finalize(&stmt);
+	return rc == SMX_ENOTFOUND ? SMX_OK : rc;
+}
+
+int
+backup_db_has_open(const char *folder)
+{
+	struct db *db = NULL;
+	char path[4096];
+	struct stat st;
+	int has = 0, rc;
+
+	if (snprintf(path, sizeof(path), "%s/backup.db", folder) >=
+		(int)sizeof(path) ||
+	    (stat(path, &st) != 0 && errno == ENOENT))
+		return 0;
+	rc = db_open_reader(&db, path);
+	if (rc == SMX_OK)
+		rc = find_open(db, &has);
+	db_close(&db);
+	return rc != SMX_OK || has;
+}
+
 void
 backup_db_close(struct backup_db **db)
 {
@@ -314,20 +305,15 @@ backup_db_close(struct backup_db **db)
 
 	if (d == NULL)
 		return;
-	pthread_mutex_lock(&d->lock);
-	d->ending = 1;
-	pthread_cond_signal(&d->wake);
-	pthread_mutex_unlock(&d->lock);
+	backup_jobs_end(&d->jobs);
 	if (d->running)
 		pthread_join(d->thread, NULL);
 	if (d->failed)
 		db_distrust(d->writer.db);
 	side_close(&d->reader);
 	side_close(&d->writer);
-	pthread_mutex_destroy(&d->lock);
+	backup_jobs_done(&d->jobs);
 	pthread_mutex_destroy(&d->read_lock);
-	pthread_cond_destroy(&d->wake);
-	pthread_cond_destroy(&d->told);
 	free(d);
 	*db = NULL;
 }

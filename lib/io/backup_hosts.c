@@ -14,6 +14,7 @@ struct put {
 	size_t count;
 	enum backup_outage_step step;
 	int announced;
+	int mends;
 };
 
 static int
@@ -54,13 +55,42 @@ outage_end(struct backup_db *db, struct db *on, const struct backup_host *host)
 	return db_run(stmt);
 }
 
+/* What was taken in it may have begun it. */
+static int
+outage_known(struct backup_db *db, struct db *on,
+    const struct backup_host *host, int announced, int *known)
+{
+	struct db_stmt *stmt;
+	int rc = backup_db_stmt(db, on,
+	    "UPDATE outage SET why = ?, announced = ?"
+	    " WHERE hop = ? AND from_ms = ? AND to_ms = 0 RETURNING id",
+	    &stmt);
+
+	*known = 0;
+	if (rc != SMX_OK)
+		return rc;
+	db_bind_text(stmt, 1, host->why);
+	db_bind_int(stmt, 2, announced);
+	db_bind_text(stmt, 3, host->hop);
+	db_bind_int(stmt, 4, host->since_ms);
+	while ((rc = db_step(stmt)) == SMX_OK)
+		*known = 1;
+	db_reset(stmt);
+	return rc == SMX_ENOTFOUND ? SMX_OK : rc;
+}
+
 static int
 outage_begin(struct backup_db *db, struct db *on,
     const struct backup_host *host, int announced)
 {
 	struct db_stmt *stmt;
-	int rc = outage_end(db, on, host);
+	int known;
+	int rc = outage_known(db, on, host, announced, &known);
 
+	if (rc == SMX_OK && known)
+		return SMX_OK;
+	if (rc == SMX_OK)
+		rc = outage_end(db, on, host);
 	if (rc == SMX_OK)
 		rc = backup_db_stmt(db, on,
 		    "INSERT INTO outage (hop, from_ms, to_ms, why, announced)"
@@ -75,14 +105,33 @@ outage_begin(struct backup_db *db, struct db *on,
 	return db_run(stmt);
 }
 
+/* A disk that did not answer, or a stop: what is written of its outages may not
+ * be what it is. */
+static int
+outage_mend(struct backup_db *db, struct db *on, const struct backup_host *host)
+{
+	struct backup_mail_host down = { .down_ms = host->since_ms };
+
+	if (host->state == MX_UP)
+		return outage_end(db, on, host);
+	if (host->state != MX_DOWN)
+		return SMX_OK;
+	memcpy(down.hop, host->hop, sizeof(down.hop));
+	memcpy(down.why, host->why, sizeof(down.why));
+	return backup_outage_lasts(db, on, &down);
+}
+
 static int
 put(void *ctx, struct db *on)
 {
 	const struct put *p = ctx;
 	int rc = SMX_OK;
 
-	for (size_t i = 0; i < p->count && rc == SMX_OK; i++)
+	for (size_t i = 0; i < p->count && rc == SMX_OK; i++) {
 		rc = put_one(p->db, on, &p->hosts[i]);
+		if (rc == SMX_OK && p->mends)
+			rc = outage_mend(p->db, on, &p->hosts[i]);
+	}
 	if (rc == SMX_OK && p->step == OUTAGE_BEGINS)
 		rc = outage_begin(p->db, on, p->hosts, p->announced);
 	if (rc == SMX_OK && p->step == OUTAGE_ENDS)
@@ -94,7 +143,7 @@ int
 backup_hosts_put(struct backup_db *db, const struct backup_host *hosts,
     size_t count)
 {
-	struct put p = { .db = db, .hosts = hosts, .count = count };
+	struct put p = { .db = db, .hosts = hosts, .count = count, .mends = 1 };
 
 	return count == 0 ? SMX_OK : backup_db_write(db, put, &p);
 }
@@ -103,7 +152,7 @@ int
 backup_host_change(struct backup_db *db, const struct backup_host *host,
     enum backup_outage_step step, int announced)
 {
-	struct put p = { db, host, 1, step, announced };
+	struct put p = { db, host, 1, step, announced, 0 };
 
 	return backup_db_write(db, put, &p);
 }
@@ -161,26 +210,33 @@ backup_hosts_each(struct backup_db *db,
 	return backup_db_read(db, hosts_look, &look);
 }
 
+#define OUTAGES                                                                \
+	"SELECT hop, from_ms, to_ms, announced, why, messages, recipients,"    \
+	" bytes FROM outage WHERE "
+#define NEWEST "(to_ms = 0 OR to_ms >= ?1) ORDER BY from_ms DESC, id DESC"
+
 static int
 outages_look(void *ctx, struct db *on)
 {
 	const struct look *look = ctx;
 	struct db_stmt *stmt;
-	int rc = backup_db_stmt(look->db, on,
-	    "SELECT hop, from_ms, to_ms, announced, why FROM outage"
-	    " WHERE (? = '' OR hop = ?) AND (to_ms = 0 OR to_ms >= ?)"
-	    " ORDER BY from_ms DESC, id DESC",
-	    &stmt);
+	int rc = look->hop == NULL
+		     ? backup_db_stmt(look->db, on, OUTAGES NEWEST, &stmt)
+		     : backup_db_stmt(look->db, on,
+			   OUTAGES "hop = ?2 AND " NEWEST, &stmt);
 
 	if (rc != SMX_OK)
 		return rc;
-	db_bind_text(stmt, 1, look->hop);
-	db_bind_text(stmt, 2, look->hop);
-	db_bind_int(stmt, 3, look->since_ms);
+	db_bind_int(stmt, 1, look->since_ms);
+	if (look->hop != NULL)
+		db_bind_text(stmt, 2, look->hop);
 	while ((rc = db_step(stmt)) == SMX_OK) {
 		struct backup_outage o = { .from_ms = db_int(stmt, 1),
 			.to_ms = db_int(stmt, 2),
-			.announced = db_int(stmt, 3) != 0 };
+			.announced = db_int(stmt, 3) != 0,
+			.taken = { (uint64_t)db_int(stmt, 5),
+			    (uint64_t)db_int(stmt, 6),
+			    (uint64_t)db_int(stmt, 7) } };
 
 		(void)text_copy(o.hop, sizeof(o.hop), db_text(stmt, 0));
 		(void)text_copy(o.why, sizeof(o.why), db_text(stmt, 4));
@@ -195,7 +251,7 @@ backup_outages_each(struct backup_db *db, const char *hop, int64_t since_ms,
     int (*each)(void *ctx, const struct backup_outage *outage), void *ctx)
 {
 	struct look look = { .db = db,
-		.hop = hop == NULL ? "" : hop,
+		.hop = hop,
 		.since_ms = since_ms,
 		.ctx = ctx,
 		.outage = each };

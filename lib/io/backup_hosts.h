@@ -8,6 +8,7 @@
 #include "core/backup.h"
 #include "core/nexthop.h"
 #include "io/backup_db.h"
+#include "io/backup_outages.h"
 
 /*
  * What outlives the process of the primary MX hosts: their states, when they
@@ -24,7 +25,8 @@ struct backup_host {
 enum backup_outage_step { OUTAGE_NONE, OUTAGE_BEGINS, OUTAGE_ENDS };
 
 /* They are as they are now; of one, an outage begins with this state or ends
- * with it.  Durable. */
+ * with it.  What of outages could not be written before is mended by the first.
+ * Durable. */
 int backup_hosts_put(struct backup_db *db, const struct backup_host *hosts,
     size_t count) SMX_MUST_USE;
 int backup_host_change(struct backup_db *db, const struct backup_host *host,
@@ -40,6 +42,7 @@ struct backup_outage {
 	int64_t to_ms; /* 0: it lasts */
 	int announced;
 	char why[160];
+	struct backup_outage_taken taken; /* while it lasted */
 };
 /* The newest first; hop NULL: of all; those that lasted until then or longer.
  */

@@ -7,6 +7,7 @@
 
 #include "core/custody.h"
 #include "io/backup_db.h"
+#include "io/backup_outages.h"
 
 /*
  * The tables mail and mail_rcpt: what was taken as secondary, and what became
@@ -23,10 +24,17 @@ struct backup_mail_new {
 	const char *const *rcpts;
 	const uint64_t *hashes;
 	size_t count;
+	const struct backup_mail_host *hosts; /* taken while these were down */
+	size_t host_count;
 };
-/* All of them or none, as CUSTODY_TAKEN; durable.  ids: one for each. */
+/* All of them or none, as CUSTODY_TAKEN; durable.  ids: one for each.  With
+ * SMX_EUNSURE late (NULL: nobody) may be called in another thread when they are
+ * written after all. */
+typedef void (*backup_mail_late_fn)(void *ctx,
+    const struct backup_mail_new *mails, size_t count, const int64_t *ids);
 int backup_mail_add(struct backup_db *db, const struct backup_mail_new *mails,
-    size_t count, int64_t *ids) SMX_MUST_USE;
+    size_t count, int64_t *ids, backup_mail_late_fn late,
+    void *ctx) SMX_MUST_USE;
 
 /* What custody.h has found out, in this order; durable. */
 int backup_mail_do(struct backup_db *db, const struct custody_deed *deeds,

@@ -115,6 +115,8 @@ do_all(void *ctx, struct db *db)
 		case CUSTODY_ENDS:
 			rc = end(d, db, deed);
 			break;
+		case CUSTODY_REFUSES:
+			break;
 		}
 	}
 	return rc;

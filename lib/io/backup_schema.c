@@ -59,6 +59,10 @@ static const char *const steps[BACKUP_SCHEMA_VERSION] = {
 	" PRIMARY KEY (mail, hash)) WITHOUT ROWID;"
 	"CREATE TABLE flush (domain TEXT PRIMARY KEY,"
 	" until_ms INTEGER NOT NULL) WITHOUT ROWID;",
+	/* 4: what was taken while an outage lasted */
+	"ALTER TABLE outage ADD COLUMN messages INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE outage ADD COLUMN recipients INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE outage ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;",
 };
 
 static int

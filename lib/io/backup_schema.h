@@ -5,7 +5,7 @@
 #include "io/db_sqlite.h"
 
 /* The tables of backup.db; what is in them is in doc/STORE. */
-#define BACKUP_SCHEMA_VERSION 3
+#define BACKUP_SCHEMA_VERSION 4
 
 /* Make them in a new file, bring those of an earlier program up to this
  * version. SMX_EPROTO: of a later program. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/mxhealth.h"
 #include "io/hop_in.h"
 
 #define PORT 25
@@ -68,6 +69,20 @@ late(const struct mxprobe *probe, struct hop_answer *out)
 	    peer[0] == '\0' ? "" : ": ", at, at[0] == '\0' ? "" : ": ");
 }
 
+/* 421: it goes, whatever was asked. */
+static enum mx_result
+judge(const struct mxprobe *probe, const struct hop_answer *answer)
+{
+	int spoke = answer->class == HOP_YES || answer->class == HOP_TEMP ||
+		    answer->class == HOP_NO;
+
+	if (answer->code == 0 || answer->code == 421 || !spoke)
+		return MX_BAD;
+	if (!hoptalk_mail_refused(&probe->hop->talk))
+		return MX_GOOD;
+	return answer->class == HOP_TEMP ? MX_BUSY : MX_BAD;
+}
+
 int
 mxprobe_result(const struct mxprobe *probe, int64_t now_mono_ms, int *well,
     struct hop_answer *out)
@@ -75,16 +90,12 @@ mxprobe_result(const struct mxprobe *probe, int64_t now_mono_ms, int *well,
 	const struct hop_answer *answer = hop_rcpt_answer(probe->hop, 0);
 
 	if (answer == NULL) {
-		*well = 0;
+		*well = MX_BAD;
 		late(probe, out);
 		return now_mono_ms >= probe->until_ms;
 	}
 	*out = *answer;
-	/* 421: it goes, whatever was asked */
-	*well = answer->code != 0 && answer->code != 421 &&
-		(answer->class == HOP_YES || answer->class == HOP_TEMP ||
-		    answer->class == HOP_NO) &&
-		!hoptalk_mail_refused(&probe->hop->talk);
+	*well = judge(probe, answer);
 	return 1;
 }
 

@@ -26,9 +26,10 @@ void mxprobe_run(struct mxprobe *const *probes, size_t count,
     int64_t until_mono_ms);
 
 /*
- * Non-zero: it is through, or past its time.  *well: the host takes mail from
- * us, whatever it says to this recipient; what it said to the greeting, to
- * MAIL or not at all is said to everybody.
+ * Non-zero: it is through, or past its time.  *well: an enum mx_result; good,
+ * the host takes mail from us, whatever it says to this recipient; busy, it
+ * takes none now (4xx to MAIL, but 421).  What it said to the greeting, to MAIL
+ * or not at all is said to everybody.
  */
 int mxprobe_result(const struct mxprobe *probe, int64_t now_mono_ms, int *well,
     struct hop_answer *out);

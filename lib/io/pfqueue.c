@@ -222,6 +222,23 @@ look_after(struct pfqueue *q, int64_t now_ms)
 	publish(q, 1, links);
 }
 
+/* Ends are told of what the log said before, too: so it is read again. */
+static void
+tell_what_is_wanted(struct pfqueue *q)
+{
+	int deliveries, ends;
+
+	pthread_mutex_lock(&q->lock);
+	deliveries = q->want_deliveries;
+	ends = q->want_ends;
+	pthread_mutex_unlock(&q->lock);
+	q->deliveries = deliveries;
+	if (!ends && q->ends.end != NULL)
+		pfends_done(&q->ends);
+	else if (ends && q->ends.end == NULL && pfends_init(&q->ends) == SMX_OK)
+		q->broken = 1;
+}
+
 void
 pfqueue_turn(struct pfqueue *q)
 {
@@ -230,6 +247,7 @@ pfqueue_turn(struct pfqueue *q)
 
 	(void)eventfd_read(q->wake_fd, &woken); /* only there to end a poll */
 	pfqueue_drain(q);
+	tell_what_is_wanted(q);
 	if (!q->broken)
 		look_after(q, now_ms);
 	if (q->broken)
@@ -370,6 +388,18 @@ port_route(void *ctx, const char *sender, const char *recipient,
 }
 
 static void
+port_want(void *ctx, int deliveries, int ends)
+{
+	struct pfqueue *q = ctx;
+
+	pthread_mutex_lock(&q->lock);
+	q->want_deliveries = deliveries;
+	q->want_ends = ends;
+	pthread_mutex_unlock(&q->lock);
+	(void)eventfd_write(q->wake_fd, 1); /* the next turn is not far */
+}
+
+static void
 port_close(void *ctx)
 {
 	struct pfqueue *q = ctx;
@@ -378,6 +408,6 @@ port_close(void *ctx)
 }
 
 const struct smx_queue_ops pfqueue_ops = { port_verify, port_read, port_open,
-	port_next, port_state, port_close, NULL, port_route };
+	port_next, port_state, port_close, NULL, port_route, port_want };
 const struct smx_queue_ops pfqueue_ops_watch = { port_verify, NULL, NULL,
-	port_next, port_state, port_close, NULL, port_route };
+	port_next, port_state, port_close, NULL, port_route, port_want };

@@ -172,6 +172,7 @@ struct pfqueue {
 	size_t pending_first, pending_count;
 	struct smx_queue_state state;
 	int state_known;
+	int want_deliveries, want_ends; /* what is told from the next turn on */
 };
 
 /* As smx_queue_open_postfix; the other members are for tests. */
@@ -234,6 +235,9 @@ int pfqueue_complete(struct pfqueue *q, const char *path, const char *id);
 /* pfqueue_relay.c: what a line of the log says of the host at the other end */
 void pfqueue_relay(struct pfqueue *q, const struct pflog_line *line,
     enum smx_queue_event_kind kind);
+/* and of this recipient, whom it may have refused for good */
+void pfqueue_refused(struct pfqueue *q, const struct pflog_line *line,
+    uint64_t sum);
 
 /* pfqueue_verify.c */
 void pfqueue_verify_turn(struct pfqueue *q, int64_t now_ms);
@@ -253,6 +257,8 @@ void pfqueue_local_tell(const struct pfqueue *q, struct smx_queue_state *out);
 /* pfqueue_ring.c */
 void pfqueue_emit(struct pfqueue *q, enum smx_queue_event_kind kind,
     const char *id, const char *other);
+void pfqueue_emit_of(struct pfqueue *q, enum smx_queue_event_kind kind,
+    const char *id, const char *other, uint64_t token);
 void pfqueue_answer(struct pfqueue *q, const struct pfpending *asked,
     enum smx_presence presence, const char *other);
 /* text is taken; NULL: could not be read */

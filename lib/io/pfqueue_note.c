@@ -385,11 +385,19 @@ linked(struct pfqueue *q, const struct pflog_line *line)
 		pfqueue_emit(q, SMX_QUEUE_LINKED, line->id, line->other);
 }
 
+static enum smx_queue_event_kind
+kind_of(const struct pflog_line *line)
+{
+	if (line->kind == PFLOG_SENT)
+		return line->rewritten ? SMX_QUEUE_SENT_AS : SMX_QUEUE_SENT;
+	return line->rewritten ? SMX_QUEUE_BOUNCED_AS : SMX_QUEUE_BOUNCED;
+}
+
 /* Of one recipient. */
 static void
-delivery(struct pfqueue *q, const struct pflog_line *line,
-    enum smx_queue_event_kind kind)
+delivery(struct pfqueue *q, const struct pflog_line *line)
 {
+	enum smx_queue_event_kind kind = kind_of(line);
 	char address[ADDR_MAX + 1], text[17];
 	uint64_t sum;
 	int told = kind == SMX_QUEUE_SENT ? q->deliveries : q->ends.end != NULL;
@@ -401,6 +409,8 @@ delivery(struct pfqueue *q, const struct pflog_line *line,
 	sum = amend_address(address);
 	pfends_add(&q->ends, line->id, kind, sum);
 	snprintf(text, sizeof(text), "%016" PRIx64, sum);
+	if (kind == SMX_QUEUE_BOUNCED)
+		pfqueue_refused(q, line, sum);
 	if (told && !q->log_quiet)
 		pfqueue_emit(q, kind, line->id, text);
 }
@@ -436,10 +446,10 @@ pfqueue_note_log(void *ctx, const char *line, size_t len)
 		break;
 	case PFLOG_SENT:
 		pfqueue_relay(q, &out, SMX_QUEUE_REACHED);
-		delivery(q, &out, SMX_QUEUE_SENT);
+		delivery(q, &out);
 		break;
 	case PFLOG_BOUNCED:
-		delivery(q, &out, SMX_QUEUE_BOUNCED);
+		delivery(q, &out);
 		break;
 	case PFLOG_EXPIRED:
 		ended(q, &out, SMX_QUEUE_BOUNCED);

@@ -25,7 +25,8 @@ copy_options(struct pfqueue *q, const struct pfqueue_options *o)
 	q->settle_ms = o->settle_ms > 0 ? o->settle_ms : SETTLE_MS;
 	q->stray_ms = o->stray_ms > 0 ? o->stray_ms : STRAY_MS;
 	q->heartbeat_ms = p->heartbeat_ms > 0 ? p->heartbeat_ms : HEARTBEAT_MS;
-	q->deliveries = p->deliveries;
+	q->deliveries = q->want_deliveries = p->deliveries;
+	q->want_ends = p->ends;
 	if (o->boot != NULL)
 		text_copy(q->boot, sizeof(q->boot), o->boot);
 	else

@@ -4,7 +4,9 @@
 
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
+#include "core/rcptrule.h"
 
 /* One that takes hundreds of messages is told of once. */
 #define OFTEN_MS 1000
@@ -36,4 +38,22 @@ pfqueue_relay(struct pfqueue *q, const struct pflog_line *line,
 	q->relays[at].kind = kind;
 	q->relays[at].told_ms = now_ms;
 	pfqueue_emit(q, kind, line->id, relay);
+}
+
+/* What is read of the past is not told: the host may have been another then. */
+void
+pfqueue_refused(struct pfqueue *q, const struct pflog_line *line, uint64_t sum)
+{
+	struct hop_answer said = { .class = HOP_NO, .code = line->code };
+	char relay[64];
+
+	if (q->ends.end == NULL || q->log_quiet || line->relay_len == 0 ||
+	    line->relay_len >= sizeof(relay))
+		return;
+	text_copy(said.enhanced, sizeof(said.enhanced), line->enhanced);
+	if (!rcptrule_is_bad(&said))
+		return;
+	memcpy(relay, line->relay, line->relay_len);
+	relay[line->relay_len] = '\0';
+	pfqueue_emit_of(q, SMX_QUEUE_REFUSED, line->id, relay, sum);
 }

@@ -46,14 +46,22 @@ pfqueue_room(const struct pfqueue *q)
 }
 
 void
-pfqueue_emit(struct pfqueue *q, enum smx_queue_event_kind kind, const char *id,
-    const char *other)
+pfqueue_emit_of(struct pfqueue *q, enum smx_queue_event_kind kind,
+    const char *id, const char *other, uint64_t token)
 {
 	struct smx_queue_event *e = ring_next(q);
 
 	e->kind = kind;
+	e->token = token;
 	text_copy(e->id, sizeof(e->id), id);
 	text_copy(e->other, sizeof(e->other), other);
+}
+
+void
+pfqueue_emit(struct pfqueue *q, enum smx_queue_event_kind kind, const char *id,
+    const char *other)
+{
+	pfqueue_emit_of(q, kind, id, other, 0);
 }
 
 void

@@ -64,7 +64,7 @@ add(const char *id, const char *domain, int64_t taken_ms, int held)
 		.count = 2 };
 	int64_t row = 0;
 
-	ck_assert_int_eq(backup_mail_add(db, &mail, 1, &row), SMX_OK);
+	ck_assert_int_eq(backup_mail_add(db, &mail, 1, &row, NULL, NULL), SMX_OK);
 	return row;
 }
 
@@ -144,7 +144,7 @@ START_TEST(several_rows_are_written_or_none)
 
 	mail[1] = mail[0];
 	mail[1].domain = "b.example";
-	ck_assert_int_eq(backup_mail_add(db, mail, 2, ids), SMX_OK);
+	ck_assert_int_eq(backup_mail_add(db, mail, 2, ids, NULL, NULL), SMX_OK);
 	ck_assert_int_ne(ids[0], ids[1]);
 	ck_assert_uint_eq(sums("a.example", 0, 0).taken, 1);
 	ck_assert_uint_eq(sums("b.example", 0, 0).taken, 1);

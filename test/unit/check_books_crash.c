@@ -72,7 +72,7 @@ take(int mail)
 		.count = 1 };
 	int64_t row;
 
-	if (backup_mail_add(db, &new, 1, &row) != SMX_OK)
+	if (backup_mail_add(db, &new, 1, &row, NULL, NULL) != SMX_OK)
 		_exit(4);
 	say(mail, 'b');
 	crash_point("books-hold");

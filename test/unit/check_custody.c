@@ -36,8 +36,13 @@ on_deed(void *ctx, const struct custody_deed *deed)
 		snprintf(out, room, "%" PRId64 " is %s;", deed->mail, deed->id);
 		break;
 	case CUSTODY_ANSWERS:
-		snprintf(out, room, "%" PRId64 " %" PRIx64 " ends %d;",
-		    deed->mail, deed->hash, (int)deed->end);
+		snprintf(out, room, "%" PRId64 " %" PRIx64 "%s ends %d;",
+		    deed->mail, deed->hash, deed->rewritten ? " as others" : "",
+		    (int)deed->end);
+		break;
+	case CUSTODY_REFUSES:
+		snprintf(out, room, "%" PRId64 " %" PRIx64 " is none;",
+		    deed->mail, deed->hash);
 		break;
 	case CUSTODY_ENDS:
 		snprintf(out, room, "%" PRId64 " ends %d;", deed->mail,
@@ -295,6 +300,80 @@ absent_until_it_ends(void)
 }
 
 static const struct {
+	const char *ann; /* s, b: of each address that was made of it */
+	const char *end;
+} rewritten[] = {
+	{ "s", "1 b2 ends 2;1 a1 as others ends 2;1 ends 2;" },
+	{ "ss", "1 b2 ends 2;1 a1 as others ends 2;1 ends 2;" },
+	{ "b", "1 b2 ends 2;1 a1 as others ends 3;1 ends 2;" },
+	{ "sb", "1 b2 ends 2;1 a1 as others ends 3;1 ends 2;" },
+	{ "bs", "1 b2 ends 2;1 a1 as others ends 3;1 ends 2;" },
+	/* a notice of the other one */
+	{ "sr", "1 b2 ends 2;1 a1 as others ends 2;1 ends 2;" },
+	/* a person removed what was left */
+	{ "sd", "1 b2 ends 2;1 ends 4;" },
+};
+
+/* Only when it is gone nothing more can come of them. */
+START_TEST(rewritten_recipients_end_as_their_addresses_did)
+{
+	ck_assert_int_eq(enter(1, ID, CUSTODY_QUEUED, 0, 0), SMX_OK);
+	for (const char *p = rewritten[_i].ann; *p != '\0'; p++)
+		switch (*p) {
+		case 's':
+			tell_rcpt(SMX_QUEUE_SENT_AS, ANN);
+			break;
+		case 'b':
+			tell_rcpt(SMX_QUEUE_BOUNCED_AS, ANN);
+			break;
+		case 'r':
+			tell(SMX_QUEUE_RETURNED, ID, OTHER);
+			break;
+		default:
+			tell(SMX_QUEUE_DELETED, ID, "");
+			break;
+		}
+	tell_rcpt(SMX_QUEUE_SENT, BOB);
+	ck_assert_uint_eq(custody_domain(&table, "example.org")->delivered, 1);
+	(void)absent_until_it_ends();
+	done(rewritten[_i].end);
+}
+END_TEST
+
+/* The last line is behind the folders. */
+START_TEST(the_log_may_lag_when_a_recipient_was_rewritten)
+{
+	ck_assert_int_eq(enter(1, ID, CUSTODY_QUEUED, 0, 0), SMX_OK);
+	tell_rcpt(SMX_QUEUE_SENT, BOB);
+	tell_rcpt(SMX_QUEUE_SENT_AS, ANN);
+	is_absent();
+	ck_assert_ptr_nonnull(custody_find(&table, 1));
+	tell_rcpt(SMX_QUEUE_BOUNCED_AS, ANN);
+	(void)absent_until_it_ends();
+	done("1 b2 ends 2;1 a1 as others ends 3;1 ends 2;");
+}
+END_TEST
+
+START_TEST(a_refusal_is_of_a_recipient_that_is_open)
+{
+	struct smx_queue_event event = { .kind = SMX_QUEUE_REFUSED,
+		.id = ID,
+		.token = ANN };
+
+	ck_assert_int_eq(enter(1, ID, CUSTODY_QUEUED, 0, 0), SMX_OK);
+	ck_assert_str_eq(custody_whose(&table, ID, ANN), "example.org");
+	ck_assert_ptr_null(custody_whose(&table, OTHER, ANN));
+	ck_assert_ptr_null(custody_whose(&table, ID, 77));
+	custody_event(&table, &event, now);
+	tell_rcpt(SMX_QUEUE_BOUNCED, ANN);
+	done("1 a1 is none;1 a1 ends 3;");
+	custody_event(&table, &event, now);
+	ck_assert_ptr_null(custody_whose(&table, ID, ANN));
+	done("");
+}
+END_TEST
+
+static const struct {
 	enum custody custody;
 	int hold, fresh, committed, deleted;
 	const char *end;
@@ -493,7 +572,7 @@ END_TEST
 
 START_TEST(others_are_none_of_its_business)
 {
-	for (int kind = SMX_QUEUE_COMMITTED; kind <= SMX_QUEUE_DELETED; kind++)
+	for (int kind = SMX_QUEUE_COMMITTED; kind <= SMX_QUEUE_REFUSED; kind++)
 		if (kind != SMX_QUEUE_VERIFIED && kind != SMX_QUEUE_READ)
 			tell((enum smx_queue_event_kind)kind, OTHER, "a1");
 	ck_assert_uint_eq(asked(), 0);
@@ -561,6 +640,10 @@ main(void)
 	tcase_add_test(tc, given_up_for_all_that_were_left);
 	tcase_add_loop_test(tc, what_vanished_without_a_word, 0,
 	    sizeof(vanish) / sizeof(*vanish));
+	tcase_add_loop_test(tc, rewritten_recipients_end_as_their_addresses_did,
+	    0, sizeof(rewritten) / sizeof(*rewritten));
+	tcase_add_test(tc, the_log_may_lag_when_a_recipient_was_rewritten);
+	tcase_add_test(tc, a_refusal_is_of_a_recipient_that_is_open);
 	tcase_add_test(tc, the_log_may_come_late);
 	tcase_add_test(tc, a_look_from_before_it_was_taken_proves_nothing);
 	tcase_add_test(tc, a_person_who_releases_is_noticed);

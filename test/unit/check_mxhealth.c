@@ -150,6 +150,62 @@ START_TEST(one_that_never_answered_goes_down_as_well)
 }
 END_TEST
 
+START_TEST(busy_is_neither_up_nor_down)
+{
+	struct mxchange c;
+
+	watch(1);
+	for (int i = 0; i < 5; i++)
+		probe(MX_BUSY);
+	ck_assert_int_eq(host(A), MX_UNKNOWN);
+	probe(MX_GOOD);
+	probe(MX_BUSY);
+	probe(MX_GOOD);
+	must_change(MX_UNKNOWN, MX_UP);
+	/* two bad ones are two, whatever is between them */
+	probe(MX_BAD);
+	probe(MX_BUSY);
+	probe(MX_BAD);
+	probe(MX_BUSY);
+	ck_assert_int_eq(host(A), MX_UP);
+	probe(MX_BAD);
+	must_change(MX_UP, MX_DOWN);
+	for (int i = 0; i < 100; i++)
+		probe(MX_BUSY);
+	ck_assert_int_eq(host(A), MX_DOWN);
+	ck_assert(!mxhealth_changed(health, &c));
+}
+END_TEST
+
+START_TEST(busy_for_long_is_down)
+{
+	struct mxchange c;
+
+	watch(1);
+	probe(MX_GOOD);
+	probe(MX_GOOD);
+	must_change(MX_UNKNOWN, MX_UP);
+	for (int k = 0; k < 20; k++) {
+		for (int i = 1; i < 3 * MXHEALTH_BUSY; i++)
+			probe(MX_BUSY);
+		probe(MX_GOOD);
+	}
+	ck_assert_int_eq(host(A), MX_UP);
+	for (int i = 1; i < 3 * MXHEALTH_BUSY; i++)
+		probe(MX_BUSY);
+	/* what others hear is not counted */
+	for (int i = 0; i < 10; i++)
+		mxhealth_heard(health, A, MX_BUSY, "452 full", &at);
+	ck_assert_int_eq(host(A), MX_UP);
+	ck_assert(!mxhealth_changed(health, &c));
+	probe(MX_BUSY);
+	must_change(MX_UP, MX_DOWN);
+	probe(MX_GOOD);
+	probe(MX_GOOD);
+	must_change(MX_DOWN, MX_UP);
+}
+END_TEST
+
 /* Two bad ones, a good one, for ever: not three in a row; and one good one
  * between bad ones does not bring back what is down. */
 START_TEST(flapping_changes_nothing)
@@ -664,6 +720,8 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, up_after_two_and_not_after_one);
 	tcase_add_test(tc, down_after_three_and_not_after_two);
 	tcase_add_test(tc, one_that_never_answered_goes_down_as_well);
+	tcase_add_test(tc, busy_is_neither_up_nor_down);
+	tcase_add_test(tc, busy_for_long_is_down);
 	tcase_add_test(tc, flapping_changes_nothing);
 	tcase_add_test(tc, domain_is_up_while_one_of_its_hosts_is);
 	tcase_add_test(tc, host_is_known_by_its_last_address);

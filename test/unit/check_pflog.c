@@ -60,6 +60,13 @@ END_TEST
 #define OK         "dsn=2.0.0, status=sent (250 2.0.0 Ok)"
 #define SENT(text) D "postfix/smtp[7]: " OLD ": " text
 
+#define REFUSED(relay, said, at)                                               \
+	SENT(S "relay=" relay ", delay=1, " DELAYS "dsn=5.1.1, "               \
+	       "status=bounced (host mx[192.0.2.1] said: " said " (in reply "  \
+	       "to " at " command))")
+#define RCPT "RCPT TO"
+#define MX   "mx[192.0.2.1]:25"
+
 #define DEFERRED   "dsn=4.4.1, status=deferred "
 #define AWAY(text) SENT(S "relay=none, delay=1, " DELAYS DEFERRED text)
 #define TALK(text)                                                             \
@@ -101,8 +108,12 @@ static const struct {
 	    PFLOG_SENT },
 
 	/* Rewritten, or not delivered. */
-	{ SENT(S "orig_to=<b@c>, relay=x, delay=1, " DELAYS OK),
-	    PFLOG_NOTHING },
+	{ SENT(S "orig_to=<b@c>, relay=x, delay=1, " DELAYS OK), PFLOG_SENT },
+	{ SENT(S "orig_to=<b@c>, relay=x, delay=1, " DELAYS
+		 "dsn=5.0.0, status=bounced (no)"),
+	    PFLOG_BOUNCED },
+	{ SENT(S "orig_to=<>, relay=x, delay=1, " DELAYS OK), PFLOG_NOTHING },
+	{ SENT(S "orig_to=<b@c>"), PFLOG_NOTHING },
 	{ SENT(S "relay=x, delay=1, " DELAYS
 		 "dsn=4.0.0, status=deferred (status=sent (250 ok))"),
 	    PFLOG_NOTHING },
@@ -287,6 +298,9 @@ static const struct {
 	{ SENT(S "relay=mx[192.0.2.1]:25, delay=1, " DELAYS
 		 "dsn=5.1.1, status=bounced (no)"),
 	    "" },
+	{ REFUSED("mx[192.0.2.1]:25", "550 5.1.1 <r@y>: who?", RCPT),
+	    "[192.0.2.1]:25" },
+	{ REFUSED("mx", "550 5.1.1 <r@y>: who?", RCPT), "" },
 };
 
 START_TEST(relay_is_an_address_or_nothing)
@@ -303,6 +317,62 @@ START_TEST(relay_is_an_address_or_nothing)
 		    0);
 	/* 64 bytes are enough for any */
 	ck_assert_uint_lt(out.relay_len, 64);
+}
+END_TEST
+
+/* code 0: it is not said that the recipient was refused. */
+static const struct {
+	const char *line;
+	int code;
+	const char *enhanced;
+} refusals[] = {
+	{ REFUSED(MX, "550 5.1.1 <r@y>: Recipient address rejected", RCPT), 550,
+	    "5.1.1" },
+	{ REFUSED(MX, "550 no such user", RCPT), 550, "" },
+	{ REFUSED(MX, "550 5.1.1", RCPT), 550, "5.1.1" },
+	{ REFUSED(MX, "554 5.7.1 no (in reply to end of DATA command))", RCPT),
+	    554, "5.7.1" },
+	/* about something else */
+	{ REFUSED(MX, "550 5.1.1 spam", "end of DATA"), 0, "" },
+	{ REFUSED(MX, "550 5.1.8 you", "MAIL FROM"), 0, "" },
+	{ REFUSED(MX, "550 5.1.1 x (in reply to RCPT TO command))", "DATA"), 0,
+	    "" },
+	/* not its words */
+	{ REFUSED(MX, "450 4.1.1 later", RCPT), 0, "" },
+	{ REFUSED(MX, "55", RCPT), 0, "" },
+	{ REFUSED(MX, "599 what", RCPT), 0, "" },
+	{ REFUSED(MX, "5505.1.1 x", RCPT), 0, "" },
+	{ SENT(S "relay=" MX ", delay=1, " DELAYS "dsn=5.1.1, "
+		 "status=bounced (550 5.1.1 x (in reply to RCPT TO command))"),
+	    0, "" },
+};
+
+START_TEST(a_refusal_is_the_next_hops_word_of_the_recipient)
+{
+	struct pflog_line out;
+
+	ck_assert_int_eq(pflog_read(refusals[_i].line,
+			     strlen(refusals[_i].line), &out),
+	    PFLOG_BOUNCED);
+	ck_assert_int_eq(out.relay_len != 0, refusals[_i].code != 0);
+	if (out.relay_len == 0)
+		return;
+	ck_assert_int_eq(out.code, refusals[_i].code);
+	ck_assert_str_eq(out.enhanced, refusals[_i].enhanced);
+}
+END_TEST
+
+START_TEST(rewritten_is_told_as_what_the_client_gave)
+{
+	static const char line[] =
+	    SENT("to=<c@d>, orig_to=<r@y>, relay=" MX ", delay=1, " DELAYS OK);
+	struct pflog_line out;
+
+	ck_assert_int_eq(pflog_read(line, sizeof(line) - 1, &out), PFLOG_SENT);
+	ck_assert(out.rewritten);
+	ck_assert_uint_eq(out.rcpt_len, 3);
+	ck_assert_int_eq(memcmp(out.rcpt, "r@y", 3), 0);
+	ck_assert_uint_ne(out.relay_len, 0);
 }
 END_TEST
 
@@ -557,6 +627,10 @@ main(void)
 	    sizeof(lines) / sizeof(*lines));
 	tcase_add_loop_test(tc, relay_is_an_address_or_nothing, 0,
 	    sizeof(relays) / sizeof(*relays));
+	tcase_add_loop_test(tc,
+	    a_refusal_is_the_next_hops_word_of_the_recipient, 0,
+	    sizeof(refusals) / sizeof(*refusals));
+	tcase_add_test(tc, rewritten_is_told_as_what_the_client_gave);
 	tcase_add_test(tc, link_leads_from_the_old_id_to_the_new);
 	tcase_add_test(tc, delivery_names_its_recipient);
 	tcase_add_test(tc, cut_line_yields_nothing);

@@ -509,6 +509,37 @@ START_TEST(host_that_mail_went_to_is_told_now_and_then)
 }
 END_TEST
 
+#define NO_USER                                                                \
+	": to=<r@y>, relay=x[192.0.2.1]:25, delay=1, delays=0/0/0/1, "         \
+	"dsn=5.1.1, status=bounced (host x[192.0.2.1] said: 550 5.1.1 who? "   \
+	"(in reply to RCPT TO command))"
+
+START_TEST(who_refused_a_recipient_is_told_before_it_is_given_up)
+{
+	uint64_t sum = amend_address("r@y");
+	struct smx_queue_event e = { 0 };
+	size_t n;
+
+	ends = 1;
+	tree_log(&t, "smtp[7]: " LONG NO_USER);
+	reopen(t.log); /* of the past it is not told */
+	ends = 0;
+	tree_log(&t, "smtp[7]: " LONG2 NO_USER);
+	tree_log(&t,
+	    "smtp[7]: " LONG2 ": to=<c@d>, orig_to=<r@y>, relay=x, delay=1, "
+	    "delays=0/0/0/1, dsn=2.0.0, status=sent (ok)");
+	while (e.kind != SMX_QUEUE_REFUSED)
+		ck_assert_int_eq(q.ops->next(q.ctx, &e, 1, &n,
+				     clock_mono_ms() + WAIT),
+		    SMX_OK);
+	ck_assert_str_eq(e.id, LONG2);
+	ck_assert_str_eq(e.other, "[192.0.2.1]:25");
+	ck_assert_uint_eq(e.token, sum);
+	ck_assert(event(SMX_QUEUE_BOUNCED, LONG2));
+	ck_assert(event(SMX_QUEUE_SENT_AS, LONG2));
+}
+END_TEST
+
 START_TEST(a_short_id_that_begins_anew_has_no_end_of_its_former_message)
 {
 	char told[256];
@@ -1434,6 +1465,8 @@ add_requeue(TCase *plain, TCase *logged)
 	tcase_add_test(logged, requeue_before_the_watch_is_linked_by_the_log);
 	tcase_add_test(logged, delivery_is_told_to_who_asked_for_it);
 	tcase_add_test(logged, host_that_mail_went_to_is_told_now_and_then);
+	tcase_add_test(logged,
+	    who_refused_a_recipient_is_told_before_it_is_given_up);
 	tcase_add_test(logged,
 	    what_the_log_said_of_an_end_is_told_before_the_answer);
 	tcase_add_test(logged,
