@@ -240,6 +240,112 @@ START_TEST(what_is_old_is_forgotten_and_what_lasts_is_not)
 }
 END_TEST
 
+/* ---- what was taken meanwhile ---- */
+
+struct taking {
+	struct backup_mail_host host;
+	int64_t ended_ms;
+	struct backup_outage_taken taken;
+};
+
+static int
+take_one(void *ctx, struct db *on)
+{
+	const struct taking *t = ctx;
+
+	return backup_outage_count(db, on, &t->host, t->ended_ms, &t->taken);
+}
+
+static void
+take(const char *hop, int64_t down_ms, int64_t ended_ms)
+{
+	struct taking t = { .ended_ms = ended_ms, .taken = { 1, 2, 1000 } };
+
+	snprintf(t.host.hop, sizeof(t.host.hop), "%s", hop);
+	snprintf(t.host.why, sizeof(t.host.why), "no answer");
+	t.host.down_ms = down_ms;
+	ck_assert_int_eq(backup_db_write(db, take_one, &t), SMX_OK);
+}
+
+START_TEST(an_outage_counts_what_was_taken_in_it)
+{
+	struct seen seen;
+
+	change(A, MX_DOWN, T, 0);
+	take(A, T, T);
+	take(A, T, T);
+	change(A, MX_UP, T + 5000, 0);
+	again();
+	change(A, MX_DOWN, T + 9000, 0);
+	take(A, T + 9000, T);
+	take(B, 0, T); /* up, and never was down */
+	seen = outages(NULL, 0);
+	ck_assert_uint_eq(seen.count, 2);
+	ck_assert_uint_eq(seen.outage[0].taken.messages, 1);
+	ck_assert_uint_eq(seen.outage[1].taken.messages, 2);
+	ck_assert_uint_eq(seen.outage[1].taken.recipients, 4);
+	ck_assert_uint_eq(seen.outage[1].taken.bytes, 2000);
+}
+END_TEST
+
+/* Neither order of the two is certain. */
+START_TEST(an_outage_may_be_begun_by_what_is_taken_in_it)
+{
+	struct seen seen;
+
+	take(A, T, T);
+	change(A, MX_DOWN, T, 1);
+	take(A, T, T);
+	seen = outages(A, 0);
+	ck_assert_uint_eq(seen.count, 1);
+	ck_assert_int_eq(seen.outage[0].from_ms, T);
+	ck_assert_int_eq(seen.outage[0].to_ms, 0);
+	ck_assert_int_eq(seen.outage[0].announced, 1);
+	ck_assert_str_eq(seen.outage[0].why, "no route");
+	ck_assert_uint_eq(seen.outage[0].taken.messages, 2);
+}
+END_TEST
+
+START_TEST(what_was_agreed_to_before_it_was_over_belongs_to_it)
+{
+	struct seen seen;
+
+	change(A, MX_DOWN, T, 0);
+	change(A, MX_UP, T + 1000, 0);
+	take(A, 0, T + 500);
+	take(A, 0, T + 1001); /* too long ago */
+	seen = outages(A, 0);
+	ck_assert_uint_eq(seen.count, 1);
+	ck_assert_uint_eq(seen.outage[0].taken.messages, 1);
+}
+END_TEST
+
+/* Its beginning or its end could not be written when it came. */
+START_TEST(what_could_not_be_written_is_mended_with_the_states)
+{
+	struct backup_host now = { .hop = A,
+		.state = MX_DOWN,
+		.since_ms = T,
+		.seen_ms = T,
+		.why = "no route" };
+
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(backup_hosts_put(db, &now, 1), SMX_OK);
+	ck_assert_uint_eq(outages(A, 0).count, 1);
+	ck_assert_int_eq(outages(A, 0).outage[0].from_ms, T);
+	ck_assert_int_eq(outages(A, 0).outage[0].to_ms, 0);
+	now.state = MX_UNKNOWN;
+	ck_assert_int_eq(backup_hosts_put(db, &now, 1), SMX_OK);
+	ck_assert_int_eq(outages(A, 0).outage[0].to_ms, 0);
+	now.state = MX_UP;
+	now.since_ms = T + 7000;
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(backup_hosts_put(db, &now, 1), SMX_OK);
+	ck_assert_uint_eq(outages(A, 0).count, 1);
+	ck_assert_int_eq(outages(A, 0).outage[0].to_ms, T + 7000);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -258,6 +364,10 @@ main(void)
 	tcase_add_test(tc, states_are_those_of_the_last_word);
 	tcase_add_test(tc, maintenance_is_kept_changed_and_ended);
 	tcase_add_test(tc, what_is_old_is_forgotten_and_what_lasts_is_not);
+	tcase_add_test(tc, an_outage_counts_what_was_taken_in_it);
+	tcase_add_test(tc, an_outage_may_be_begun_by_what_is_taken_in_it);
+	tcase_add_test(tc, what_was_agreed_to_before_it_was_over_belongs_to_it);
+	tcase_add_test(tc, what_could_not_be_written_is_mended_with_the_states);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_set_tap(runner, "-");

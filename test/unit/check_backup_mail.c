@@ -64,7 +64,8 @@ add(const char *id, const char *domain, int64_t taken_ms, int held)
 		.count = 2 };
 	int64_t row = 0;
 
-	ck_assert_int_eq(backup_mail_add(db, &mail, 1, &row, NULL, NULL), SMX_OK);
+	ck_assert_int_eq(backup_mail_add(db, &mail, 1, &row, NULL, NULL),
+	    SMX_OK);
 	return row;
 }
 

@@ -422,7 +422,8 @@ START_TEST(what_the_books_hear_of_a_delivery_teaches)
 	struct custody_deed deeds[3];
 	int64_t id;
 
-	ck_assert_int_eq(backup_mail_add(db, &mail, 1, &id, NULL, NULL), SMX_OK);
+	ck_assert_int_eq(backup_mail_add(db, &mail, 1, &id, NULL, NULL),
+	    SMX_OK);
 	memset(deeds, 0, sizeof(deeds));
 	for (int i = 0; i < 3; i++) {
 		deeds[i].kind = CUSTODY_ANSWERS;

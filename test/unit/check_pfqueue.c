@@ -509,6 +509,29 @@ START_TEST(host_that_mail_went_to_is_told_now_and_then)
 }
 END_TEST
 
+/* Whoever asks for it later hears of what the log said before, too. */
+START_TEST(what_is_told_can_be_changed)
+{
+	char told[256];
+
+	reopen(t.log);
+	tree_log(&t, "smtp[7]: " LONG SENT);
+	tree_log(&t, "postsuper[6]: " LONG2 ": requeued");
+	ck_assert(event(SMX_QUEUE_REQUEUED, LONG2));
+	q.ops->want(q.ctx, 1, 1);
+	ck_assert(event(SMX_QUEUE_RESET, NULL));
+	ck_assert_int_eq(tree_until(&q, LONG, SMX_PRESENCE_ABSENT, WAIT),
+	    SMX_PRESENCE_ABSENT);
+	ends_of(LONG, told, sizeof(told));
+	ck_assert_str_eq(told, "sent x;answer;");
+	tree_log(&t, "smtp[7]: " LONG2 SENT);
+	ck_assert(event(SMX_QUEUE_SENT, LONG2));
+	q.ops->want(q.ctx, 0, 0);
+	ends_of(LONG, told, sizeof(told));
+	ck_assert_str_eq(told, "answer;");
+}
+END_TEST
+
 #define NO_USER                                                                \
 	": to=<r@y>, relay=x[192.0.2.1]:25, delay=1, delays=0/0/0/1, "         \
 	"dsn=5.1.1, status=bounced (host x[192.0.2.1] said: 550 5.1.1 who? "   \
@@ -1465,6 +1488,7 @@ add_requeue(TCase *plain, TCase *logged)
 	tcase_add_test(logged, requeue_before_the_watch_is_linked_by_the_log);
 	tcase_add_test(logged, delivery_is_told_to_who_asked_for_it);
 	tcase_add_test(logged, host_that_mail_went_to_is_told_now_and_then);
+	tcase_add_test(logged, what_is_told_can_be_changed);
 	tcase_add_test(logged,
 	    who_refused_a_recipient_is_told_before_it_is_given_up);
 	tcase_add_test(logged,

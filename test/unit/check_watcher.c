@@ -61,12 +61,14 @@ on_term(int sig)
 	stop = 1;
 }
 
+static const char *log_file = "";
+
 static void
 watcher_start(void)
 {
 	const struct pfqueue_options options = {
 		.postfix = { .queue_directory = t.queue,
-		    .log_file = "",
+		    .log_file = log_file,
 		    .marker_directory = "",
 		    .config_directory = "/etc/none" },
 		.postcat = tool,
@@ -249,6 +251,62 @@ START_TEST(next_worker_gets_no_answer_of_the_last_one)
 	}
 	ck_assert_int_ge(resets, 1);
 	ck_assert_int_ne(tree_verify(&q, ID, NULL), SMX_PRESENCE_THERE);
+}
+END_TEST
+
+#define SENT(id)                                                               \
+	"smtp[7]: " id ": to=<r@y>, relay=x, delay=1, delays=0/0/0/1, "        \
+	"dsn=2.0.0, status=sent (ok)"
+
+/* What is logged before the watcher has heard of the wish is the past. */
+static int
+sent_is_told(void)
+{
+	for (int i = 0; i < 60; i++) {
+		tree_log(&t, SENT(ID2));
+		if (tree_event(&q, SMX_QUEUE_SENT, ID2, NULL, 500))
+			return 1;
+	}
+	return 0;
+}
+
+/* It began with the settings of before, and so does the one that follows it. */
+START_TEST(what_the_worker_wants_is_told_and_the_next_watcher_hears_it)
+{
+	tree_log(&t, "postsuper[6]: " ID ": requeued");
+	watcher_end(SIGKILL);
+	log_file = t.log;
+	watcher_start();
+	begun();
+	q.ops->want(q.ctx, 1, 1);
+	ck_assert(sent_is_told());
+	watcher_end(SIGKILL);
+	watcher_start();
+	log_file = "";
+	begun();
+	ck_assert(sent_is_told());
+}
+END_TEST
+
+START_TEST(packet_carries_what_is_wanted)
+{
+	struct watcher_want in = { 0, 1 }, out;
+	static struct watcher_packet p;
+
+	for (int bad = 0; bad < 3; bad++) {
+		wire_begin(&p, WATCHER_WANT, 5, 0);
+		wire_put_want(&p, &in);
+		if (bad == 1)
+			wire_put_want(&p, &in);
+		if (bad == 2)
+			p.data[p.len - 1] = 2;
+		ck_assert_int_eq(wire_send(pair[0], &p), SMX_OK);
+		ck_assert_int_eq(wire_receive(pair[1], &p), SMX_OK);
+		ck_assert_int_eq(wire_get_want(&p, &out),
+		    bad != 0 ? SMX_EPROTO : SMX_OK);
+	}
+	ck_assert_int_eq(out.deliveries, 0);
+	ck_assert_int_eq(out.ends, 1);
 }
 END_TEST
 
@@ -968,6 +1026,8 @@ main(void)
 	tcase_add_test(tc, restart_of_the_watcher_is_a_reset);
 	tcase_add_loop_test(tc, next_worker_gets_no_answer_of_the_last_one, 0,
 	    2);
+	tcase_add_test(tc,
+	    what_the_worker_wants_is_told_and_the_next_watcher_hears_it);
 	tcase_add_test(tc, silent_watcher_is_a_reset_and_unknown);
 	tcase_add_test(tc,
 	    worker_that_does_not_read_misses_events_but_not_the_reset);
@@ -988,6 +1048,7 @@ main(void)
 	tcase_add_test(tc, route_to_a_watcher_that_hangs_is_given_up);
 	suite_add_tcase(s, tc);
 	tcase_add_checked_fixture(wire, setup_pair, NULL);
+	tcase_add_test(wire, packet_carries_what_is_wanted);
 	tcase_add_test(wire, packet_carries_every_field);
 	tcase_add_test(wire, packet_carries_the_whole_state);
 	tcase_add_test(wire, more_routes_than_may_wait_are_refused);
