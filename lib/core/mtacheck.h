@@ -80,6 +80,7 @@ struct mta_facts {
 	const char *backup_local_setting;
 	struct mta_names backup_foreign;  /* not in relay_domains */
 	struct mta_names backup_unrouted; /* in no table: to relayhost */
+	uint64_t backup_unchecked;        /* of these nobody asked all of it */
 };
 
 /* Ways in for resubmission, in this order. */

@@ -104,6 +104,23 @@ check_unrouted(struct mta_check *c)
 		some(c, names)));
 }
 
+static void
+check_unchecked(struct mta_check *c)
+{
+	struct finding f;
+
+	if (c->facts->backup_unchecked == 0)
+		return;
+	finding_begin(&f, c, SMX_NOTE, "backup-unchecked");
+	finding_main(&f, "relay_domains", mta_text(c->main, "relay_domains"));
+	finding_tell(&f,
+	    mta_fmt(c->arena,
+		"what Postfix does with %" PRIu64 " of the domains of policies "
+		"with backup was not asked: there are too many, or its tables "
+		"have to be asked one name at a time",
+		c->facts->backup_unchecked));
+}
+
 /* ---- recipients ---- */
 
 static void
@@ -248,6 +265,7 @@ mtacheck_backup(struct mta_check *c)
 	check_local(c);
 	check_foreign(c);
 	check_unrouted(c);
+	check_unchecked(c);
 	check_listed(c);
 	check_services(c);
 	check_primaries(c);

@@ -279,6 +279,15 @@ table_count(const struct table *table)
 	return table->count;
 }
 
+void
+table_each(const struct table *table, table_fn each, void *ctx)
+{
+	size_t at = 0;
+
+	while (at < table->text_len && each(ctx, table->text + at) == 0)
+		at += strlen(table->text + at) + 1;
+}
+
 size_t
 table_bytes(const struct table *table)
 {

@@ -59,6 +59,9 @@ enum table_form {
 	TABLE_FORMS
 };
 int table_has(const struct table *table, enum table_form form);
+/* Each key in the order of the file, some twice; non-zero from each stops. */
+typedef int (*table_fn)(void *ctx, const char *key);
+void table_each(const struct table *table, table_fn each, void *ctx);
 int table_find(const struct table *table, uint32_t hash, const char *key,
     size_t len);
 

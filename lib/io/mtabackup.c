@@ -2,16 +2,18 @@
 #include "config.h"
 #include "io/mtalook.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/frozen.h"
 #include "io/mtadomains.h"
 
 /*
- * What Postfix does with the domains that policies with a backup group are for,
- * as far as the policies name them: a table's are not listed.
+ * What Postfix does with the domains that policies with a backup group are for:
+ * those that they name themselves first, then those of their tables.
  */
-#define PROBES_MAX 50 /* questions that take a process each */
+#define PROBES_MAX  50 /* questions that take a process each */
+#define DOMAINS_MAX 100000
 
 static const char *const local_settings[] = { "mydestination",
 	"virtual_alias_domains", "virtual_mailbox_domains" };
@@ -22,7 +24,9 @@ struct looking {
 	struct arena *arena;
 	struct mta_domains local[LOCALS];
 	struct mta_domains relay;
-	size_t probes; /* still allowed */
+	size_t probes;      /* still allowed */
+	const char **names; /* of tables */
+	size_t count, room;
 };
 
 static void
@@ -51,11 +55,14 @@ may_ask(struct looking *w, size_t processes)
 	return 1;
 }
 
+/* -1: nobody knows. */
 static int
 is_relayed(struct looking *w, const char *domain)
 {
+	if (mta_domains_name(&w->relay, domain))
+		return 1;
 	if (w->relay.table_count != 0 && !may_ask(w, w->relay.table_count))
-		return 1; /* nobody knows */
+		return -1;
 	return mta_domains_have(&w->relay, domain);
 }
 
@@ -64,6 +71,8 @@ judge(struct looking *w, const char *domain)
 {
 	struct mta_facts *facts = &w->look->facts;
 	const struct mta_values *main = &w->look->main;
+	int has_relayhost = mta_text(main, "relayhost")[0] != '\0';
+	int relayed;
 
 	for (size_t i = 0; i < LOCALS; i++)
 		if (mta_domains_name(&w->local[i], domain)) {
@@ -72,11 +81,13 @@ judge(struct looking *w, const char *domain)
 			note(w, &facts->backup_local, domain);
 			return;
 		}
-	if (!is_relayed(w, domain))
+	relayed = is_relayed(w, domain);
+	if (relayed == 0)
 		note(w, &facts->backup_foreign, domain);
-	else if (mta_text(main, "relayhost")[0] != '\0' && may_ask(w, 1) &&
-		 !mta_domains_routed(&w->relay,
-		     mta_text(main, "transport_maps"), domain))
+	else if (relayed < 0 || (has_relayhost && !may_ask(w, 1)))
+		facts->backup_unchecked++;
+	else if (has_relayhost && !mta_domains_routed(&w->relay,
+				      mta_text(main, "transport_maps"), domain))
 		note(w, &facts->backup_unrouted, domain);
 }
 
@@ -90,6 +101,70 @@ judge_policy(struct looking *w, const struct policy_match *m)
 
 		if (at != NULL && at[1] != '\0')
 			judge(w, at + 1);
+	}
+}
+
+/* ---- tables ---- */
+
+/* Nobody can list who is below a domain. */
+static int
+collect(void *ctx, const char *key)
+{
+	struct looking *w = ctx;
+	const char *at = strrchr(key, '@');
+	const char *domain = at != NULL ? at + 1 : key;
+	size_t room = w->room == 0 ? 1024 : w->room * 2;
+	const char **more;
+
+	if (domain[0] == '\0' || domain[0] == '.' ||
+	    (w->count != 0 && strcmp(w->names[w->count - 1], domain) == 0))
+		return 0;
+	if (w->count == w->room) {
+		more = realloc(w->names, room * sizeof(*more));
+		if (more == NULL)
+			return 1;
+		w->names = more;
+		w->room = room;
+	}
+	w->names[w->count++] = domain;
+	return 0;
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* A million recipients may be of ten domains. */
+static void
+judge_tables(struct looking *w)
+{
+	size_t judged = 0;
+
+	if (w->count != 0)
+		qsort(w->names, w->count, sizeof(*w->names), by_text);
+	for (size_t i = 0; i < w->count; i++) {
+		if (i != 0 && strcmp(w->names[i - 1], w->names[i]) == 0)
+			continue;
+		if (judged++ < DOMAINS_MAX)
+			judge(w, w->names[i]);
+		else
+			w->look->facts.backup_unchecked++;
+	}
+}
+
+static void
+collect_tables(struct looking *w, const struct smx_config *config,
+    const struct policy_match *m)
+{
+	for (size_t i = 0; i < m->table_count; i++) {
+		size_t n =
+		    sources_find(&config->sources, SOURCE_TABLE, m->tables[i]);
+
+		if (n < config->sources.count &&
+		    config->sources.list[n].table != NULL)
+			table_each(config->sources.list[n].table, collect, w);
 	}
 }
 
@@ -111,8 +186,12 @@ mta_look_backup(struct mta_look *look, const struct smx_config *config,
 	(void)!mta_domains_of(&w.relay, dir,
 	    mta_text(&look->main, "relay_domains"), arena);
 	for (size_t i = 0; i < draft->policy_count; i++)
-		if (draft->policies[i].backup.while_up != 0)
+		if (draft->policies[i].backup.while_up != 0) {
 			judge_policy(&w, &draft->policies[i].match);
+			collect_tables(&w, config, &draft->policies[i].match);
+		}
+	judge_tables(&w);
+	free(w.names);
 	for (size_t i = 0; i < LOCALS; i++)
 		mta_domains_free(&w.local[i]);
 	mta_domains_free(&w.relay);

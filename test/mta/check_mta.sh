@@ -698,6 +698,33 @@ case_backup_by_relayhost() {
 	grep -q 'for shop.example to the primary' "$A/found" || fail "which"
 }
 
+# Domains that only stand in a table's file.
+case_backup_by_a_table() {
+	printf 'a@shop.example\nb@shop.example\ncustomer.example\n@x.example\n.y.example\nuser@\n' \
+	    >"$A/table"
+	conf "policies = ( { name = \"backup\";
+	    match = { recipient_tables = ( \"$A/table\" ); };
+	    backup = { while_up = \"defer\"; primary = ( \"[192.0.2.7]\" ); };
+	    } );"
+	cf relayhost= 'relay_domains = customer.example, shop.example'
+	expect_found 2 backup-refused
+	grep -q 'for x.example, which' "$A/found" || fail "which"
+	cf 'relay_domains = customer.example, shop.example, x.example'
+	check | grep -q '^{"result":"ok"}$' || fail "$(check)"
+}
+
+case_backup_of_more_than_can_be_asked() {
+	seq -f 'd%g.example' 60 >"$A/table"
+	conf "policies = ( { name = \"backup\";
+	    match = { recipient_tables = ( \"$A/table\" ); };
+	    backup = { while_up = \"defer\"; primary = ( \"[192.0.2.7]\" ); };
+	    } );"
+	echo '/^d.*\.example$/ x' >"$A/etc/regexp"
+	cf relayhost= "relay_domains = regexp:$A/etc/regexp"
+	expect_found 0 backup-unchecked
+	grep -q ' 10 of the domains' "$A/found" || fail "how many"
+}
+
 case_backup_of_itself() {
 	backup
 	cf 'proxy_interfaces = 192.0.2.7'

@@ -429,6 +429,8 @@ static const struct {
 	    "/var/log/mail.log", "backup-refused ", "" },
 	{ "relayhost = [192.0.2.1]\n", { .backup_unrouted = NAMED },
 	    "/var/log/mail.log", "backup-route ", NULL },
+	{ "", { .backup_unchecked = 7 }, "/var/log/mail.log",
+	    "backup-unchecked ", NULL },
 	{ "relay_recipient_maps = hash:/etc/r\n", { 0 }, "/var/log/mail.log",
 	    "backup-recipients ", NULL },
 	{ "smtpd_recipient_restrictions = reject_unverified_recipient\n", { 0 },
@@ -460,6 +462,7 @@ START_TEST(a_backup_mx_needs_more_of_the_mta)
 	w->facts.backup_local_setting = backups[_i].facts.backup_local_setting;
 	w->facts.backup_foreign = backups[_i].facts.backup_foreign;
 	w->facts.backup_unrouted = backups[_i].facts.backup_unrouted;
+	w->facts.backup_unchecked = backups[_i].facts.backup_unchecked;
 	world_run(w, backups[_i].main, "", "");
 	ck_assert_str_eq(w->found, backups[_i].found);
 	if (backups[_i].fix != NULL && backups[_i].fix[0] == '\0')
