@@ -247,6 +247,7 @@ part_milter() {
 scenarios="flow backup backup_crash deliver mx nexthop three fence amend again epochs resend net odd operator primaries sts"
 scenarios="flow backup backup_crash split deliver mx nexthop three fence amend again epochs resend net odd operator primaries"
 scenarios="flow backup backup_crash hand deliver mx nexthop three fence amend again epochs resend net odd operator primaries"
+scenarios="flow backup backup_crash learn deliver mx nexthop three fence amend again epochs resend net odd operator primaries"
 
 part_mta() {
 	local t

@@ -72,6 +72,10 @@ typedef int (*policy_backup_fn)(void *ctx, const char *domain,
     const struct smx_backup *backup);
 void policy_backup_each(const struct smx_config *config, policy_backup_fn each,
     void *ctx);
+/* The same of those that only stand in the files of its tables, each once for a
+ * policy; who is below a domain cannot be listed.  SMX_ENOMEM. */
+int policy_backup_tables(const struct smx_config *config, policy_backup_fn each,
+    void *ctx);
 /* The name of the policy that it is of; NULL: of none here.  And back: NULL
  * when there is no such policy, or it has no such group. */
 const char *policy_backup_name(const struct smx_config *config,

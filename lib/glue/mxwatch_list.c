@@ -195,6 +195,7 @@ change_locked(struct mxwatch *w, struct smx_config *config)
 		w->list[i]->backup = NULL;
 	}
 	policy_domains_each(config, take_locked, &t);
+	(void)!policy_backup_tables(config, take_locked, &t);
 	drop_locked(w);
 	merge_locked(&t);
 	first_looks_locked(w, config_conf(config)->backup_mx_watch_ms);

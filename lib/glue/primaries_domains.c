@@ -177,6 +177,9 @@ change_locked(struct primaries *p, struct smx_config *config)
 	for (size_t i = 0; i < p->count; i++)
 		p->list[i]->kept = 0;
 	policy_backup_each(config, take_locked, p);
+	/* Without memory for all of them the others come with their recipients.
+	 */
+	(void)!policy_backup_tables(config, take_locked, p);
 	for (size_t i = p->count; i > 0; i--)
 		if (!stays_locked(p, p->list[i - 1]))
 			drop_locked(p, p->list[i - 1]);

@@ -2,7 +2,6 @@
 #include "config.h"
 #include "io/mtalook.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/frozen.h"
@@ -24,9 +23,8 @@ struct looking {
 	struct arena *arena;
 	struct mta_domains local[LOCALS];
 	struct mta_domains relay;
-	size_t probes;      /* still allowed */
-	const char **names; /* of tables */
-	size_t count, room;
+	size_t probes; /* still allowed */
+	size_t listed; /* in tables */
 };
 
 static void
@@ -104,68 +102,18 @@ judge_policy(struct looking *w, const struct policy_match *m)
 	}
 }
 
-/* ---- tables ---- */
-
-/* Nobody can list who is below a domain. */
+/* Those of a table, DOMAINS_MAX at most. */
 static int
-collect(void *ctx, const char *key)
+judge_listed(void *ctx, const char *domain, const struct smx_backup *backup)
 {
 	struct looking *w = ctx;
-	const char *at = strrchr(key, '@');
-	const char *domain = at != NULL ? at + 1 : key;
-	size_t room = w->room == 0 ? 1024 : w->room * 2;
-	const char **more;
 
-	if (domain[0] == '\0' || domain[0] == '.' ||
-	    (w->count != 0 && strcmp(w->names[w->count - 1], domain) == 0))
-		return 0;
-	if (w->count == w->room) {
-		more = realloc(w->names, room * sizeof(*more));
-		if (more == NULL)
-			return 1;
-		w->names = more;
-		w->room = room;
-	}
-	w->names[w->count++] = domain;
+	(void)backup;
+	if (w->listed++ < DOMAINS_MAX)
+		judge(w, domain);
+	else
+		w->look->facts.backup_unchecked++;
 	return 0;
-}
-
-static int
-by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* A million recipients may be of ten domains. */
-static void
-judge_tables(struct looking *w)
-{
-	size_t judged = 0;
-
-	if (w->count != 0)
-		qsort(w->names, w->count, sizeof(*w->names), by_text);
-	for (size_t i = 0; i < w->count; i++) {
-		if (i != 0 && strcmp(w->names[i - 1], w->names[i]) == 0)
-			continue;
-		if (judged++ < DOMAINS_MAX)
-			judge(w, w->names[i]);
-		else
-			w->look->facts.backup_unchecked++;
-	}
-}
-
-static void
-collect_tables(struct looking *w, const struct smx_config *config,
-    const struct policy_match *m)
-{
-	for (size_t i = 0; i < m->table_count; i++) {
-		size_t n =
-		    sources_find(&config->sources, SOURCE_TABLE, m->tables[i]);
-
-		if (n < config->sources.count &&
-		    config->sources.list[n].table != NULL)
-			table_each(config->sources.list[n].table, collect, w);
-	}
 }
 
 void
@@ -186,12 +134,9 @@ mta_look_backup(struct mta_look *look, const struct smx_config *config,
 	(void)!mta_domains_of(&w.relay, dir,
 	    mta_text(&look->main, "relay_domains"), arena);
 	for (size_t i = 0; i < draft->policy_count; i++)
-		if (draft->policies[i].backup.while_up != 0) {
+		if (draft->policies[i].backup.while_up != 0)
 			judge_policy(&w, &draft->policies[i].match);
-			collect_tables(&w, config, &draft->policies[i].match);
-		}
-	judge_tables(&w);
-	free(w.names);
+	(void)!policy_backup_tables(config, judge_listed, &w);
 	for (size_t i = 0; i < LOCALS; i++)
 		mta_domains_free(&w.local[i]);
 	mta_domains_free(&w.relay);

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "core/addr.h"
+#include "core/policy.h"
 #include "core/table.h"
 #include "conf_text_of.h"
 #include "folder.h"
@@ -313,6 +314,52 @@ START_TEST(file_that_cannot_be_read_is_told)
 }
 END_TEST
 
+static char listed[2048];
+
+static int
+list_domain(void *ctx, const char *domain, const struct smx_backup *backup)
+{
+	size_t at = strlen(listed);
+
+	(void)ctx;
+	ck_assert_ptr_nonnull(backup);
+	snprintf(listed + at, sizeof(listed) - at, "%s ", domain);
+	return strcmp(domain, "stop.example") == 0;
+}
+
+/* Each once, however many recipients it has; who is below one cannot be listed,
+ * and who may be anywhere has none. */
+START_TEST(domains_of_a_backup_mx_are_those_of_its_tables_too)
+{
+	static const char policies[] =
+	    "policies = ( { name = \"t\"; match = { recipient_tables = "
+	    "\"$/a\"; }; }, { name = \"u\"; match = { recipient_tables = "
+	    "\"$/a\"; }; backup = { primary = \"[192.0.2.1]\"; }; } );";
+	struct smx_config *config = NULL;
+	struct told told;
+
+	folder_make();
+	folder_put_text("a", forms);
+	ck_assert_int_eq(load(&config, &told, policies), SMX_OK);
+	listed[0] = '\0';
+	ck_assert_int_eq(policy_backup_tables(config, list_domain, NULL),
+	    SMX_OK);
+	ck_assert_str_eq(listed, "[192.0.2.1] case.example closing.example "
+				 "exact.example example.com "
+				 "quoted.example tree.example \xc3\xa9"
+				 "cole.example ");
+	smx_config_release(&config);
+	folder_put_text("a", "a@x.example\nb@stop.example\nc@y.example\n");
+	ck_assert_int_eq(load(&config, &told, policies), SMX_OK);
+	listed[0] = '\0';
+	ck_assert_int_eq(policy_backup_tables(config, list_domain, NULL),
+	    SMX_OK);
+	ck_assert_str_eq(listed, "stop.example ");
+	smx_config_release(&config);
+	folder_remove();
+}
+END_TEST
+
 /* To know what is set nobody needs the files, or the right to read them. */
 START_TEST(settings_are_read_without_tables)
 {
@@ -521,6 +568,7 @@ add_cases(TCase *tc)
 	tcase_add_test(tc, first_policy_wins_across_tables);
 	tcase_add_test(tc, policy_that_does_not_match_leaves_it_to_the_next);
 	tcase_add_test(tc, table_does_not_stand_for_a_domain);
+	tcase_add_test(tc, domains_of_a_backup_mx_are_those_of_its_tables_too);
 	tcase_add_test(tc, many_tables_are_too_many);
 	tcase_add_test(tc, pieces_do_not_matter);
 	tcase_add_test(tc, recipient_costs_little);
