@@ -334,13 +334,17 @@ START_TEST(domains_of_a_backup_mx_are_those_of_its_tables_too)
 	static const char policies[] =
 	    "policies = ( { name = \"t\"; match = { recipient_tables = "
 	    "\"$/a\"; }; }, { name = \"u\"; match = { recipient_tables = "
-	    "\"$/a\"; }; backup = { primary = \"[192.0.2.1]\"; }; } );";
+	    "\"$/a\"; }; backup = { while_up = \"accept\"; primary = "
+	    "\"[192.0.2.1]\"; }; } );";
 	struct smx_config *config = NULL;
 	struct told told;
 
 	folder_make();
-	folder_put_text("a", forms);
-	ck_assert_int_eq(load(&config, &told, policies), SMX_OK);
+	folder_put_text("a",
+	    "b@Two.example\nanybody@\n@two.example\nB@one.example\n"
+	    ".below.example\ntree.example\na@two.example\n");
+	ck_assert_msg(load(&config, &told, policies) == SMX_OK, "%s",
+	    told.lines);
 	listed[0] = '\0';
 	ck_assert_int_eq(policy_backup_tables(config, list_domain, NULL),
 	    SMX_OK);
@@ -350,7 +354,8 @@ START_TEST(domains_of_a_backup_mx_are_those_of_its_tables_too)
 				 "cole.example ");
 	smx_config_release(&config);
 	folder_put_text("a", "a@x.example\nb@stop.example\nc@y.example\n");
-	ck_assert_int_eq(load(&config, &told, policies), SMX_OK);
+	ck_assert_msg(load(&config, &told, policies) == SMX_OK, "%s",
+	    told.lines);
 	listed[0] = '\0';
 	ck_assert_int_eq(policy_backup_tables(config, list_domain, NULL),
 	    SMX_OK);
