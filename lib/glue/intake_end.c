@@ -192,7 +192,7 @@ split_in_time(struct plan *plan, const struct smx_verdict *verdict)
 		SMX_OK)
 		return;
 	split(plan, began_ms + max_ms - verdict->held_ms);
-	node_held_leave(end->engine, clock_mono_ms() - began_ms);
+	node_held_leave(end->engine, -1);
 }
 
 /* ---- what is left ---- */

@@ -107,7 +107,8 @@ node_held_leave(struct smx_engine *node, int64_t held_ms)
 		i++;
 	pthread_mutex_lock(&node->lock);
 	node->held--;
-	node->histogram[i]++;
+	if (held_ms >= 0)
+		node->histogram[i]++;
 	pthread_mutex_unlock(&node->lock);
 }
 

@@ -43,7 +43,7 @@ void node_unprotected(struct smx_engine *node, const struct smx_key *key,
 void node_acknowledged(struct smx_engine *node, enum smx_earned earned,
     int64_t held_ms);
 int node_held_enter(struct smx_engine *node, int64_t max_held);
-/* held_ms goes into the delay histogram of status. */
+/* held_ms goes into the delay histogram of status; negative: it was counted. */
 void node_held_leave(struct smx_engine *node, int64_t held_ms);
 
 #endif

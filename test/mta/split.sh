@@ -181,8 +181,7 @@ sys.exit(s.rcpt(sys.argv[2])[0] < 500)' "$(cat "$LAB/a/port.held")" "$1"
 split_one_is_refused_there() {
 	down
 	echo "/^rcpt2@/ REJECT" >"$LAB/a/etc/refused"
-	pf_cf "$LAB/a" "resubmit_recipient_restrictions =
-	    check_recipient_access regexp:$LAB/a/etc/refused, permit"
+	pf_cf "$LAB/a" "resubmit_recipient_restrictions = check_recipient_access regexp:$LAB/a/etc/refused, permit"
 	need "one that refuses" wait_for 20 held_refuses "rcpt2@$D"
 	need "250" post_is_taken a refuse $S "rcpt1@$D rcpt2@$D $FRIEND"
 	need "one on hold" wait_for 10 held_are a 1
