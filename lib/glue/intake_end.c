@@ -197,18 +197,33 @@ split_in_time(struct plan *plan, const struct smx_verdict *verdict)
 
 /* ---- what is left ---- */
 
+static const char *
+name_in(const struct plan *plan, size_t domain)
+{
+	return plan->intake->domain[domain].name;
+}
+
 static void
-log_left(const struct plan *plan, enum smx_level level, const char *event,
-    size_t domain, int rc)
+log_mixed(const struct plan *plan, size_t domain)
 {
 	struct log_line l;
 
-	log_begin(&l, level, plan->end->asking->message->queue_id, event);
-	log_str(&l, "domain", plan->intake->domain[domain].name);
-	if (rc == SMX_OK)
-		log_str(&l, "reason", "several-domains");
-	else
-		log_err(&l, "reason", rc);
+	log_begin(&l, SMX_LOG_NOTICE, plan->end->asking->message->queue_id,
+	    "backup-not-held");
+	log_str(&l, "domain", name_in(plan, domain));
+	log_str(&l, "reason", "several-domains");
+	log_end(&l);
+}
+
+static void
+log_unbooked(const struct plan *plan, size_t domain, int rc)
+{
+	struct log_line l;
+
+	log_begin(&l, SMX_LOG_WARNING, plan->end->asking->message->queue_id,
+	    "backup-not-booked");
+	log_str(&l, "domain", name_in(plan, domain));
+	log_err(&l, "reason", rc);
 	log_end(&l);
 }
 
@@ -275,10 +290,10 @@ take_rest(const struct plan *plan, const char *const *rcpts, size_t count,
 	int hold = alone(plan) != in->domains, rc;
 
 	if (!hold && in->domain[name].hold)
-		log_left(plan, SMX_LOG_NOTICE, "backup-not-held", name, SMX_OK);
+		log_mixed(plan, name);
 	rc = take(plan, &in->domain[name], hold, rcpts, count);
 	if (rc != SMX_OK) {
-		log_left(plan, SMX_LOG_WARNING, "backup-not-booked", name, rc);
+		log_unbooked(plan, name, rc);
 		return;
 	}
 	verdict->hold = hold;

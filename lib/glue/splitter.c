@@ -68,24 +68,32 @@ splitter_free(struct splitter **splitter)
 	*splitter = NULL;
 }
 
-void
-splitter_log(const struct backup_split *split, enum smx_level level,
-    const char *event, const char *why)
+static void
+describe_part(struct log_line *l, const struct backup_split *split,
+    const char *why)
 {
-	struct log_line l;
-
-	log_begin(&l, level, split->original, event);
-	log_str(&l, "domain", split->domain);
-	log_str(&l, "part", split->part);
-	if (why != NULL)
-		log_str(&l, "reason", why);
-	log_end(&l);
+	log_str(l, "domain", split->domain);
+	log_str(l, "part", split->part);
+	log_str(l, "reason", why);
+	log_end(l);
 }
 
 void
 splitter_kept(const struct backup_split *split, const char *why)
 {
-	splitter_log(split, SMX_LOG_WARNING, "backup-split-kept", why);
+	struct log_line l;
+
+	log_begin(&l, SMX_LOG_WARNING, split->original, "backup-split-kept");
+	describe_part(&l, split, why);
+}
+
+static void
+dropped(const struct backup_split *split)
+{
+	struct log_line l;
+
+	log_begin(&l, SMX_LOG_NOTICE, split->original, "backup-split-dropped");
+	describe_part(&l, split, "never_committed");
 }
 
 /* ---- a part, from the session's thread ---- */
@@ -228,8 +236,7 @@ take_back(struct splitter *s, const struct splitter_end *end)
 		rc = splitter_erase(s, end->split.part,
 		    clock_mono_ms() + ERASE_MS);
 	if (rc == SMX_OK)
-		splitter_log(&split, SMX_LOG_NOTICE, "backup-split-dropped",
-		    "never_committed");
+		dropped(&split);
 	else if (rc == SMX_EREFUSED || end->tries + 1 >= TRIES)
 		splitter_kept(&split,
 		    rc == SMX_EREFUSED ? "released" : "not_removed");

@@ -49,7 +49,5 @@ void splitter_left_free(struct splitter *splitter);
 /* In the books, whatever has become of it; custody CUSTODY_ENDED: it has, or it
  * never was there. */
 enum custody splitter_custody(struct splitter *splitter, const char *part);
-void splitter_log(const struct backup_split *split, enum smx_level level,
-    const char *event, const char *why);
 
 #endif
