@@ -223,11 +223,13 @@ hand_flush_outlives_a_restart() {
 	need "the command" ctl a backup flush $D
 	worker_kill a
 	need "a new worker" wait_for 20 answers a
-	need "some on hold still" at_least "$(held a | grep -c .)" 1
+	need "the release to go on" wait_for 20 begun_again
 	need "the primary again" mx_start
 	need "not known to be up" mx_is down
 	outage_ends_well 4
 }
+
+begun_again() { at_least "$(log_count a event=backup-release-begins)" 2; }
 
 # ---- whose hold it is ----
 
