@@ -120,6 +120,10 @@ struct conf {
 	int64_t backup_mx_watch_ms;       /* 1h, 0: never */
 	const char *backup_sts_ca;        /* a file; "": the system's */
 	const char *backup_alarm;         /* a program; "": none */
+	const char *backup_etrn;          /* unix:/path or inet:port@host of
+					   * this host; "": no policy service */
+	const char *const *backup_etrn_clients; /* networks that may ask */
+	size_t backup_etrn_client_count;
 
 	const char *control_listen; /* "": <run_directory>/control.sock */
 	const char *control_group;  /* may read; "": root and user only */

@@ -9,10 +9,10 @@
 
 /* Below the queue's folder, a path relative to it is right in a chroot and
  * without one. */
-static void
-set_milter(struct mta_check *c)
+void
+endpoint_words(const struct mta_check *c, const char *listen,
+    char out[ENDPOINT_TEXT])
 {
-	const char *listen = c->conf->milter_listen;
 	size_t len = strlen(c->queue);
 	const char *host;
 
@@ -22,17 +22,16 @@ set_milter(struct mta_check *c)
 		if (len > 1 && strncmp(path, c->queue, len) == 0 &&
 		    path[len] == '/')
 			path += len + 1;
-		snprintf(c->milter, sizeof(c->milter), "unix:%s", path);
+		snprintf(out, ENDPOINT_TEXT, "unix:%s", path);
 		return;
 	}
 	/* libmilter's inet:port@host is Postfix's inet:host:port */
 	host = strchr(listen, '@');
 	listen += strncmp(listen, "inet6:", 6) == 0 ? 6 : 5;
 	if (host == NULL)
-		snprintf(c->milter, sizeof(c->milter), "inet:127.0.0.1:%s",
-		    listen);
+		snprintf(out, ENDPOINT_TEXT, "inet:127.0.0.1:%s", listen);
 	else
-		snprintf(c->milter, sizeof(c->milter),
+		snprintf(out, ENDPOINT_TEXT,
 		    strchr(host, ':') != NULL && host[1] != '['
 			? "inet:[%s]:%.*s"
 			: "inet:%s:%.*s",
@@ -122,7 +121,7 @@ mtacheck_run(struct mta_check *c, struct arena *arena)
 	targets[MTA_WAY_AMENDED] = c->conf->mta_submit_amended;
 	targets[MTA_WAY_HELD] = c->conf->mta_submit_held;
 	c->queue = mta_text(c->main, "queue_directory");
-	set_milter(c);
+	endpoint_words(c, c->conf->milter_listen, c->milter);
 	for (int i = 0; i < MTA_WAYS; i++)
 		if (targets[i][0] != '\0')
 			c->way[i] = find_way(c, targets[i]);
@@ -135,8 +134,10 @@ mtacheck_run(struct mta_check *c, struct arena *arena)
 	}
 	if (c->delivers)
 		mtacheck_delivered(c);
-	if (c->backs_up)
+	if (c->backs_up) {
 		mtacheck_backup(c);
+		mtacheck_etrn(c);
+	}
 	if (c->shadows || c->delivers || c->backs_up)
 		mtacheck_limits(c);
 	mtacheck_general(c);

@@ -58,6 +58,16 @@ int service_takes_mail(const struct mta_check *check,
 int64_t service_processes(const struct mta_check *check,
     const struct mta_service *service);
 
+/* ---- where we listen ---- */
+
+/* The address in Postfix's words. */
+void endpoint_words(const struct mta_check *check, const char *listen,
+    char out[ENDPOINT_TEXT]);
+/* mtamilter.c.  Non-zero: the endpoint of a service that is, or is not, in a
+ * chroot is the address where we listen.  *leads_to: where it is. */
+int endpoint_is(struct mta_check *check, const char *endpoint, int chroot,
+    const char *listen, const char **leads_to);
+
 /* ---- our milter in a list (mtamilter.c) ---- */
 
 enum milter_place {
@@ -88,6 +98,7 @@ void mtacheck_local(struct mta_check *check);
 void mtacheck_filters(struct mta_check *check);
 void mtacheck_delivered(struct mta_check *check);
 void mtacheck_backup(struct mta_check *check);
+void mtacheck_etrn(struct mta_check *check);
 void mtacheck_limits(struct mta_check *check);
 void mtacheck_submit(struct mta_check *check);
 void mtacheck_general(struct mta_check *check);

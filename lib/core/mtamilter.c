@@ -78,24 +78,34 @@ is_meant(struct mta_check *check, const char *endpoint, const char *listen)
 	       strcmp(last_name(path), last_name(listen)) == 0;
 }
 
+int
+endpoint_is(struct mta_check *check, const char *endpoint, int chroot,
+    const char *listen, const char **leads_to)
+{
+	const char *ours = socket_of(listen), *path = socket_of(endpoint);
+	char words[ENDPOINT_TEXT];
+
+	*leads_to = endpoint;
+	if (ours == NULL && path == NULL) {
+		endpoint_words(check, listen, words);
+		return same_inet(endpoint, words);
+	}
+	if (ours == NULL || path == NULL)
+		return 0;
+	*leads_to = led_to(check, path, chroot);
+	return same(check, *leads_to, ours);
+}
+
 /* 1 ours, 0 another's, -1 meant to be ours; then *leads_to says where to. */
 static int
 judge(struct mta_check *check, const char *endpoint, int chroot,
     const char **leads_to)
 {
-	const char *listen = socket_of(check->conf->milter_listen);
-	const char *path = socket_of(endpoint);
+	const char *listen = check->conf->milter_listen;
 
-	if (listen == NULL && path == NULL &&
-	    same_inet(endpoint, check->milter))
+	if (endpoint_is(check, endpoint, chroot, listen, leads_to))
 		return 1;
-	*leads_to = endpoint;
-	if (listen != NULL && path != NULL) {
-		*leads_to = led_to(check, path, chroot);
-		if (same(check, *leads_to, listen))
-			return 1;
-	}
-	return is_meant(check, endpoint, listen) ? -1 : 0;
+	return is_meant(check, endpoint, socket_of(listen)) ? -1 : 0;
 }
 
 /* Ours in the words that are right for a chroot as well. */

@@ -102,6 +102,9 @@ void mxhealth_addresses(struct mxhealth *health, const char *name,
  * *n 0; NULL: no more.  Lent. */
 const char *mxhealth_next_at(const struct mxhealth *health, const struct ip *ip,
     const char *port, size_t *n);
+/* Non-zero: one of the domain's hosts has this address, on whatever port. */
+int mxhealth_is_of(const struct mxhealth *health, const char *domain,
+    const struct ip *ip);
 /* From somebody who had to do with it. */
 void mxhealth_heard(struct mxhealth *health, const char *name, int well,
     const char *why, const struct mxtime *at);

@@ -47,3 +47,35 @@ mxhealth_next_at(const struct mxhealth *h, const struct ip *ip,
 	}
 	return NULL;
 }
+
+/* One that is written as an address is there before it was ever probed. */
+static int
+is_written(const struct mxhost *host, const struct ip *ip)
+{
+	struct nexthop to;
+	struct ip own;
+
+	return nexthop_parse(&to, host->name) == SMX_OK &&
+	       ip_parse(to.host, strlen(to.host), &own) == SMX_OK &&
+	       ip_compare(&own, ip) == 0;
+}
+
+int
+mxhealth_is_of(const struct mxhealth *h, const char *domain,
+    const struct ip *ip)
+{
+	const struct mxdomain *d = mxhealth_domain_find(h, domain);
+
+	for (size_t i = 0; d != NULL && i < d->count; i++) {
+		const struct mxhost *host = d->host[i];
+
+		if (host->own)
+			continue;
+		for (size_t k = 0; k < host->addresses; k++)
+			if (ip_compare(&host->address[k], ip) == 0)
+				return 1;
+		if (is_written(host, ip))
+			return 1;
+	}
+	return 0;
+}

@@ -68,6 +68,23 @@ check_milter_listen(const char *text, char *out)
 }
 
 const char *
+check_local_listen(const char *text, char *out)
+{
+	const char *wrong = milter_listen_check(text, out), *at;
+	struct ip ip;
+
+	if (wrong != NULL || strncmp(out, "unix:", 5) == 0)
+		return wrong;
+	at = strchr(out, '@');
+	if (at != NULL &&
+	    (strcmp(at, "@localhost") == 0 ||
+		(ip_parse(at + 1, strlen(at + 1), &ip) == SMX_OK &&
+		    ip_is_loopback(&ip))))
+		return NULL;
+	return "other hosts could reach it";
+}
+
+const char *
 check_endpoint(const char *text, char *out)
 {
 	return keep(endpoint_check(text), text, out);

@@ -10,6 +10,8 @@ const char *check_account(const char *text, char *out);
 const char *check_path(const char *text, char *out);
 const char *check_socket_path(const char *text, char *out);
 const char *check_milter_listen(const char *text, char *out);
+/* The same, where no other host comes to. */
+const char *check_local_listen(const char *text, char *out);
 const char *check_endpoint(const char *text, char *out);
 const char *check_submit(const char *text, char *out);
 const char *check_pin(const char *text, char *out);

@@ -56,6 +56,16 @@ typedef int (*primaries_fn)(void *ctx, const char *domain,
     const struct smx_backup *backup, const struct primaries_word *word);
 int primaries_each(struct primaries *primaries, primaries_fn each, void *ctx);
 
+/*
+ * This domain and those below it that have a primary MX host at this address
+ * (NULL: all of them): how many, the first max in out, itself among them.
+ * *watched: how many there are, whoever their hosts are.
+ */
+struct ip; /* core/ip.h */
+size_t primaries_below(struct primaries *primaries, const char *domain,
+    const struct ip *from, char (*out)[BACKUP_DOMAIN_MAX + 1], size_t max,
+    size_t *watched);
+
 /* An operator's word: down on purpose from now until then (wall clock), 0: no
  * more.  Durable.  SMX_ENOTFOUND: no policy has a backup group for it. */
 int primaries_maintain(struct primaries *primaries, const char *domain,

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/addr.h"
 #include "core/policy.h"
 #include "glue/node.h"
 #include "glue/primaries_in.h"
@@ -216,4 +218,29 @@ primaries_sweep_locked(struct primaries *p)
 		    now_ms - w->asked_ms > ASKED_MS)
 			drop_locked(p, w);
 	}
+}
+
+size_t
+primaries_below(struct primaries *p, const char *domain, const struct ip *from,
+    char (*out)[BACKUP_DOMAIN_MAX + 1], size_t max, size_t *watched)
+{
+	size_t n = 0;
+
+	*watched = 0;
+	pthread_mutex_lock(&p->lock);
+	for (size_t i = 0; i < p->count; i++) {
+		const char *name = p->list[i]->name;
+
+		if (!domain_within(name, domain))
+			continue;
+		++*watched;
+		if (from != NULL && !mxhealth_is_of(p->health, name, from))
+			continue;
+		if (n < max || strcmp(name, domain) == 0)
+			(void)text_copy(out[n < max ? n : 0], sizeof(*out),
+			    name);
+		n++;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return n;
 }

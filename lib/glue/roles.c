@@ -27,6 +27,7 @@ run_worker(void *ctx, volatile sig_atomic_t *stop)
 		.milter_fd = service->milter_fd,
 		.peers_fd = service->peers_fd,
 		.control_fd = service->control_fd,
+		.etrn_fd = service->etrn_fd,
 		.watch_fd = service->watch[0],
 		.help_fd = service->help[0],
 		.control_gid = service->control_gid,
@@ -85,7 +86,7 @@ roles_start_worker(struct child *child, const struct roles_worker *role)
 		.ctx = (void *)role,
 		.user = s->switching ? &s->worker : NULL,
 		.keep = { role->channel_fd, s->milter_fd, s->peers_fd,
-		    s->control_fd, s->watch[0], s->help[0], -1, -1 },
+		    s->control_fd, s->watch[0], s->help[0], s->etrn_fd, -1 },
 		.no_new_privileges = 1,
 		.deaf = 1,
 	};

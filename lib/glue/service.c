@@ -86,7 +86,8 @@ find_users(struct service *s, const struct conf *conf)
 	if (s->worker.uid == 0 || s->owner.uid == 0)
 		return cannot("no-user", "user and mta.owner must not be root",
 		    EX_CONFIG);
-	if (listen_path(conf->milter_listen) != NULL &&
+	if ((listen_path(conf->milter_listen) != NULL ||
+		listen_path(conf->backup_etrn) != NULL) &&
 	    conf->milter_group[0] != '\0' &&
 	    user_group(conf->milter_group, &s->milter_gid, why, sizeof(why)) !=
 		SMX_OK)
@@ -153,6 +154,8 @@ make_folders(struct service *s, const struct conf *conf)
 	if (rc == EX_OK)
 		rc = make_parent(conf->milter_listen, worker, s->milter_gid);
 	if (rc == EX_OK)
+		rc = make_parent(conf->backup_etrn, worker, s->milter_gid);
+	if (rc == EX_OK)
 		rc = make_parent(conf->control_listen, worker, -1u);
 	return rc;
 }
@@ -181,25 +184,42 @@ open_socket(const struct listen_options *options, const char *name, int *fd)
 	return EX_OK;
 }
 
+/* One that the MTA connects to. */
 static int
-open_milter(struct service *s, const struct conf *conf)
+open_for_mta(struct service *s, const char *address, const char *name, int *fd,
+    struct service_name *where)
 {
-	struct listen_options milter = { conf->milter_listen, 0660, (uid_t)-1,
+	struct listen_options options = { address, 0660, (uid_t)-1,
 		s->milter_gid };
-	const char *path = listen_path(conf->milter_listen);
+	const char *path = listen_path(address);
 	struct stat st;
 	int rc;
 
 	if (s->switching)
-		milter.uid = s->worker.uid;
-	rc = open_socket(&milter, "milter", &s->milter_fd);
-	s->milter_device = 0;
-	s->milter_inode = 0;
+		options.uid = s->worker.uid;
+	rc = open_socket(&options, name, fd);
+	memset(where, 0, sizeof(*where));
 	if (rc == EX_OK && path != NULL && lstat(path, &st) == 0) {
-		s->milter_device = st.st_dev;
-		s->milter_inode = st.st_ino;
+		where->device = st.st_dev;
+		where->inode = st.st_ino;
 	}
 	return rc;
+}
+
+static int
+open_milter(struct service *s, const struct conf *conf)
+{
+	return open_for_mta(s, conf->milter_listen, "milter", &s->milter_fd,
+	    &s->milter_name);
+}
+
+static int
+open_etrn(struct service *s, const struct conf *conf)
+{
+	if (conf->backup_etrn[0] == '\0')
+		return EX_OK;
+	return open_for_mta(s, conf->backup_etrn, "etrn", &s->etrn_fd,
+	    &s->etrn_name);
 }
 
 static int
@@ -223,6 +243,8 @@ open_sockets(struct service *s, const struct conf *conf)
 	rc = open_socket(&control, "control", &s->control_fd);
 	if (rc == EX_OK)
 		rc = open_milter(s, conf);
+	if (rc == EX_OK)
+		rc = open_etrn(s, conf);
 	if (rc == EX_OK && conf->peers_listen[0] != '\0' &&
 	    conf->member_count != 0)
 		rc = open_socket(&peers, "peers", &s->peers_fd);
@@ -269,6 +291,7 @@ service_open(struct service *service, const char *config_file,
 	service->config_file = config_file;
 	service->config = smx_config_hold(config);
 	service->milter_fd = service->peers_fd = service->control_fd = -1;
+	service->etrn_fd = -1;
 	service->watch[0] = service->watch[1] = -1;
 	service->help[0] = service->help[1] = -1;
 	rc = find_users(service, conf);
@@ -306,7 +329,10 @@ service_close(struct service *service)
 		listen_remove(path);
 	if (service->milter_fd >= 0)
 		listen_remove(config_conf(service->config)->milter_listen);
+	if (service->etrn_fd >= 0)
+		listen_remove(config_conf(service->config)->backup_etrn);
 	shut(&service->control_fd);
+	shut(&service->etrn_fd);
 	shut(&service->milter_fd);
 	shut(&service->peers_fd);
 	for (int i = 0; i < 2; i++) {
@@ -327,25 +353,55 @@ is_gone(const char *path)
 }
 
 static int
-milter_is_gone(const struct service *s, const struct conf *conf)
+socket_is_gone(const char *address, int fd, const struct service_name *name)
 {
-	const char *path = listen_path(conf->milter_listen);
+	const char *path = listen_path(address);
 	struct stat st;
 
-	if (path == NULL || (s->milter_fd >= 0 && s->milter_inode == 0))
+	if (path == NULL || (fd >= 0 && name->inode == 0))
 		return 0;
-	if (s->milter_fd < 0)
+	if (fd < 0)
 		return 1; /* could not be made the last time */
-	return lstat(path, &st) == 0 ? st.st_dev != s->milter_device ||
-					   st.st_ino != s->milter_inode
-				     : errno == ENOENT;
+	return lstat(path, &st) == 0
+		   ? st.st_dev != name->device || st.st_ino != name->inode
+		   : errno == ENOENT;
+}
+
+static int
+milter_is_gone(const struct service *s, const struct conf *conf)
+{
+	return socket_is_gone(conf->milter_listen, s->milter_fd,
+	    &s->milter_name);
+}
+
+static int
+etrn_is_gone(const struct service *s, const struct conf *conf)
+{
+	return socket_is_gone(conf->backup_etrn, s->etrn_fd, &s->etrn_name);
+}
+
+static int
+renew(struct service *s, const struct conf *conf, int milter, int etrn)
+{
+	int rc = EX_OK;
+
+	if (milter) {
+		shut(&s->milter_fd);
+		rc = open_milter(s, conf);
+	}
+	if (etrn && rc == EX_OK) {
+		shut(&s->etrn_fd);
+		rc = open_etrn(s, conf);
+	}
+	return rc;
 }
 
 int
 service_mend(struct service *service, int *renewed)
 {
 	const struct conf *conf = config_conf(service->config);
-	int socket_gone = milter_is_gone(service, conf);
+	int milter_gone = milter_is_gone(service, conf);
+	int etrn_gone = etrn_is_gone(service, conf);
 	char marker[PATH_MAX];
 	int rc = EX_OK;
 
@@ -354,18 +410,15 @@ service_mend(struct service *service, int *renewed)
 	    (int)sizeof(marker) - 16, service->queue_directory);
 	/* Without a queue there is nothing to make a marker for. */
 	if (is_gone(service->queue_directory) ||
-	    (!socket_gone && !is_gone(marker) && !is_gone(conf->store_path)))
+	    (!milter_gone && !etrn_gone && !is_gone(marker) &&
+		!is_gone(conf->store_path)))
 		return EX_OK;
 	log_event(SMX_LOG_WARNING, "mending",
-	    "folders or the milter's socket went away");
+	    "folders or the MTA's sockets went away");
 	rc = make_folders(service, conf);
-	if (rc != EX_OK || !socket_gone)
-		return rc;
-	if (service->milter_fd >= 0)
-		close(service->milter_fd);
-	service->milter_fd = -1;
-	rc = open_milter(service, conf);
-	*renewed = rc == EX_OK;
+	if (rc == EX_OK)
+		rc = renew(service, conf, milter_gone, etrn_gone);
+	*renewed = rc == EX_OK && (milter_gone || etrn_gone);
 	return rc;
 }
 

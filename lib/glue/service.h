@@ -28,10 +28,13 @@ struct service {
 	gid_t milter_gid;
 	gid_t control_gid; /* (gid_t)-1: no group may look */
 
+	/* A socket's name in the file system, inode 0: it has none. */
+	struct service_name {
+		dev_t device;
+		ino_t inode;
+	} milter_name, etrn_name;
 	int milter_fd;
-	dev_t milter_device; /* the socket's name in the file system, 0: it has
-			      * none */
-	ino_t milter_inode;
+	int etrn_fd;  /* -1: no policy service */
 	int peers_fd; /* -1: only outgoing */
 	int control_fd;
 	int watch[2]; /* [0] the worker's end, [1] the watcher's */
@@ -42,9 +45,9 @@ struct service {
 int service_open(struct service *service, const char *config_file,
     struct smx_config *config);
 /*
- * While the service runs, folders and the milter's socket go away with a file
- * system that is unmounted, or a queue that is restored: make them again.
- * *renewed: the milter's socket is another one.  An exit status.
+ * While the service runs, folders and the MTA's sockets to it go away with a
+ * file system that is unmounted, or a queue that is restored: make them again.
+ * *renewed: one of the sockets is another one.  An exit status.
  */
 int service_mend(struct service *service, int *renewed);
 /* Sockets are closed and removed from the file system. */

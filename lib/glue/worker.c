@@ -21,6 +21,7 @@
 #include "glue/backup.h"
 #include "glue/channel.h"
 #include "glue/control.h"
+#include "glue/etrn.h"
 #include "glue/milter_watch.h"
 #include "glue/node.h"
 #include "glue/ports.h"
@@ -43,6 +44,8 @@ struct worker {
 	struct ports ports;
 	struct smx_engine *engine;
 	struct control *control;
+	struct etrn_asked *asked;
+	struct etrn *etrn; /* NULL: no policy service */
 	struct worker_command command;
 	struct milter_watch watch;
 	pthread_t milter;
@@ -146,6 +149,20 @@ start_control(struct worker *w)
 }
 
 static int
+start_etrn(struct worker *w)
+{
+	struct etrn_options options = { .fd = w->options->etrn_fd,
+		.answer = etrn_answer };
+	int rc;
+
+	if (options.fd < 0)
+		return SMX_OK;
+	rc = etrn_asked_new(&w->asked, w->engine);
+	options.ctx = w->asked;
+	return rc == SMX_OK ? etrn_start(&w->etrn, &options) : rc;
+}
+
+static int
 start(struct worker *w)
 {
 	struct smx_engine_ports ports;
@@ -160,6 +177,8 @@ start(struct worker *w)
 		rc = smx_engine_start(w->engine);
 	if (rc == SMX_OK)
 		rc = start_control(w);
+	if (rc == SMX_OK)
+		rc = start_etrn(w);
 	milter_watch_init(&w->watch, w->options->milter_fd,
 	    config_conf(w->options->config)->milter_listen);
 	if (rc == SMX_OK)
@@ -179,6 +198,8 @@ static void
 stop(struct worker *w, int64_t leaving_ms, int64_t drain_ms)
 {
 	milter_watch_free(&w->watch);
+	etrn_stop(&w->etrn);
+	etrn_asked_free(&w->asked);
 	if (w->control != NULL) {
 		worker_command_end(&w->command);
 		if (w->engine != NULL)

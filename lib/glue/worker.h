@@ -19,6 +19,7 @@ struct worker_options {
 	int milter_fd;
 	int peers_fd;
 	int control_fd;
+	int etrn_fd;
 	int watch_fd;
 	int help_fd;
 	uid_t owner;       /* may do everything through the control socket */

@@ -11,6 +11,7 @@
 #include "core/amend.h"
 #include "core/envelope.h"
 #include "core/pflog.h"
+#include "core/pfpolicy.h"
 #include "core/smtpcmd.h"
 #include "core/smtpreply.h"
 
@@ -259,3 +260,61 @@ static const char *const pflog_words[] = { ": ", "requeued",
 
 const struct fuzz_target fuzz_pflog = { "pflog", pflog_run, pflog_seeds,
 	pflog_words };
+
+/* ---- what Postfix asks a policy service ---- */
+
+/* What the first request comes to, read in pieces or at once; *at: its end. */
+static int
+policy_feed(struct pfpolicy *r, const char *data, size_t len, uint64_t pieces,
+    size_t *at)
+{
+	int rc = SMX_ETEMP;
+
+	pfpolicy_init(r);
+	for (*at = 0; rc == SMX_ETEMP && *at < len;) {
+		size_t n =
+		    pieces == 0 ? len - *at : fuzz_piece(&pieces, len - *at);
+		size_t used = 0;
+
+		rc = pfpolicy_feed(r, data + *at, n, &used);
+		fuzz_must(used <= n, "no more is used than there was");
+		if (rc == SMX_ETEMP)
+			fuzz_must(used == n, "all is taken");
+		*at += used;
+	}
+	return rc;
+}
+
+static void
+policy_run(const char *data, size_t len)
+{
+	static struct pfpolicy whole, cut;
+	char domain[PFPOLICY_VALUE];
+	size_t at, cut_at;
+	int rc = policy_feed(&whole, data, len, 0, &at);
+
+	fuzz_must(policy_feed(&cut, data, len, len * 2 + 1, &cut_at) == rc,
+	    "in pieces it is the same");
+	fuzz_saw((unsigned)(rc == SMX_OK) + 2 * (whole.given & 0xff));
+	if (rc != SMX_OK)
+		return;
+	fuzz_must(at == cut_at && data[at - 1] == '\n', "and ends there");
+	fuzz_must(memcmp(whole.value, cut.value, sizeof(cut.value)) == 0,
+	    "and has the same in it");
+	fuzz_saw(1000 + (unsigned)pfpolicy_etrn(&whole, domain));
+	fuzz_must(domain[strcspn(domain, " \r\n=\"<>@#")] == '\0', "a domain");
+}
+
+static const char *const policy_seeds[] = {
+	"request=smtpd_access_policy\nprotocol_state=ETRN\n"
+	"client_address=192.0.2.1\nsasl_username=joe\n"
+	"etrn_domain=@a.example\n\n",
+	"request=smtpd_access_policy\nprotocol_state=RCPT\nsender=a@b\n\n", NULL
+};
+
+static const char *const policy_words[] = { "request=smtpd_access_policy\n",
+	"protocol_state=ETRN\n", "etrn_domain=", "client_address=", "\n\n", "=",
+	"@", "#", "a.example", NULL };
+
+const struct fuzz_target fuzz_policy = { "policy", policy_run, policy_seeds,
+	policy_words };

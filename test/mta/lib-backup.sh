@@ -11,9 +11,11 @@
 #				without a word, and mends it
 #	mx_busy TEXT		it sends everybody away with TEXT; none: no more
 #	backed DOMAIN [TEXT]	a policy: we are the secondary of DOMAIN, whose
-#				primary is at $MX_PORT; TEXT stands in its group
+#				primary is at $MX_PORT of $MX_AT; TEXT stands in its
+#				group
 #	backup_hosts POLICY...	hosts a and b with these, b holds a's shadows
-#	backup_conf HOST	its configuration again; $POLICIES, $BACKUP
+#	backup_conf HOST	its configuration again; $POLICIES, $BACKUP, where
+#				@HOST@ is its name
 #	mx_is STATE [DOMAIN]	what a knows of the primary: up, down, unknown
 #	knock [-s ADDRESS] FROM RCPT...	one message from there, an address of
 #				198.51.0.0/16: a stranger's, which none of loopback
@@ -31,7 +33,7 @@
 # Short times; each can be set before backup_hosts:
 : "${PROBE:=1s}" "${UP_AFTER:=1}" "${DOWN_AFTER:=2}" "${QUEUE_LIFETIME:=5d}"
 : "${RATE:=50}" "${RATE_MAX:=200}" "${HARVEST:=20}" "${BACKUP:=}"
-: "${PROBE_WAIT:=3s}" "${OWN:=}"
+: "${PROBE_WAIT:=3s}" "${OWN:=}" "${MX_AT:=127.0.0.1}"
 
 D=next.test.invalid
 
@@ -88,8 +90,8 @@ mx_busy() {
 
 backed() {
 	printf '{ name = "%s"; match = { domains = ( "%s" ); };
-	    backup = { primary = ( "[127.0.0.1]:MX_PORT" ); %s }; },
-	' "$1" "$1" "${2:-while_up = \"accept\";}"
+	    backup = { primary = ( "[%s]:MX_PORT" ); %s }; },
+	' "$1" "$1" "$MX_AT" "${2:-while_up = \"accept\";}"
 }
 
 backup_conf() {
@@ -100,7 +102,7 @@ backup_conf() {
 	    mx_watch = \"0s\"; rcpt_wait = \"5s\"; $BACKUP };
 	policies = ( ${POLICIES%,*} );"
 	sed -i "s|^milter = {|& own_networks = ( $OWN );|
-	    s|MX_PORT|$MX_PORT|" "$(conf_of "$1")"
+	    s|MX_PORT|$MX_PORT|; s|@HOST@|$1|g" "$(conf_of "$1")"
 }
 
 # The MTA of a secondary: it relays for the domain, and delivers to the primary.
@@ -116,8 +118,8 @@ backup_mta() {
 	    "smtp_connect_timeout = 4s" "smtp_helo_timeout = 4s" \
 	    "smtp_mail_timeout = 4s" "smtp_rcpt_timeout = 4s" \
 	    "local_header_rewrite_clients =" || return 1
-	printf '/[@.]next[0-9]?\\.test\\.invalid$/ smtp:[127.0.0.1]:%s\n' \
-	    "$MX_PORT" >"$LAB/$1/transport"
+	printf '/[@.]next[0-9]?\\.test\\.invalid$/ smtp:[%s]:%s\n' \
+	    "$MX_AT" "$MX_PORT" >"$LAB/$1/transport"
 }
 
 backup_hosts() { # POLICY...

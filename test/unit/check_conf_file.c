@@ -342,6 +342,17 @@ static const struct {
 	{ GOOD "milter = { own_networks = ( \"192.0.2.1/24\" ); };",
 	    { ":4: milter.own_networks[0] = \"192.0.2.1/24\": this is no "
 	      "network" } },
+	{ GOOD "backup = { etrn = \"inet:0.0.0.0:9998\"; };",
+	    { ":4: backup.etrn = \"inet:0.0.0.0:9998\": other hosts" } },
+	{ GOOD "backup = { etrn = \"inet:9998\"; };",
+	    { ":4: backup.etrn = \"inet:9998\": " } },
+	{ GOOD "backup = { etrn = \"inet6:9998@2001:db8::1\"; };",
+	    { ":4: backup.etrn = \"inet6:9998@2001:db8::1\": other" } },
+	{ GOOD "backup = { etrn = \"unix:shadowmx/etrn.sock\"; };",
+	    { ":4: backup.etrn = \"unix:shadowmx/etrn.sock\": the socket's" } },
+	{ GOOD "backup = { etrn_clients = ( \"192.0.2.1/24\" ); };",
+	    { ":4: backup.etrn_clients[0] = \"192.0.2.1/24\": this is no "
+	      "network" } },
 	{ GOOD "milter = { own_networks = \"\"; };",
 	    { ":4: milter.own_networks = \"\": this is no network" } },
 	{ GOOD "mta = { submit_held = \"localhost:25\"; };",

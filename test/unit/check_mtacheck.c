@@ -120,6 +120,7 @@ world_new(void)
 		.mta_submit_amended = "",
 		.mta_submit_held = "",
 		.mta_log = "",
+		.backup_etrn = "",
 		.peers_takeover_after_ms = 600000,
 		.takeover_retry_max_ms = 3600000,
 		.takeover_parallel = 4 };
@@ -469,6 +470,67 @@ START_TEST(a_backup_mx_needs_more_of_the_mta)
 		ck_assert_str_eq(w->fixes, "");
 	else if (backups[_i].fix != NULL)
 		ck_assert_msg(strstr(w->fixes, backups[_i].fix) != NULL, "%s",
+		    w->fixes);
+	world_free(w);
+}
+END_TEST
+
+#define ETRN_FIX                                                               \
+	"'smtpd_etrn_restrictions = check_policy_service "                     \
+	"{unix:shadowmx/etrn.sock, default_action=DUNNO}"
+
+static const struct {
+	const char *main;
+	const char *overrides;
+	const char *listen;
+	const char *found;
+	const char *fix;
+} etrns[] = {
+	{ "", "", "", "", NULL },
+	{ "", "", "unix:/var/spool/postfix/shadowmx/etrn.sock", "etrn ",
+	    ETRN_FIX "'" },
+	{ "smtpd_etrn_restrictions = permit_mynetworks, reject\n", "",
+	    "unix:/var/spool/postfix/shadowmx/etrn.sock", "etrn ",
+	    ETRN_FIX ", permit_mynetworks, reject'" },
+	{ "smtpd_etrn_restrictions = check_policy_service "
+	  "unix:shadowmx/etrn.sock\n",
+	    "", "unix:/var/spool/postfix/shadowmx/etrn.sock", "", NULL },
+	{ "smtpd_etrn_restrictions = permit_mynetworks, check_policy_service "
+	  "{ unix:shadowmx/etrn.sock, default_action = DUNNO }, reject\n",
+	    "", "unix:/var/spool/postfix/shadowmx/etrn.sock", "", NULL },
+	/* in a chroot that is another path */
+	{ "smtpd_etrn_restrictions = check_policy_service "
+	  "unix:/var/spool/postfix/shadowmx/etrn.sock\n",
+	    "", "unix:/var/spool/postfix/shadowmx/etrn.sock", "etrn ",
+	    ETRN_FIX },
+	{ "smtpd_etrn_restrictions = check_policy_service "
+	  "unix:private/other\n",
+	    "", "unix:/var/spool/postfix/shadowmx/etrn.sock", "etrn ",
+	    ETRN_FIX },
+	/* the word alone is none of a service */
+	{ "smtpd_etrn_restrictions = permit unix:shadowmx/etrn.sock\n", "",
+	    "unix:/var/spool/postfix/shadowmx/etrn.sock", "etrn ", ETRN_FIX },
+	{ "smtpd_etrn_restrictions = reject\n",
+	    "submission/inet/smtpd_etrn_restrictions = check_policy_service "
+	    "inet:127.0.0.1:9998\n",
+	    "inet:9998@127.0.0.1", "", NULL },
+	{ "", "", "inet:9998@127.0.0.1", "etrn ",
+	    "{inet:127.0.0.1:9998, default_action=DUNNO}" },
+};
+
+START_TEST(an_etrn_has_to_be_asked_about)
+{
+	struct world *w = world_new();
+
+	w->check.backs_up = 1;
+	w->check.shadows = 0;
+	w->conf.mta_log = "/var/log/mail.log";
+	w->conf.backup_queue_lifetime_ms = 5 * (int64_t)86400000;
+	w->conf.backup_etrn = etrns[_i].listen;
+	world_run(w, etrns[_i].main, "", etrns[_i].overrides);
+	ck_assert_str_eq(w->found, etrns[_i].found);
+	if (etrns[_i].fix != NULL)
+		ck_assert_msg(strstr(w->fixes, etrns[_i].fix) != NULL, "%s",
 		    w->fixes);
 	world_free(w);
 }
@@ -941,6 +1003,7 @@ main(void)
 	    COUNT(rewrites));
 	tcase_add_loop_test(tc, mail_that_local_delivers_has_aliases, 0,
 	    COUNT(locals));
+	tcase_add_loop_test(tc, an_etrn_has_to_be_asked_about, 0, COUNT(etrns));
 	tcase_add_loop_test(tc, a_backup_mx_needs_more_of_the_mta, 0,
 	    COUNT(backups));
 	tcase_add_test(tc, who_is_no_backup_mx_needs_nothing_of_it);

@@ -328,6 +328,34 @@ START_TEST(host_is_known_by_its_last_address)
 }
 END_TEST
 
+START_TEST(whose_hosts_an_address_is_of)
+{
+	static const char *const written[] = { "smtp:[192.0.2.9]:2525" };
+	struct ip ips[2], other;
+
+	watch(1);
+	ck_assert_int_eq(ip_parse("192.0.2.1", 9, &ips[0]), SMX_OK);
+	ck_assert_int_eq(ip_parse("2001:db8::1", 11, &ips[1]), SMX_OK);
+	ck_assert_int_eq(ip_parse("192.0.2.9", 9, &other), SMX_OK);
+	ck_assert(!mxhealth_is_of(health, DOMAIN, &ips[0]));
+	mxhealth_addresses(health, A, ips, 2);
+	ck_assert(mxhealth_is_of(health, DOMAIN, &ips[0]));
+	ck_assert(mxhealth_is_of(health, DOMAIN, &ips[1]));
+	ck_assert(!mxhealth_is_of(health, DOMAIN, &other));
+	ck_assert(!mxhealth_is_of(health, "other.example", &ips[0]));
+	/* one that is written so needs no probe */
+	ck_assert_int_eq(mxhealth_watch(health, "other.example", written, 1,
+			     &at),
+	    SMX_OK);
+	ck_assert(mxhealth_is_of(health, "other.example", &other));
+	ck_assert(!mxhealth_is_of(health, "other.example", &ips[0]));
+	ck_assert(!mxhealth_is_of(health, DOMAIN, &other));
+	/* this host is nobody's primary */
+	mxhealth_own(health, A, &at);
+	ck_assert(!mxhealth_is_of(health, DOMAIN, &ips[0]));
+}
+END_TEST
+
 START_TEST(delivery_that_went_well_counts_as_a_probe)
 {
 	watch(1);
@@ -725,6 +753,7 @@ add_tests(TCase *tc)
 	tcase_add_test(tc, flapping_changes_nothing);
 	tcase_add_test(tc, domain_is_up_while_one_of_its_hosts_is);
 	tcase_add_test(tc, host_is_known_by_its_last_address);
+	tcase_add_test(tc, whose_hosts_an_address_is_of);
 	tcase_add_test(tc, deliveries_that_fail_never_make_a_host_down);
 	tcase_add_test(tc, failed_deliveries_do_not_make_a_storm_of_probes);
 	tcase_add_test(tc, delivery_that_went_well_counts_as_a_probe);

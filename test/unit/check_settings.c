@@ -284,6 +284,8 @@ START_TEST(defaults_are_those_of_the_table)
 	ck_assert_int_eq(conf->backup_mx_watch_ms, 3600000);
 	ck_assert_str_eq(conf->backup_sts_ca, "");
 	ck_assert_str_eq(conf->backup_alarm, "");
+	ck_assert_str_eq(conf->backup_etrn, "");
+	ck_assert_uint_eq(conf->backup_etrn_client_count, 0);
 	ck_assert_uint_eq(conf->defaults.next_hop_count, 0);
 	ck_assert_uint_eq(conf->own_network_count, 0);
 	ck_assert_int_eq(conf->defaults.max_delay_ms, 10000);
