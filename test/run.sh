@@ -249,6 +249,7 @@ scenarios="flow backup backup_crash split deliver mx nexthop three fence amend a
 scenarios="flow backup backup_crash hand deliver mx nexthop three fence amend again epochs resend net odd operator primaries"
 scenarios="flow backup backup_crash learn deliver mx nexthop three fence amend again epochs resend net odd operator primaries"
 scenarios="flow backup backup_crash deliver mx nexthop three fence amend again epochs resend net odd operator primaries etrn"
+scenarios="flow backup backup_crash deliver mx nexthop three fence amend again epochs resend net odd operator primaries etrn clock"
 
 part_mta() {
 	local t

@@ -17,6 +17,19 @@ age_of(int64_t then_ms, int64_t now_ms)
 	return then_ms - now_ms <= DAY ? 0 : INT64_MAX;
 }
 
+/* While the primary is down no good one grows older, whatever the clock was set
+ * to since; a bad one does, but not by a clock that was set back to before. */
+static int64_t
+age_while(const struct rcpt_entry *entry, int64_t down_since_ms, int64_t now_ms)
+{
+	int64_t age = age_of(entry->learned_ms, now_ms);
+	int64_t then = down_since_ms - entry->learned_ms;
+
+	if (then < 0 || then >= age)
+		return age;
+	return entry->good || entry->learned_ms > now_ms ? then : age;
+}
+
 void
 rcptage_see(const struct rcptage *ages, const struct rcpt_entry *entry,
     int64_t down_since_ms, int64_t now_ms, struct rcpt_sight *out)
@@ -27,14 +40,11 @@ rcptage_see(const struct rcptage *ages, const struct rcpt_entry *entry,
 	out->ask = 1;
 	if (entry == NULL)
 		return;
-	age = age_of(entry->learned_ms, now_ms);
+	age = age_while(entry, down_since_ms, now_ms);
 	if (entry->source == RCPT_FROM_FILE) {
 		out->word = entry->good ? RCPT_GOOD : RCPT_BAD;
 		out->ask = 0;
 	} else if (entry->good) {
-		if (down_since_ms >= entry->learned_ms &&
-		    down_since_ms < now_ms)
-			age = down_since_ms - entry->learned_ms;
 		out->word = age < ages->good_ms ? RCPT_GOOD : RCPT_GOOD_OLD;
 		out->ask = age >= ages->good_ask_ms;
 	} else {

@@ -79,6 +79,8 @@ release_begin(struct release *r, int64_t now_ms, int64_t wall_ms)
 	int64_t full = r->conf.pace.rate_max * MESSAGE;
 
 	look_at_clocks(r, now_ms, wall_ms);
+	if (r->now_ms == 0)
+		r->began_ms = now_ms;
 	if (r->now_ms != 0 && ms > 0)
 		r->tokens +=
 		    r->conf.pace.rate_max * 1000 * (ms < 1000 ? ms : 1000);

@@ -21,9 +21,11 @@
  *
  * No clock, no lock.  Ages of messages are wall time, everything else is not.
  */
-#define RELEASE_STEP_MS    500
-#define RELEASE_JUMP_MS    60000  /* of the wall clock against the other */
-#define RELEASE_SETTLE_MS  600000 /* after it, until a hold may end */
+#define RELEASE_STEP_MS 500
+#define RELEASE_JUMP_MS 60000 /* of the wall clock against the other */
+#define RELEASE_SETTLE_MS                                                      \
+	600000 /* after it, until a hold may end, and in the                   \
+		* beginning, at most half of the hold */
 #define RELEASE_UNKNOWN_MS 300000 /* until "nobody knows" is an answer */
 #define RELEASE_BACK_MS    10000  /* until what is there is put back again */
 

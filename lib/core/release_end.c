@@ -25,6 +25,18 @@ was_reminded(const struct release *r, const struct release_hold *hold)
 	       r->wall_ms - hold->warned_ms < REMIND_MS;
 }
 
+/* A clock that is wrong when a process begins is often right soon after; a hold
+ * of seconds is not kept waiting for that. */
+static int
+has_settled(const struct release *r, const struct smx_backup *backup)
+{
+	int64_t ms = backup->hold_ms / 2;
+
+	if (ms > RELEASE_SETTLE_MS)
+		ms = RELEASE_SETTLE_MS;
+	return r->now_ms - r->began_ms >= ms;
+}
+
 enum release_end
 release_end(const struct release *r, const struct release_hold *hold,
     const struct smx_backup *backup)
@@ -48,7 +60,8 @@ release_end(const struct release *r, const struct release_hold *hold,
 	if (backup->at_end == BACKUP_END_HAND)
 		return RELEASE_END_HAND;
 	if (backup->at_end != BACKUP_END_KEEP)
-		return RELEASE_END_RETURN;
+		return has_settled(r, backup) ? RELEASE_END_RETURN
+					      : RELEASE_END_NOT_YET;
 	return was_reminded(r, hold) ? RELEASE_END_NOT_YET : RELEASE_END_KEEP;
 }
 

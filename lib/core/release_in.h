@@ -42,6 +42,7 @@ struct release {
 	size_t lanes, lanes_room;
 	int64_t now_ms, wall_ms;
 	int64_t offset_ms; /* of the wall clock */
+	int64_t began_ms;  /* the first step */
 	int64_t settle_ms; /* no hold ends before */
 	int64_t pause_ms;  /* nothing is let go before */
 	int64_t tokens;    /* millionths of a message, of all together */

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/steady.h"
 #include "glue/alarm.h"
 #include "glue/backup_hand.h"
 #include "glue/backup_rcpt.h"
@@ -32,7 +33,8 @@ struct backup {
 	struct mxwatch *mxwatch;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	int ending; /* under lock */
+	int ending;           /* under lock */
+	struct steady steady; /* likewise */
 };
 
 struct smx_engine *
@@ -109,6 +111,17 @@ backup_rest(struct backup *backup, int64_t ms)
 	ending = backup->ending;
 	pthread_mutex_unlock(&backup->lock);
 	return ending;
+}
+
+int64_t
+backup_forget_before(struct backup *backup, int64_t keep_ms)
+{
+	int64_t wall_ms = clock_wall_ms(), ms;
+
+	pthread_mutex_lock(&backup->lock);
+	ms = steady_ms(&backup->steady, clock_mono_ms(), wall_ms);
+	pthread_mutex_unlock(&backup->lock);
+	return ms < BACKUP_STEADY_MS ? INT64_MIN : wall_ms - keep_ms;
 }
 
 void

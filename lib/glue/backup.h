@@ -61,6 +61,12 @@ struct alarms *backup_alarms(struct backup *backup);
 /* Non-zero: threads leave.  Waits until then, or for so long. */
 int backup_rest(struct backup *backup, int64_t ms);
 
+/* What is older than so long may be forgotten: what is from before this time
+ * (wall clock).  Nothing for half an hour after that clock jumped or this
+ * process began: who knows what it says. */
+#define BACKUP_STEADY_MS 1800000
+int64_t backup_forget_before(struct backup *backup, int64_t keep_ms);
+
 /* The domain of an address as in RCPT, with or without angle brackets, in
  * small letters; "" when it has none. */
 #define BACKUP_DOMAIN_MAX 255

@@ -152,8 +152,8 @@ prune(struct books *books)
 	int64_t keep_ms = config_conf(config)->backup_keep_ms;
 
 	smx_config_release(&config);
-	(void)!backup_mail_prune(books->db, clock_wall_ms() - keep_ms,
-	    PRUNE_MOST);
+	(void)!backup_mail_prune(books->db,
+	    backup_forget_before(books->backup, keep_ms), PRUNE_MOST);
 }
 
 static void

@@ -116,8 +116,8 @@ is_time_to_prune_locked(struct mxwatch *w)
 static void
 prune(struct mxwatch *w, int64_t keep_ms)
 {
-	int rc =
-	    backup_mx_prune(backup_db(w->backup), clock_wall_ms() - keep_ms);
+	int rc = backup_mx_prune(backup_db(w->backup),
+	    backup_forget_before(w->backup, keep_ms));
 	struct log_line l;
 
 	if (rc == SMX_OK)

@@ -180,7 +180,7 @@ keep(struct primaries *p)
 	if (now_ms >= p->prune_ms) {
 		p->prune_ms = now_ms + PRUNE_MS;
 		(void)!backup_hosts_prune(backup_db(p->backup),
-		    clock_wall_ms() - keep_ms);
+		    backup_forget_before(p->backup, keep_ms));
 	}
 }
 

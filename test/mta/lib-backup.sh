@@ -14,6 +14,7 @@
 #				primary is at $MX_PORT of $MX_AT; TEXT stands in its
 #				group
 #	backup_hosts POLICY...	hosts a and b with these, b holds a's shadows
+#	backup_mta HOST		its MTA made one; then $BACKUP_MTA HOST, if set
 #	backup_conf HOST	its configuration again; $POLICIES, $BACKUP, where
 #				@HOST@ is its name
 #	mx_is STATE [DOMAIN]	what a knows of the primary: up, down, unknown
@@ -120,6 +121,7 @@ backup_mta() {
 	    "local_header_rewrite_clients =" || return 1
 	printf '/[@.]next[0-9]?\\.test\\.invalid$/ smtp:[%s]:%s\n' \
 	    "$MX_AT" "$MX_PORT" >"$LAB/$1/transport"
+	${BACKUP_MTA:-:} "$1"
 }
 
 backup_hosts() { # POLICY...

@@ -8,6 +8,7 @@
 # lists them.  STALLED=10000 makes it so many connections.
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
+. "$HERE/lib-clock.sh"
 : "${STALLED:=1500}"
 MAX_DELAY=20s
 
@@ -30,10 +31,6 @@ recovers() {
 	need "nothing left at the holder" wait_for 30 no_rows b
 	need "nothing open" wait_for 30 status_is a own.open 0
 }
-
-sanitized() { ldd "$SMX_BUILD/.libs/libshadowmx.so" | grep -qE "lib[at]san"; }
-# Nothing can be loaded before a sanitizer unless it has been told so.
-preloads() { [ -n "${SANITIZED:-}" ] || ! sanitized; }
 
 # Without those between the two hosts, of which there are as many as had work at
 # once; the question makes the control socket close what has ended there.
@@ -293,24 +290,8 @@ limits_threads() {
 
 # ---- clocks ----
 
-# Both daemons by clocks that can be moved: clocks WALL BOOT, in seconds
-clocks() { echo "$1 $2" >"$LAB/clocks.new" && mv "$LAB/clocks.new" "$LAB/clocks"; }
-
 clocked_hosts() {
-	need "a compiler" command -v cc
-	need "the shim" cc -shared -fPIC -O1 -o "$LAB/shim.so" \
-	    "$HERE/clock_shim.c"
-	cat >"$LAB/shadowmxd" <<-END
-	#!/bin/sh
-	LD_PRELOAD=$LAB/shim.so${LD_PRELOAD:+:$LD_PRELOAD} CLOCK_SHIM=$LAB/clocks exec "$SHADOWMXD" "\$@"
-	END
-	chmod 755 "$LAB/shadowmxd"
-	preloads || {
-		say "SKIP: nothing can be loaded before this sanitizer"
-		exit 77
-	}
-	SHADOWMXD=$LAB/shadowmxd
-	clocks 0 0
+	clocks_made
 	two_hosts "$1"
 	sink_control "reply=450:."
 }

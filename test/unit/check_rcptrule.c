@@ -8,6 +8,7 @@
 
 #include "core/rcptlist.h"
 #include "core/rcptrule.h"
+#include "core/steady.h"
 
 #define DAY  (INT64_C(24) * 3600 * 1000)
 #define HOUR INT64_C(3600000)
@@ -579,6 +580,32 @@ START_TEST(nothing_good_grows_old_while_it_cannot_be_asked)
 }
 END_TEST
 
+/* The primary went down ten days after it was learned; whatever the clock says
+ * now, by that it is good. */
+START_TEST(nobody_is_forgotten_for_a_clock_that_is_set_in_an_outage)
+{
+	static const int64_t now[] = { NOW, NOW + 400 * DAY, NOW - 15 * DAY,
+		NOW - 400 * DAY };
+	struct rcpt_entry e = { 1, RCPT_FROM_PROBE, NOW - 20 * DAY };
+	struct rcpt_sight sight;
+
+	for (size_t i = 0; i < sizeof(now) / sizeof(*now); i++) {
+		rcptage_see(&ages, &e, NOW - 10 * DAY, now[i], &sight);
+		ck_assert_int_eq(sight.word, RCPT_GOOD);
+	}
+	e.good = 0;
+	e.learned_ms = NOW - 11 * DAY;
+	rcptage_see(&ages, &e, NOW - 10 * DAY, NOW - 400 * DAY, &sight);
+	ck_assert_int_eq(sight.word, RCPT_BAD);
+	rcptage_see(&ages, &e, NOW - 10 * DAY, NOW, &sight);
+	ck_assert_int_eq(sight.word, RCPT_BAD_OLD);
+	e.good = 1;
+	/* it went down by a clock that was ahead */
+	rcptage_see(&ages, &e, NOW + 400 * DAY, NOW, &sight);
+	ck_assert_int_eq(sight.word, RCPT_GOOD);
+}
+END_TEST
+
 START_TEST(a_wall_clock_that_was_wrong_keeps_nobody_good_for_ever)
 {
 	int ask;
@@ -591,6 +618,22 @@ START_TEST(a_wall_clock_that_was_wrong_keeps_nobody_good_for_ever)
 	ck_assert(!rcptage_catchall_old(NOW - DAY + 1, NOW));
 	ck_assert(rcptage_catchall_old(NOW - DAY, NOW));
 	ck_assert(rcptage_catchall_old(NOW + 2 * DAY, NOW));
+}
+END_TEST
+
+START_TEST(clock_is_believed_when_it_has_stood_for_a_while)
+{
+	struct steady s = { 0 };
+
+	ck_assert_int_eq(steady_ms(&s, 1000, NOW), 0);
+	ck_assert_int_eq(steady_ms(&s, 1000 + HOUR, NOW + HOUR), HOUR);
+	/* what the network corrects is no jump */
+	ck_assert_int_eq(steady_ms(&s, 1000 + 2 * HOUR, NOW + 2 * HOUR + 5000),
+	    2 * HOUR);
+	ck_assert_int_eq(steady_ms(&s, 1001 + 2 * HOUR, NOW + 100 * DAY), 0);
+	ck_assert_int_eq(steady_ms(&s, 1001 + 3 * HOUR, NOW + 100 * DAY + HOUR),
+	    HOUR);
+	ck_assert_int_eq(steady_ms(&s, 1002 + 3 * HOUR, NOW + 3 * HOUR), 0);
 }
 END_TEST
 
@@ -692,6 +735,9 @@ suite(void)
 	t = tcase_create("ages");
 	tcase_add_test(t, good_and_bad_grow_old);
 	tcase_add_test(t, nothing_good_grows_old_while_it_cannot_be_asked);
+	tcase_add_test(t,
+	    nobody_is_forgotten_for_a_clock_that_is_set_in_an_outage);
+	tcase_add_test(t, clock_is_believed_when_it_has_stood_for_a_while);
 	tcase_add_test(t,
 	    a_wall_clock_that_was_wrong_keeps_nobody_good_for_ever);
 	tcase_add_test(t, a_list_does_not_age);

@@ -112,6 +112,24 @@ START_TEST(kept_mail_is_told_of_every_day)
 }
 END_TEST
 
+/* The clock of a host that has just begun may be years ahead. */
+START_TEST(nothing_is_given_up_by_the_clock_of_the_first_minutes)
+{
+	make(1, 1, 10);
+	world.policy.warn_ms = 0;
+	world.wall_ms += 100 * (int64_t)DAY;
+	world_run(&world, 9 * MINUTE);
+	ck_assert_uint_eq(world_count(&world, ON_HOLD), 10);
+	world.wall_ms -= 100 * (int64_t)DAY;
+	world_run(&world, 60 * MINUTE);
+	ck_assert_uint_eq(world_count(&world, ON_HOLD), 10);
+	/* one that stays so is believed */
+	world.wall_ms += 100 * (int64_t)DAY;
+	world_run(&world, 12 * MINUTE);
+	ck_assert_uint_eq(world_count(&world, GIVEN_BACK), 10);
+}
+END_TEST
+
 START_TEST(nothing_is_given_up_while_the_primary_takes_mail)
 {
 	make(1, 1, 100);
@@ -223,6 +241,8 @@ main(void)
 	tcase_add_test(tc, warned_once_and_returned_at_the_end);
 	tcase_add_test(tc, kept_when_the_policy_says_so);
 	tcase_add_test(tc, kept_mail_is_told_of_every_day);
+	tcase_add_test(tc,
+	    nothing_is_given_up_by_the_clock_of_the_first_minutes);
 	tcase_add_test(tc, nothing_is_given_up_while_the_primary_takes_mail);
 	tcase_add_test(tc, who_was_not_warned_has_the_time_after_the_warning);
 	tcase_add_test(tc, hold_without_an_end_does_not_end);
