@@ -9,6 +9,7 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib-hop.sh"
 . "$HERE/lib-dns.sh"
 . "$HERE/lib-mx.sh"
+. "$HERE/lib-clock.sh"
 
 # ---- the set ----
 
@@ -76,6 +77,31 @@ mx_seven_records_vanish() {
 	need "the records again" dns_reload
 	need "that it is over" wait_for 10 look_told clear lost
 	need "all is well" look_looks ok ""
+	need "no change" look_untold alarm changed
+}
+
+# A clock that is set is no reason for an alarm, nor for none.
+mx_clock_jumps() {
+	clocks_made
+	look_hosts
+	look_dns "$(echo "$two_hosts" | look_zone example.org)"
+	look_watches
+	need "all is well" look_looks ok ""
+	for mx_by in 864000 -864000; do
+		clocks $mx_by 0
+		sleep 1.5
+		need "all is well after $mx_by" look_looks ok ""
+	done
+	need "no alarm" not log_says a event=mx-alarm
+	look_zone example.org </dev/null >/dev/null
+	need "no MX records" dns_reload
+	need "an alarm by itself" wait_for 10 look_told alarm lost
+	clocks 864000 0
+	look_again
+	need "it is told once" look_told alarm lost
+	echo "$two_hosts" | look_zone example.org >/dev/null
+	need "the records again" dns_reload
+	need "that it is over" wait_for 10 look_told clear lost
 	need "no change" look_untold alarm changed
 }
 
