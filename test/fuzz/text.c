@@ -12,6 +12,8 @@
 #include "core/envelope.h"
 #include "core/pflog.h"
 #include "core/pfpolicy.h"
+#include "core/smlog.h"
+#include "core/smqf.h"
 #include "core/smtpcmd.h"
 #include "core/smtpreply.h"
 
@@ -318,3 +320,104 @@ static const char *const policy_words[] = { "request=smtpd_access_policy\n",
 
 const struct fuzz_target fuzz_policy = { "policy", policy_run, policy_seeds,
 	policy_words };
+/* ---- Sendmail's: lines of the log, files of the queue ---- */
+
+static void
+smlog_run(const char *data, size_t len)
+{
+	struct smlog_line line;
+	char one[256], id[SMID_TEXT];
+	size_t at = 0, count = 0;
+
+	memset(&line, 'x', sizeof(line));
+	if (smlog_read(data, len, &line) == SMLOG_NOTHING)
+		return;
+	fuzz_saw(1 + (unsigned)line.kind);
+	fuzz_must(smid_valid(line.id, strnlen(line.id, SMID_TEXT)), "an id");
+	if (line.kind == SMLOG_CLONED || line.kind == SMLOG_RETURNED)
+		fuzz_must(smid_valid(line.other,
+			      strnlen(line.other, SMID_TEXT)),
+		    "another id");
+	while (smlog_rcpt(&line, &at, one, sizeof(one))) {
+		fuzz_must(strnlen(one, sizeof(one)) < sizeof(one), "ends");
+		count++;
+	}
+	for (at = 0; smlog_id(&line, &at, id); count++)
+		fuzz_must(smid_valid(id, strnlen(id, SMID_TEXT)), "ids");
+	fuzz_must(count <= len, "no more than there are");
+	fuzz_saw(20 + (unsigned)(count < 5 ? count : 5));
+}
+
+#define SM_DELIVERY                                                            \
+	", delay=00:00:01, xdelay=00:00:01, mailer=relay, pri=150021, "        \
+	"relay=mx.example. [192.0.2.1]"
+
+static const char *const smlog_seeds[] = {
+	"Nov 23 06:40:44 a.example sendmail[31058]: 6AN6eiVh031038: "
+	"to=<a@b.example>,<\"c,d\"@e.example>, ctladdr=<l@a.example> "
+	"(1/0)" SM_DELIVERY ", dsn=2.0.0, stat=Sent (2.0.0 Ok)",
+	"2026-11-22T08:47:52.123456+00:00 mx1 sm-mta[7]: 6AN6eiVh031038: "
+	"to=\\\\joe, [more]" SM_DELIVERY
+	", dsn=4.3.0, reply=451 4.2.0 x, stat=Deferred: x",
+	"Nov 23 06:40:44 a sendmail[3]: 6AN6eiVh031038: 6AN6eiOW031058: DSN: "
+	"User unknown",
+	"Nov 23 06:40:44 a sendmail[3]: 6AN6eiVh031038: split: maxrcpts=2, "
+	"rcpts=5, count=2, ids=6AN6eiOW031058; 6AN6eiOX031058",
+	"Nov 23 06:40:44 a sendmail[3]: 6AN6eiVh031038: quarantine=x", NULL
+};
+
+static const char *const smlog_words[] = { ": ", ", ", "to=<", ">,<", "\\\\",
+	"\"", "\\303", "[more]", ", dsn=5.1.1", ", stat=queued", ", stat=Sent",
+	"clone: owner=", "6AN6eiVh031038", "unquarantine",
+	"done; delay=", "sendmail[1]: ", "; ", NULL };
+
+const struct fuzz_target fuzz_smlog = { "smlog", smlog_run, smlog_seeds,
+	smlog_words };
+
+static void
+smqf_run(const char *data, size_t len)
+{
+	struct smqf q;
+	char *text;
+	size_t out_len, client, count;
+	int rc;
+
+	smqf_init(&q);
+	rc = smqf_read(&q, data, len, "h.example");
+	fuzz_saw(1 + (unsigned)-rc);
+	fuzz_must(rc != SMX_OK || smqf_complete(data, len),
+	    "what was read to its end has one");
+	fuzz_must(q.headers.len == 0 ||
+		      q.headers.data[q.headers.len - 1] == '\n',
+	    "headers end with a line");
+	if (rc == SMX_OK &&
+	    smqf_envelope(&q, &text, &out_len, &client) == SMX_OK) {
+		fuzz_must(envelope_check(text, out_len, SMQF_RECIPIENTS_MAX,
+			      &count) == SMX_OK,
+		    "an envelope");
+		fuzz_must(count == q.recipients, "with all recipients");
+		fuzz_must(client <= out_len, "and a client");
+		fuzz_saw(100 + (unsigned)(count < 5 ? count : 5));
+		free(text);
+	}
+	smqf_done(&q);
+}
+
+static const char *const smqf_seeds[] = {
+	"V8\nT1795415664\nK0\nN0\nP180063\nI254/0/12\nB8BITMIME\nF8dns\n"
+	"$_localhost [127.0.0.1]\n$rESMTP\n$sclient.example\n"
+	"${daemon_flags}\nqheld\nS<s+t=u@x.example>\nZenv+2Bid1\nA<>\n"
+	"rRFC822; b@y.example\nRPN:<b@y.example>\nQrfc822;o+2Bx@z.example\n"
+	"Clist:1:0:<list@a.example>\nRFDA:\"a b\"@y.example\nC\n"
+	"H?P?Return-Path: <g>\nH??Received: from a\n\tby b\nH?D?Date: x\n.\n",
+	"V8\nT1\nFrs\nMUser unknown\nSMAILER-DAEMON\nRFDA:|/bin/true\n.\n",
+	"V8\nS<>\n.\n", NULL
+};
+
+static const char *const smqf_words[] = { "\n", "\n.\n", "\nR", "\nRPFD:<",
+	">\n", "\nS<", "\nQrfc822;", "\nH??X: y", "\nH?P?", "\n\t", "\n$_", "[",
+	"]", "(", ")", "\"", "\\", "<", "@", "\nd/q", "\nF8dnrse", "\nV8",
+	"MAILER-DAEMON", NULL };
+
+const struct fuzz_target fuzz_smqf = { "smqf", smqf_run, smqf_seeds,
+	smqf_words };
