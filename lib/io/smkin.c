@@ -90,13 +90,12 @@ smkin_lost(const struct smkin *kin, const char *parent)
 int
 smkin_add(struct smkin *kin, const char *parent, const char *child)
 {
-	uint64_t at = 0, *by_parent, *by_child;
+	const char *known = smkin_parent(kin, child);
+	uint64_t *by_parent, *by_child;
 	struct smkin_pair *p;
-	const char *known;
 
-	while ((known = smkin_child(kin, parent, &at)) != NULL)
-		if (strcmp(known, child) == 0)
-			return 0;
+	if (known != NULL && strcmp(known, parent) == 0)
+		return 0;
 	p = &kin->pair[++kin->pairs % SMKIN_MAX];
 	if (p->number != 0)
 		smkin_lose(kin, p->parent);

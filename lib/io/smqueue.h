@@ -43,7 +43,7 @@
  * session has died and nobody has it open any more.
  *
  * One thread calls everything but verify, read and state, which take the lock,
- * and open, which uses only what does not change.
+ * and open, which uses only what does not change, and the folders under theirs.
  */
 #define SMQUEUE_FOLDERS_MAX 1024
 #define SMQUEUE_VERIFY_MAX  65536 /* ids waiting to be looked for */
@@ -87,6 +87,15 @@ struct smended {
 	int64_t at_ms;
 };
 
+/* A control file that lost its name, until an event tells which one it has now.
+ */
+struct smmoving {
+	char id[SMID_TEXT];
+	uint32_t cookie;
+	int64_t at_ms;
+};
+#define SMQUEUE_MOVING_MAX 16
+
 struct smitem { /* of the batch being looked for */
 	struct smpending asked;
 	int touched, decided;
@@ -119,8 +128,13 @@ struct smqueue {
 	int deliveries;
 
 	int epoll_fd, wake_fd, inotify_fd;
+	/* Changed by one thread only, and under this lock; others look under
+	 * it. */
+	pthread_mutex_t folders_lock;
 	struct smfolder *folder;
 	size_t folders;
+	struct smmoving moving[SMQUEUE_MOVING_MAX]; /* oldest first */
+	size_t movings;
 
 	int broken; /* the watch lost events or folders: begin anew */
 	int blind;  /* it could not: every answer is UNKNOWN */
@@ -187,6 +201,9 @@ int smqueue_watch_start(struct smqueue *q, char *why, size_t why_size);
 void smqueue_watch_stop(struct smqueue *q);
 /* Take in all events that are waiting; non-zero: some were lost. */
 int smqueue_drain(struct smqueue *q);
+/* Those that have no name in our folders any more. */
+void smqueue_moved_away(struct smqueue *q, int64_t now_ms);
+int smqueue_is_moving(const struct smqueue *q, const char *id);
 /* Say what is there, a piece in each turn. */
 void smqueue_list_start(struct smqueue *q);
 void smqueue_list_stop(struct smqueue *q);

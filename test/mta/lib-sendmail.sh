@@ -24,11 +24,13 @@
 #	sm_filter NAME SOCKET [WORDS]	the mc line for a milter on a unix socket
 #	sm_bypass PORT		the mc line for a second daemon without any milter
 #
+# With SM_LOCAL, it is the last host for its own name, with aliases.
+#
 # Folders of an instance: DIR/etc (configuration), DIR/mqueue (queue), DIR/run;
 # its log: DIR/mail.log.  SM_MODE is its DeliveryMode.  SM_QUEUE_DIR is what its
 # QueueDirectory is, when it is not DIR/mqueue, SM_QUEUES the folders to be made
 # for that.
-: "${SM_MODE:=background}" "${SM_QUEUE_DIR:=}" "${SM_QUEUES:=}"
+: "${SM_MODE:=background}" "${SM_QUEUE_DIR:=}" "${SM_QUEUES:=}" "${SM_LOCAL:=}"
 
 SM_TOOL=$(cd "$HERE/../tool" && pwd)
 SM_ROOT=$(sh "$SM_TOOL/sendmail.sh" -n) || SM_ROOT=
@@ -90,7 +92,6 @@ sm_mc_head() {
 	define(\`confPID_FILE', \`$1/run/sendmail.pid')dnl
 	define(\`STATUS_FILE', \`$1/run/statistics')dnl
 	define(\`HELP_FILE', \`$1/etc/helpfile')dnl
-	define(\`ALIAS_FILE', \`')dnl
 	define(\`confSERVICE_SWITCH_FILE', \`$1/etc/service.switch')dnl
 	define(\`confDONT_PROBE_INTERFACES', \`True')dnl
 	define(\`confTO_IDENT', \`0')dnl
@@ -107,15 +108,18 @@ sm_mc_head() {
 	define(\`SMTP_MAILER_ARGS', \`TCP \$h $4')dnl
 	define(\`ESMTP_MAILER_ARGS', \`TCP \$h $4')dnl
 	define(\`SMART_HOST', \`relay:[127.0.0.1]')dnl
-	define(\`LOCAL_RELAY', \`relay:[127.0.0.1]')dnl
-	define(\`MAIL_HUB', \`relay:[127.0.0.1]')dnl
 	FEATURE(\`no_default_msa')dnl
 	FEATURE(\`nocanonify')dnl
 	FEATURE(\`accept_unresolvable_domains')dnl
 	FEATURE(\`accept_unqualified_senders')dnl
 	FEATURE(\`promiscuous_relay')dnl
-	FEATURE(\`stickyhost')dnl
 	DAEMON_OPTIONS(\`Name=MTA, Family=inet, Addr=127.0.0.1, Port=$3, Listen=128')dnl
+	END
+	[ -n "$SM_LOCAL" ] || cat <<-END
+	define(\`ALIAS_FILE', \`')dnl
+	define(\`LOCAL_RELAY', \`relay:[127.0.0.1]')dnl
+	define(\`MAIL_HUB', \`relay:[127.0.0.1]')dnl
+	FEATURE(\`stickyhost')dnl
 	END
 }
 

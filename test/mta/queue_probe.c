@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 
 /*
- * Watch a Postfix queue through the public interface and say what it says, a
- * line for each event, for the scripts beside this file:
- *
- *	queue_probe USER QUEUE_DIRECTORY LOG [CONFIG_DIRECTORY]
+ * Watch an MTA's queue and say what it says, a line for each event, for the
+ * scripts beside this file; queue_probe_postfix.c and queue_probe_sendmail.c
+ * say what the arguments are.
  *
  * Lines on standard input:	verify ID	ask for proof
  *				follow ID	ask again until it is absent
@@ -15,9 +14,7 @@
  */
 #include "config.h"
 
-#include <grp.h>
 #include <poll.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,11 +23,14 @@
 
 #include <shadowmx/queue.h>
 
+#include "queue_probe.h"
+
 #define FOLLOW_MAX 4096
 
 static const char *const kinds[] = { "?", "committed", "gone", "stray",
 	"requeued", "linked", "corrupt", "verified", "moved", "read", "reset",
-	"returned", "found" };
+	"returned", "found", "sent", "bounced", "deleted", "reached",
+	"unreached" };
 static const char *const presences[] = { "UNKNOWN", "THERE", "UNCOMMITTED",
 	"STRAY", "CORRUPT", "ABSENT", "LINKED" };
 static const char *const healths[] = { "unknown", "up", "down" };
@@ -147,7 +147,7 @@ order_route(char *words)
 	struct smx_queue_route route;
 	int result;
 
-	if (to == NULL)
+	if (to == NULL || queue.ops->route == NULL)
 		return;
 	*to++ = '\0';
 	result =
@@ -277,33 +277,14 @@ obey(void)
 	return 0;
 }
 
-static int
-become(const char *name)
-{
-	const struct passwd *pw = getpwnam(name);
-
-	return pw != NULL && initgroups(name, pw->pw_gid) == 0 &&
-	       setgid(pw->pw_gid) == 0 && setuid(pw->pw_uid) == 0;
-}
-
 int
 main(int argc, char **argv)
 {
-	struct smx_queue_postfix_options options = { 0 };
 	struct smx_queue_event events[256];
-	char why[256];
+	char why[256] = "";
 	size_t n;
 
-	if (argc < 4 || argc > 5 || !become(argv[1])) {
-		fprintf(stderr, "usage: queue_probe USER QUEUE LOG [CONFIG]\n");
-		return 64;
-	}
-	options.queue_directory = argv[2];
-	options.log_file = argv[3];
-	options.marker_directory = "";
-	options.config_directory = argc == 5 ? argv[4] : "";
-	if (smx_queue_open_postfix(&queue, &options, why, sizeof(why)) !=
-	    SMX_OK) {
+	if (probe_open(&queue, argc, argv, why, sizeof(why)) != SMX_OK) {
 		fprintf(stderr, "%s\n", why);
 		return 1;
 	}
