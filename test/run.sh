@@ -261,6 +261,7 @@ part_mta() {
 	waits mta/lease 1200 env builddir="$plain" test/mta/lease.sh \
 	    partition_delivers_once not_heard mta_stopped mta_down_in_order \
 	    leave_lasts leave_and_return frozen_holder frozen_primary
+	waits mta/sendmail_lab 600 env builddir="$plain" test/mta/sendmail_lab.sh
 	waits mta/limits 1800 env builddir="$plain" test/mta/limits.sh
 	waits mta/route 300 env \
 	    QUEUE_PROBE="$plain/test/mta/queue_probe" test/mta/route.sh

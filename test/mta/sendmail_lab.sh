@@ -76,7 +76,15 @@ take() {
 }
 
 # is_now ID PRESENCE: asked until it is
-is_now() { pf_wait 15 asked_is "$@"; }
+is_now() {
+	tries=0
+	while [ $tries -lt $((75 * PF_PATIENCE)) ]; do
+		! asked_is "$@" || return 0
+		tries=$((tries + 1))
+		sleep 0.2
+	done
+	return 1
+}
 asked_is() {
 	had=$(lines "^verified $1 ")
 	echo "verify $1" >&3

@@ -13,7 +13,12 @@ for p in $want; do
 	dpkg-query -W -f '${Status}\n' "$p" 2>/dev/null |
 	    grep -q '^install ok installed' || miss="$miss $p"
 done
-[ -z "$miss" ] && exit 0
+# Sendmail excludes Postfix as a package: it is unpacked beside it.  What needs it
+# says so when it cannot be had.
+sendmail() {
+	sh "$(dirname "$0")/sendmail.sh" >/dev/null || :
+}
+[ -z "$miss" ] && { sendmail; exit 0; }
 echo "installing:$miss"
 export DEBIAN_FRONTEND=noninteractive
 # A Postfix that is not installed yet comes without a configuration: the tests
@@ -23,3 +28,4 @@ echo "postfix postfix/main_mailer_type select No configuration" |
 apt-get update -qq || exit 1
 # shellcheck disable=SC2086
 apt-get install -y -qq --no-install-recommends $miss >/dev/null || exit 1
+sendmail
