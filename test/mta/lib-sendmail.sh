@@ -16,7 +16,7 @@
 #	sm_pid DIR		print the daemon's pid, fail when it does not run
 #	sm_kill DIR		end all its processes at once, like a power cut
 #	sm_run DIR ARGS...	a sendmail command with its configuration
-#	sm_flush DIR [ARGS...]	one queue run now, to its end (-qf, or ARGS)
+#	sm_flush DIR [ARGS...]	one queue run now, to its end (-qf, or ARGS with it)
 #	sm_hold DIR ID		put a message into quarantine
 #	sm_release DIR ID	take it out again; it is tried when the queue is run
 #	sm_file DIR LETTER ID	where its qf, hf, df... is, fail when it is not
@@ -27,7 +27,8 @@
 # With SM_LOCAL, it is the last host for its own name, with aliases.
 #
 # Folders of an instance: DIR/etc (configuration), DIR/mqueue (queue), DIR/run;
-# its log: DIR/mail.log.  SM_MODE is its DeliveryMode.  SM_QUEUE_DIR is what its
+# its log: DIR/mail.log.  All that were made are in SM_DIRS, lab_end kills them.
+# SM_MODE is its DeliveryMode.  SM_QUEUE_DIR is what its
 # QueueDirectory is, when it is not DIR/mqueue, SM_QUEUES the folders to be made
 # for that.
 : "${SM_MODE:=background}" "${SM_QUEUE_DIR:=}" "${SM_QUEUES:=}" "${SM_LOCAL:=}"
@@ -68,6 +69,7 @@ sm_bypass() {
 sm_make() {
 	sm_dir=$1 sm_name=$2 sm_listen=$3 sm_hop=$4
 	shift 4
+	SM_DIRS="${SM_DIRS:-} $sm_dir"
 	mkdir -p "$sm_dir/etc" "$sm_dir/run" "$sm_dir/dev" || return 1
 	chmod 755 "$sm_dir" "$sm_dir/etc" "$sm_dir/run" || return 1
 	# shellcheck disable=SC2086
@@ -190,10 +192,15 @@ sm_log() {
 	pf_wait 10 test -S "$1/dev/log"
 }
 
+# sm_runs PID: it does, and is no more than a name that nobody has asked for yet
+sm_runs() {
+	[ "$(cat "/proc/$1/comm" 2>/dev/null)" = sendmail ] &&
+	    ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null
+}
+
 sm_pid() {
 	sm_n=$(head -n 1 "$1/run/sendmail.pid" 2>/dev/null) || return 1
-	[ -n "$sm_n" ] && [ "$(cat "/proc/$sm_n/comm" 2>/dev/null)" = sendmail ] &&
-	    echo "$sm_n"
+	[ -n "$sm_n" ] && sm_runs "$sm_n" && echo "$sm_n"
 }
 
 # The pid file is written before the daemon listens.
@@ -220,16 +227,14 @@ sm_stop() {
 	pf_wait 10 sm_gone "$sm_n"
 }
 
-sm_gone() {
-	[ "$(cat "/proc/$1/comm" 2>/dev/null)" != sendmail ]
-}
+sm_gone() { ! sm_runs "$1"; }
 
-# Deliveries are no children of the daemon any more: each has the queue open, or
-# the hosts file of its own mount namespace.
+# Deliveries are no children of the daemon any more, but all of an instance see
+# its own hosts file.
 sm_all() {
 	for sm_n in $(pgrep -x sendmail); do
-		[ "$(stat -Lc %i "/proc/$sm_n/root/etc/hosts" 2>/dev/null)" = \
-		    "$(stat -Lc %i "$1/etc/hosts")" ] && echo "$sm_n"
+		[ "$(stat -Lc %d:%i "/proc/$sm_n/root/etc/hosts" 2>/dev/null)" = \
+		    "$(stat -Lc %d:%i "$1/etc/hosts")" ] && echo "$sm_n"
 	done
 }
 

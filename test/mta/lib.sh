@@ -96,6 +96,9 @@ lab_end() {
 	for lab_host in $LAB_HOSTS; do
 		host_kill "$lab_host" 2>/dev/null
 	done
+	for lab_dir in ${SM_DIRS:-}; do
+		sm_kill "$lab_dir"
+	done
 	for lab_mount in $LAB_MOUNTS; do
 		umount "$lab_mount" || umount -l "$lab_mount"
 	done

@@ -249,6 +249,32 @@ sendmail_list() {
 	need "both to have ended" is_now "$id" ABSENT
 }
 
+# More recipients than one file may hold: the others go on under other ids.
+sendmail_split() {
+	SM_MODE=queueonly
+	mta "QUEUE_GROUP(\`mqueue', \`P=$LAB/a/mqueue, F=f, r=2')dnl"
+	probe
+	need "a message" take one s@x.invalid \
+	    "r1@y.invalid r2@y.invalid r3@y.invalid r4@y.invalid r5@y.invalid"
+	id=$ID
+	need "it to be split" logged "$id: split: "
+	parts=$(sed -n "s/^.*$id: split: .* ids*=//p" "$A/mail.log" | tr -d ';')
+	need "parts" test "$(echo "$parts" | wc -w)" = 2
+	need "its commit" said "^committed $id "
+	# What is left under the first id is delivered, the parts are not.
+	sink_control 'reply=451:r'
+	sm_flush "$A" >/dev/null 2>&1
+	sink_control
+	sm_flush "$A" -qf "-qI$id" >/dev/null 2>&1
+	need "nothing left under the first id" not in_queue q "$id"
+	sleep 2.5
+	need "what was divided to be there" is_now "$id" THERE
+	sm_flush "$A" >/dev/null 2>&1
+	need "all to have ended" is_now "$id" ABSENT
+	need "each recipient once" arrived_all one 5
+}
+arrived_all() { [ "$(served "$1" | sort -u | wc -l)/$(served "$1" | wc -l)" = "$2/$2" ]; }
+
 # Several folders, with files of each kind in folders of their own.
 sendmail_folders() {
 	SM_MODE=queueonly
