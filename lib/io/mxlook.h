@@ -43,7 +43,7 @@ struct mxlook_question {
 	const char *domain;
 	const struct smx_backup *backup; /* NULL: it is not the secondary */
 	int primary_is_away; /* known, or meant to be: nothing to be told of */
-	int64_t probe_ms;    /* for one host; 0: not asked */
+	int64_t probe_ms;    /* for one host, or web server; 0: not asked */
 	int64_t again_ms; /* one that was silent is not asked again for so long
 			   */
 	struct mxlook_kept *kept; /* of this domain; for this look alone */

@@ -14,7 +14,6 @@
 #include "io/mxlook_in.h"
 #include "io/stsfetch.h"
 
-#define FETCH_MS 10000
 /* One that is good is had again after so long, though its id is the same; none
  * that is longer is kept, or domains could fill the memory. */
 #define KEPT_MS  (INT64_C(24) * 3600 * 1000)
@@ -146,7 +145,7 @@ fetch(struct mxlooking *l, struct buf *text)
 	struct stsfetch question = { .domain = q->domain,
 		.ca = l->looker->options.ca,
 		.max = STSPOLICY_BYTES,
-		.until_mono_ms = clock_mono_ms() + FETCH_MS,
+		.until_mono_ms = clock_mono_ms() + q->probe_ms,
 		.waiting = q->waiting,
 		.waiting_ctx = q->waiting_ctx };
 	struct buf addresses;

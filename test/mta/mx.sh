@@ -325,7 +325,7 @@ mx_tlsa_and_sts() {
 		_mta-sts	TXT "not this"
 	END
 	)"
-	MX_MORE="sts_ca = \"$LAB/ca.crt\";" look_watches
+	PROBE_WAIT=10s MX_MORE="sts_ca = \"$LAB/ca.crt\";" look_watches
 	need "a warning" look_looks warning "no-tlsa mx2.example.org;"
 	need "it is told" look_told warning no-tlsa mx2.example.org
 	need "the id" is "$(jq -r .sts_id "$LAB/checked")" one
