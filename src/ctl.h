@@ -97,6 +97,7 @@ int ctl_nexthop(const struct ctl *, const struct phrase *, char **, int);
 /* ctl_backup.c */
 int ctl_backup_list(const struct ctl *, const struct phrase *, char **, int);
 int ctl_backup_order(const struct ctl *, const struct phrase *, char **, int);
+int ctl_backup_drain(const struct ctl *, const struct phrase *, char **, int);
 int ctl_backup_flush(const struct ctl *, const struct phrase *, char **, int);
 /* ctl_books.c */
 int ctl_backup_show(const struct ctl *, const struct phrase *, char **, int);

@@ -185,3 +185,25 @@ ctl_backup_flush(const struct ctl *ctl, const struct phrase *phrase,
 {
 	return ctl_ask(ctl, phrase, args, count, flush_line, NULL);
 }
+
+/* ---- backup drain ---- */
+
+static const char *const drain_heads[] = { "MEMBER", "DOMAINS", "REFUSED",
+	"RESULT" };
+
+static int
+drain_row(struct table *t, const struct record *r)
+{
+	return cell_text(t, 0, r, "member") != 0 ||
+	       cell_number(t, 1, r, "domains") != 0 ||
+	       cell_number(t, 2, r, "refused") != 0 ||
+	       cell_text(t, 3, r, "result") != 0;
+}
+
+int
+ctl_backup_drain(const struct ctl *ctl, const struct phrase *phrase,
+    char **args, int count)
+{
+	return ctl_rows(ctl, phrase, args, count, drain_heads,
+	    sizeof(drain_heads) / sizeof(*drain_heads), drain_row);
+}

@@ -23,6 +23,23 @@ row(struct table *t, const struct record *r)
 	       cell_left(t, 2, r, "announced_in_ms") != 0;
 }
 
+/* Said on the primary itself, to a member that is its secondary. */
+static int
+member_line(const struct record *r, const char *what)
+{
+	char name[NAME];
+	const char *member = record_text(r, "member");
+
+	if (member == NULL)
+		return 0;
+	printf("%s: %s\n", text_show(name, sizeof(name), member),
+	    record_true(r, "heard") ? what
+	    : record_number(r, "refused", 0) != 0
+		? "does not take this host's word for the domain"
+		: "not told yet, is told when it answers");
+	return 1;
+}
+
 static int
 start_line(void *ctx, const char *json, size_t len)
 {
@@ -34,6 +51,10 @@ start_line(void *ctx, const char *json, size_t len)
 	if (r == NULL)
 		return SMX_EPROTO;
 	text = record_text(r, "domain");
+	if (member_line(r, "told")) {
+		record_free(&r);
+		return 0;
+	}
 	printf("%s: its primary MX counts as down for %s\n",
 	    text_show(domain, sizeof(domain), text == NULL ? "?" : text),
 	    text_age(span, record_number(r, "announced_in_ms", -1)));
@@ -52,6 +73,10 @@ end_line(void *ctx, const char *json, size_t len)
 	if (r == NULL)
 		return SMX_EPROTO;
 	text = record_text(r, "domain");
+	if (member_line(r, "told that it is over")) {
+		record_free(&r);
+		return 0;
+	}
 	printf("%s: %s\n",
 	    text_show(domain, sizeof(domain), text == NULL ? "?" : text),
 	    record_true(r, "was") ? "the probes decide again"

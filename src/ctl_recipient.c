@@ -36,14 +36,16 @@ domain_row(struct table *t, const struct record *r)
 {
 	char out[300], text[256];
 	const char *domain = record_text(r, "domain");
+	int listed = record_true(r, "listed");
 
 	snprintf(out, sizeof(out), "@%s",
 	    text_show(text, sizeof(text), domain == NULL ? "" : domain));
 	return table_cell(t, 0, out) != 0 ||
 	       table_cell(t, 1,
-		   record_true(r, "catch_all") ? "takes all" : "takes some") !=
-		   0 ||
-	       table_cell(t, 2, "probe") != 0 ||
+		   record_true(r, "catch_all") ? "takes all"
+		   : listed                    ? "takes these"
+					       : "takes some") != 0 ||
+	       table_cell(t, 2, listed ? "peer" : "probe") != 0 ||
 	       cell_age(t, 3, r, "asked_ago_ms") != 0;
 }
 

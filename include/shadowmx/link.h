@@ -58,11 +58,18 @@ enum smx_request_kind {
 	SMX_REQ_LIST,     /* primary to holder: which of mine are open? */
 	SMX_REQ_AMEND,    /* primary to holder: this is what it became */
 	SMX_REQ_ASK,      /* holder to holder: what do you have of primary's? */
-	SMX_REQ_CLAIM, /* holder to holder: I take over these of primary's; you
-			* hold them for me from now on */
-	SMX_REQ_SEEN,  /* to any member: when did you last hear primary? */
-	SMX_REQ_RETURN /* primary to holder: I am back and have these in my
-			* queue; who delivers them? */
+	SMX_REQ_CLAIM,  /* holder to holder: I take over these of primary's; you
+			 * hold them for me from now on */
+	SMX_REQ_SEEN,   /* to any member: when did you last hear primary? */
+	SMX_REQ_RETURN, /* primary to holder: I am back and have these in my
+			 * queue; who delivers them? */
+	/* A primary MX to a backup MX, of domains that it is the primary of: */
+	SMX_REQ_DRAIN,    /* give me now what you hold for them */
+	SMX_REQ_MAINTAIN, /* I shall be down on purpose for so long; 0: no
+			   * more */
+	SMX_REQ_LISTED,   /* is this the list of its recipients that you have?
+			   */
+	SMX_REQ_PUSH      /* a piece of that list */
 };
 
 enum smx_answer {
@@ -128,6 +135,27 @@ struct smx_listed {
 	uint64_t version; /* of the last amendment, 0 none */
 };
 
+/*
+ * The recipients of one domain, all of them.  Its digest is made of those of
+ * its entries in any order (doc/WIRE, 3.12); base is the list from which the
+ * entries lead to it, all zero: from none.  Pieces are numbered from 0.
+ */
+struct smx_push_entry {
+	const char *local; /* part of the address; "": whoever it is */
+	int gone;          /* it is in base and not in the list */
+};
+
+struct smx_push {
+	const char *domain;
+	uint8_t base[SMX_DIGEST_BYTES];
+	uint8_t digest[SMX_DIGEST_BYTES];
+	uint64_t part;
+	int last;
+	const struct smx_push_entry *entries;
+};
+#define SMX_PUSH_MAX     500 /* entries per request */
+#define SMX_MAINTAIN_MAX (INT64_C(90) * 24 * 3600 * 1000)
+
 enum smx_mta_health { SMX_MTA_UNKNOWN = 0, SMX_MTA_UP, SMX_MTA_DOWN };
 
 /* What every conversation begins with. */
@@ -148,11 +176,14 @@ struct smx_request {
 	enum smx_request_kind kind;
 	struct smx_beat beat;       /* BEAT */
 	const struct smx_key *keys; /* DISCARD, ABORT, QUERY, ASK, CLAIM */
-	size_t count;               /* of keys or amendments */
+	size_t count;               /* of keys, amendments, domains, entries */
 	const struct smx_amendment *amendments; /* AMEND, RETURN */
-	const char *node;     /* ASK, CLAIM, SEEN: the primary's name */
-	struct smx_key after; /* LIST: page start, exclusive */
-	size_t limit;         /* LIST */
+	const char *node;            /* ASK, CLAIM, SEEN: the primary's name */
+	struct smx_key after;        /* LIST: page start, exclusive */
+	size_t limit;                /* LIST */
+	const char *const *domains;  /* DRAIN, MAINTAIN: folded */
+	int64_t for_ms;              /* MAINTAIN */
+	const struct smx_push *push; /* LISTED (domain, digest), PUSH */
 };
 
 struct smx_reply {
@@ -162,8 +193,12 @@ struct smx_reply {
 				    * array */
 	struct smx_listed *listed; /* LIST: caller's array of limit */
 	size_t count;              /* LIST: rows filled; less than limit: end */
-	size_t foreign; /* DISCARD, ABORT, AMEND: keys refused as not ours */
+	size_t foreign; /* DISCARD, ABORT, AMEND: keys refused as not ours;
+			 * DRAIN ... PUSH: domains that we do not speak for */
 	int64_t ago_ms; /* SEEN: since it was heard; -1 never */
+	uint8_t have[SMX_DIGEST_BYTES]; /* LISTED: of the list that it has, all
+					 * zero none */
+	uint64_t next;  /* PUSH: the piece that it waits for; 0: begin anew */
 	char text[256]; /* the peer's words, escaped */
 };
 
@@ -190,8 +225,8 @@ struct smx_link_ops {
 	    size_t text_size);
 	/* Ask one thing and wait for the answer.  SMX_OK, SMX_EREFUSED,
 	 * SMX_ETEMP, SMX_EUNREACHABLE, SMX_EUNSURE (lost after sending).
-	 * AMEND, ASK, CLAIM and SEEN are not said to a peer of an older
-	 * version, which does not know them: SMX_EREFUSED. */
+	 * A verb that a peer of an older version does not know is not said to
+	 * it: SMX_EREFUSED. */
 	int (*request)(void *ctx, size_t peer,
 	    const struct smx_request *request, struct smx_reply *reply,
 	    int64_t deadline_mono_ms);

@@ -42,9 +42,12 @@ struct smx_backup {
 	const char *hand_to;
 	int64_t grace_ms; /* a retry is accepted after so long */
 	int64_t hold_ms;
-	int64_t warn_ms;           /* so long before the end, 0: never */
-	int64_t quota;             /* bytes on hold for one domain, 0: any */
-	int64_t quota_messages;    /* likewise */
+	int64_t warn_ms;        /* so long before the end, 0: never */
+	int64_t quota;          /* bytes on hold for one domain, 0: any */
+	int64_t quota_messages; /* likewise */
+	/* Members that may speak for it: names of nodes. */
+	const char *const *peers;
+	size_t peer_count;
 	const char *const *exempt; /* client networks that are never sent away
 				    */
 	size_t exempt_count;

@@ -219,4 +219,5 @@ backup_check(const struct check *c, const struct policy_conf *policy,
 	end_check(&g);
 	store_check(&g);
 	relay_check(&g);
+	peer_check(c, policy, node, name);
 }

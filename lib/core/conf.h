@@ -20,6 +20,15 @@ struct conf_member {
 	const char *site;
 };
 
+/* This host is the primary MX, those members are backup MX of the domains. */
+struct conf_primary_for {
+	const char *const *domains;
+	size_t domain_count;
+	const char *const *members;
+	size_t member_count;
+	const char *recipients; /* a file; "": they are not told */
+};
+
 enum conf_log { CONF_LOG_SYSLOG = 1, CONF_LOG_STDERR };
 /* As enum hop_tls of io/hop.h. */
 enum conf_tls {
@@ -124,6 +133,8 @@ struct conf {
 					   * this host; "": no policy service */
 	const char *const *backup_etrn_clients; /* networks that may ask */
 	size_t backup_etrn_client_count;
+	const struct conf_primary_for *primary_for;
+	size_t primary_for_count;
 
 	const char *control_listen; /* "": <run_directory>/control.sock */
 	const char *control_group;  /* may read; "": root and user only */

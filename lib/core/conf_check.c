@@ -336,4 +336,5 @@ conf_check(struct problems *problems, const struct draft *draft,
 	members_check(&c);
 	names_check(&c);
 	policies_check(&c);
+	speak_check(&c);
 }

@@ -34,6 +34,17 @@ struct rcpt_sight {
 void rcptage_see(const struct rcptage *ages, const struct rcpt_entry *entry,
     int64_t down_since_ms, int64_t now_ms, struct rcpt_sight *out);
 
+/*
+ * Of a domain whose primary MX has said by itself who its recipients are, all
+ * of them, and did so last at confirmed_ms: what is there of that list is as
+ * old as that, and who is not there is bad.  Other entries are left alone.
+ * While the primary can be asked it is, for the list may be older than the
+ * recipient.
+ */
+void rcptage_listed(const struct rcptage *ages, const struct rcpt_entry *entry,
+    int64_t confirmed_ms, int64_t down_since_ms, int64_t now_ms,
+    struct rcpt_sight *out);
+
 /* Is what was learned now worth writing over what is there (NULL: nothing)? */
 int rcptage_replaces(const struct rcpt_entry *was,
     const struct rcpt_entry *now);

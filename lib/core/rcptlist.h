@@ -18,6 +18,10 @@ enum rcptlist_line {
 	RCPTLIST_BAD
 };
 
+/* The same of any domain, which is in *out; "" where the line has none: it is a
+ * bare user then.  Never RCPTLIST_OTHER. */
+enum rcptlist_line rcptlist_any(const char *line, size_t len, struct addr *out);
+
 /* domain: folded; line: without its end, any bytes. */
 enum rcptlist_line rcptlist_read(const char *line, size_t len,
     const char *domain, char local[ADDR_MAX + 1]);

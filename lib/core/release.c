@@ -50,6 +50,7 @@ release_flush(struct release *r, const char *domain, int64_t until_mono_ms)
 	if (d == NULL)
 		return SMX_ENOMEM;
 	d->flush_until_ms = until_mono_ms;
+	d->flush_seen = 0;
 	return SMX_OK;
 }
 
@@ -153,6 +154,10 @@ release_see(struct release *r, const char *name,
 	if (d == NULL || book_place(r, d, seen->host) != SMX_OK)
 		return SMX_ENOMEM;
 	before = d->seen.state != 0 ? d->seen.flow : seen->flow;
+	/* It was there, and is not any more: a flush was of that time. */
+	if (d->seen.state == MX_UP && seen->state == MX_DOWN)
+		d->flush_until_ms = 0;
+	d->flush_seen = 1;
 	if (d->seen.state != seen->state ||
 	    d->seen.unwatched != seen->unwatched) {
 		d->state_ms = r->now_ms;

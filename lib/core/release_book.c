@@ -183,9 +183,12 @@ free_lane(struct release *r, size_t at)
 void
 book_tidy(struct release *r)
 {
+	/* A flush is for what is there: when that has gone, what comes later is
+	 * held as ever. */
 	for (size_t i = r->domains; i-- > 0;)
 		if (!r->domain[i]->here &&
-		    r->domain[i]->flush_until_ms <= r->now_ms)
+		    (r->domain[i]->flush_until_ms <= r->now_ms ||
+			r->domain[i]->flush_seen))
 			free_domain(r, i);
 	for (size_t i = r->lanes; i-- > 0;)
 		if (r->lane[i]->first == NULL)

@@ -16,6 +16,8 @@ struct domain {
 	int going;
 	int64_t state_ms; /* it has been in this state since */
 	int64_t flush_until_ms;
+	int flush_seen;  /* it had something open since the flush was asked for
+			  */
 	int64_t back_ms; /* not before: put back, look for ends */
 	int64_t ends_ms;
 };

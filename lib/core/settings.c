@@ -77,6 +77,7 @@ static const char a_path_or_none[] = "an absolute path, or \"\" for none";
 static const char a_site[] = "a word of letters, digits, '.', '_' and '-'";
 static const char a_network[] =
     "\"192.0.2.0/24\", \"2001:db8::/32\" or an address";
+static const char a_member[] = "the name of a member of peers.members";
 static const char an_account[] = "the name of a system account";
 
 #define FIELD(type, f)                                                         \
@@ -317,6 +318,15 @@ const struct setting settings[] = {
 	    .check = check_network,
 	    .accepted = a_network },
 
+	{ .section = SECTION_ROOT,
+	    .path = "primary_for",
+	    .kind = SETTING_GROUPS,
+	    .offset = offsetof(struct conf, primary_for),
+	    .width = sizeof(struct conf_primary_for),
+	    .count_offset = offsetof(struct conf, primary_for_count),
+	    .sub = SECTION_SPEAKS,
+	    .accepted = "a list of groups: ( { domains = ...; }, ... )" },
+
 	{ ROOT("control.listen", SETTING_TEXT, control_listen),
 	    .check = check_socket_path,
 	    .flags = SETTING_RESTART | SETTING_EMPTY_OK, .preset = "",
@@ -541,6 +551,37 @@ const struct setting settings[] = {
 	    .flags = SETTING_EMPTY_OK,
 	    .check = check_network,
 	    .accepted = a_network },
+
+	{ .section = SECTION_BACKUP,
+	    .path = "peer",
+	    .kind = SETTING_LIST,
+	    COUNTED(smx_backup, peers, peer_count),
+	    .flags = SETTING_EMPTY_OK,
+	    .check = check_hostname,
+	    .accepted = a_member },
+
+	{ .section = SECTION_SPEAKS,
+	    .path = "domains",
+	    .kind = SETTING_LIST,
+	    COUNTED(conf_primary_for, domains, domain_count),
+	    .flags = SETTING_REQUIRED,
+	    .check = check_domain,
+	    .accepted = "a domain name" },
+	{ .section = SECTION_SPEAKS,
+	    .path = "members",
+	    .kind = SETTING_LIST,
+	    COUNTED(conf_primary_for, members, member_count),
+	    .flags = SETTING_REQUIRED,
+	    .check = check_hostname,
+	    .accepted = a_member },
+	{ .section = SECTION_SPEAKS,
+	    .path = "recipients",
+	    .kind = SETTING_TEXT,
+	    FIELD(conf_primary_for, recipients),
+	    .flags = SETTING_EMPTY_OK,
+	    .check = check_path,
+	    .preset = "",
+	    .accepted = a_path_or_none },
 
 	{ .section = SECTION_MATCH,
 	    .path = "recipients",

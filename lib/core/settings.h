@@ -18,7 +18,8 @@ enum section {
 	SECTION_ACK,    /* struct ack_conf, defaults.acknowledge, policies' */
 	SECTION_POLICY, /* struct policy_conf, policies[] */
 	SECTION_MATCH,  /* struct policy_match, policies[].match */
-	SECTION_BACKUP  /* struct smx_backup, policies[].backup */
+	SECTION_BACKUP, /* struct smx_backup, policies[].backup */
+	SECTION_SPEAKS  /* struct conf_primary_for, primary_for[] */
 };
 
 enum setting_kind {

@@ -101,6 +101,8 @@ wire_request_check(const struct smx_request *request)
 	size_t bytes = 0;
 	int error = SMX_OK;
 
+	if (wire_request_speaks(request))
+		return wire_speech_check(request);
 	if (request->kind < SMX_REQ_BEAT || request->kind > SMX_REQ_RETURN)
 		return SMX_EINVAL;
 	if (request->count > max || request->limit > SMX_REQ_KEYS_MAX)
@@ -118,6 +120,8 @@ wire_request_check(const struct smx_request *request)
 unsigned
 wire_request_minor(const struct smx_request *request)
 {
+	if (wire_request_speaks(request))
+		return 4;
 	if (request->kind == SMX_REQ_RETURN)
 		return 2;
 	return request->kind >= SMX_REQ_AMEND ? 1 : 0;
@@ -206,7 +210,10 @@ wire_put_request(struct buf *b, const struct smx_request *request)
 		buf_str(b, "\r\n");
 		break;
 	default:
-		put_keys(b, verbs[request->kind], request);
+		if (wire_request_speaks(request))
+			wire_put_speech(b, request);
+		else
+			put_keys(b, verbs[request->kind], request);
 		break;
 	}
 	return buf_error(b);
@@ -333,7 +340,11 @@ wire_put_reply(struct buf *b, const struct smx_request *request,
 						  : request->limit);
 		break;
 	default:
-		buf_fmt(b, "%d FOREIGN=%zu\r\n", WIRE_DONE, reply->foreign);
+		if (wire_request_speaks(request))
+			wire_put_speech_reply(b, request, reply);
+		else
+			buf_fmt(b, "%d FOREIGN=%zu\r\n", WIRE_DONE,
+			    reply->foreign);
 		break;
 	}
 }

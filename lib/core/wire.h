@@ -16,7 +16,7 @@
  */
 #define WIRE_ALPN           "shadowmx/1"
 #define WIRE_MAJOR          1
-#define WIRE_MINOR          3
+#define WIRE_MINOR          4
 #define WIRE_LINE_MAX       4096 /* of a command, CRLF included */
 #define WIRE_REPLY_LINE_MAX 2000 /* of a reply, CRLF included */
 #define WIRE_NODE_MAX       255
@@ -109,6 +109,17 @@ int wire_request_amends(const struct smx_request *request);
 /* The envelope of an amendment, which has no CLIENT line: is it one? */
 int wire_amend_check(const char *envelope, size_t len, size_t recipients);
 
+/* ---- DRAIN, MAINTAIN, LISTED, PUSH: what a primary MX says ---- */
+
+/* Is it one of these? */
+int wire_request_speaks(const struct smx_request *request);
+int wire_speech_check(const struct smx_request *request);
+void wire_put_speech(struct buf *b, const struct smx_request *request);
+void wire_put_speech_reply(struct buf *b, const struct smx_request *request,
+    const struct smx_reply *reply);
+int wire_speech_reply(const struct smx_request *request, const char *text,
+    size_t len, struct smx_reply *reply);
+
 /* ---- what the server writes ---- */
 
 struct wire_limits {
@@ -151,6 +162,7 @@ enum wire_server_state {
 	WIRE_AT_KEYS,
 	WIRE_AT_AMEND,          /* a line of AMEND or RETURN */
 	WIRE_AT_AMEND_ENVELOPE, /* the bytes that it announced */
+	WIRE_AT_SPEECH,         /* a line of DRAIN, MAINTAIN or PUSH */
 	WIRE_AT_END
 };
 
@@ -166,6 +178,18 @@ struct wire_amend {
 	struct buf text;
 };
 
+/* Domains, or entries of a list, that are being read; likewise. */
+struct wire_speech {
+	enum smx_request_kind kind;
+	size_t *at; /* in the text */
+	const char **domains;
+	struct smx_push_entry *entries;
+	struct smx_push push;
+	size_t count, left;
+	struct buf text;
+	char domain[WIRE_NODE_MAX + 1];
+};
+
 struct wire_server {
 	struct wire_limits limits;
 	enum wire_server_state state;
@@ -176,6 +200,7 @@ struct wire_server {
 	struct smx_key *keys;
 	size_t keys_left;
 	struct wire_amend amend;
+	struct wire_speech speech;
 	unsigned unknown;
 
 	unsigned minor; /* of the client's version */

@@ -7,9 +7,8 @@
 
 #include "base/key.h"
 
-/* " n", and what follows it. */
-static int
-count_take(struct words *words, size_t max, size_t *count)
+int
+wire_take_count(struct words *words, size_t max, size_t *count)
 {
 	const char *space;
 	uint64_t n;
@@ -49,7 +48,7 @@ static enum wire_event
 take_keys(struct wire_server *w, struct words words, enum smx_request_kind kind)
 {
 	size_t count;
-	int code = count_take(&words, SMX_REQ_KEYS_MAX, &count);
+	int code = wire_take_count(&words, SMX_REQ_KEYS_MAX, &count);
 
 	if (code == 0 && words.len != 0)
 		code = WIRE_SYNTAX;
@@ -63,7 +62,7 @@ take_node_keys(struct wire_server *w, struct words words,
 {
 	struct wire_param p[] = { { .name = "NODE" } };
 	size_t count;
-	int code = count_take(&words, SMX_REQ_KEYS_MAX, &count);
+	int code = wire_take_count(&words, SMX_REQ_KEYS_MAX, &count);
 
 	if (code == 0 && (wire_params(words.p, words.len, p, 1) != SMX_OK ||
 			     wire_node_take(&p[0], w->node) != SMX_OK))
@@ -91,7 +90,7 @@ take_amend(struct wire_server *w, struct words words,
     enum smx_request_kind kind)
 {
 	size_t count;
-	int code = count_take(&words, SMX_AMEND_MAX, &count);
+	int code = wire_take_count(&words, SMX_AMEND_MAX, &count);
 
 	if (code == 0 && words.len != 0)
 		code = WIRE_SYNTAX;
@@ -163,5 +162,5 @@ wire_take_request(struct wire_server *w, const char *line, size_t len)
 		return take_beat(w, words);
 	if (wire_verb_is(line, len, "SEEN", &words))
 		return take_seen(w, words);
-	return WIRE_EV_UNKNOWN;
+	return wire_speech_take(w, line, len);
 }

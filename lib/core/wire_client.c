@@ -231,6 +231,8 @@ last_line(const struct smx_request *request, const char *text, size_t len,
 
 	if (request->kind == SMX_REQ_BEAT)
 		return wire_beat_params(text, len, &reply->beat);
+	if (wire_request_speaks(request))
+		return wire_speech_reply(request, text, len, reply);
 	if (wire_params(text, len, p, 4) != SMX_OK)
 		return SMX_EPROTO;
 	if (wire_request_answers(request))

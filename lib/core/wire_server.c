@@ -46,6 +46,7 @@ wire_server_free(struct wire_server *w)
 	free(w->keys);
 	w->keys = NULL;
 	wire_amend_free(&w->amend);
+	wire_speech_free(&w->speech);
 }
 
 int
@@ -257,6 +258,8 @@ take_line(struct wire_server *w, const char *line, size_t len)
 		return wire_take_key(w, line, len);
 	if (w->state == WIRE_AT_AMEND)
 		return wire_amend_line(w, line, len);
+	if (w->state == WIRE_AT_SPEECH)
+		return wire_speech_line(w, line, len);
 	if (w->state == WIRE_AT_BDAT)
 		return take_bdat(w, line, len);
 	return take_command(w, line, len);
@@ -336,8 +339,10 @@ wire_server_next(struct wire_server *w, const char **p, size_t *left)
 	enum wire_event event;
 
 	/* The last request is answered: what it brought is large. */
-	if (w->state == WIRE_AT_COMMAND || w->state == WIRE_AT_END)
+	if (w->state == WIRE_AT_COMMAND || w->state == WIRE_AT_END) {
 		wire_amend_free(&w->amend);
+		wire_speech_free(&w->speech);
+	}
 	do {
 		if (w->state == WIRE_AT_END)
 			return WIRE_EV_BAD;

@@ -19,6 +19,7 @@
 #include "glue/backup_books.h"
 #include "glue/mxwatch.h"
 #include "glue/splitter.h"
+#include "glue/spoken.h"
 
 struct backup {
 	struct smx_engine *node;
@@ -31,6 +32,7 @@ struct backup {
 	struct hander *hander;
 	struct releaser *releaser;
 	struct mxwatch *mxwatch;
+	struct spoken *spoken;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	int ending;           /* under lock */
@@ -95,6 +97,12 @@ struct mxwatch *
 backup_mxwatch(struct backup *backup)
 {
 	return backup->mxwatch;
+}
+
+struct spoken *
+backup_spoken(struct backup *backup)
+{
+	return backup->spoken;
 }
 
 int
@@ -173,6 +181,8 @@ make_parts(struct backup *backup)
 		rc = hander_new(&backup->hander, backup);
 	if (rc == SMX_OK)
 		rc = releaser_new(&backup->releaser, backup);
+	if (rc == SMX_OK)
+		rc = spoken_new(&backup->spoken, backup);
 	return rc;
 }
 
@@ -257,6 +267,7 @@ backup_free(struct backup **backup)
 	if (b == NULL)
 		return;
 	backup_stop(b);
+	spoken_free(&b->spoken);
 	mxwatch_free(&b->mxwatch);
 	releaser_free(&b->releaser);
 	splitter_free(&b->splitter);

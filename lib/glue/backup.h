@@ -32,6 +32,7 @@ struct splitter;
 struct releaser;
 struct hander;
 struct mxwatch;
+struct spoken;
 
 /* folder: of the store.  Opens the database, makes the parts and starts their
  * threads.  A failure is logged. */
@@ -56,6 +57,7 @@ struct splitter *backup_splitter(struct backup *backup);
 struct releaser *backup_releaser(struct backup *backup);
 struct hander *backup_hander(struct backup *backup);
 struct mxwatch *backup_mxwatch(struct backup *backup);
+struct spoken *backup_spoken(struct backup *backup);
 struct alarms;
 struct alarms *backup_alarms(struct backup *backup);
 /* Non-zero: threads leave.  Waits until then, or for so long. */

@@ -11,7 +11,8 @@ takes_all(struct decider *decider, const struct addr *addr)
 	struct backup_rcpts_sight sight;
 
 	return rcptlearn_look(decider->learn, addr, &sight) == SMX_OK &&
-	       (sight.all == RCPTS_ALL_YES || sight.all == RCPTS_ALL_FILE);
+	       (sight.all == RCPTS_ALL_YES || sight.all == RCPTS_ALL_FILE ||
+		   sight.all == RCPTS_ALL_PEER);
 }
 
 int

@@ -85,13 +85,52 @@ look_for_try(struct deciding *d)
 	return word;
 }
 
+/* A list rarely has those with an extension ("user+tag", "list-request"): of
+ * who is in it, it does not say that there are none. */
+static int
+extends_listed(const struct deciding *d)
+{
+	struct backup_rcpts_sight sight;
+	struct addr addr;
+
+	for (const char *mark = "+-"; *mark != '\0'; mark++) {
+		addr = d->addr;
+		addr.local_len = strcspn(addr.local, (char[]){ *mark, '\0' });
+		if (addr.local_len == 0 || addr.local[addr.local_len] == '\0')
+			continue;
+		addr.local[addr.local_len] = '\0';
+		if (rcptlearn_look(d->decider->learn, &addr, &sight) !=
+			SMX_OK ||
+		    (sight.found && sight.entry.good))
+			return 1;
+	}
+	return 0;
+}
+
+static void
+see(struct deciding *d, int64_t now)
+{
+	struct rcptage ages = decider_ages(d->ask->conf);
+	int64_t since = d->rule.state == MX_DOWN ? d->primary.since_ms : 0;
+	const struct rcpt_entry *entry =
+	    d->sight.found ? &d->sight.entry : NULL;
+	struct rcpt_sight *out = &d->rule.sight;
+
+	if (d->sight.all != RCPTS_ALL_LISTED &&
+	    (d->sight.all != RCPTS_ALL_PEER || entry == NULL)) {
+		rcptage_see(&ages, entry, since, now, out);
+		return;
+	}
+	rcptage_listed(&ages, entry, d->sight.all_asked_ms, since, now, out);
+	if (entry == NULL && out->word == RCPT_BAD && extends_listed(d))
+		out->word = RCPT_NOT_KNOWN;
+}
+
 /* The state as of now is what the entry's age is judged by. */
 static void
 look(struct deciding *d)
 {
-	struct rcptage ages = decider_ages(d->ask->conf);
 	int64_t now = clock_wall_ms();
-	int64_t since = d->rule.state == MX_DOWN ? d->primary.since_ms : 0;
 	struct rcptrule *r = &d->rule;
 
 	r->looked = 1;
@@ -99,12 +138,12 @@ look(struct deciding *d)
 	    rcptlearn_look(d->decider->learn, &d->addr, &d->sight) != SMX_OK;
 	if (r->blind)
 		memset(&d->sight, 0, sizeof(d->sight));
-	rcptage_see(&ages, d->sight.found ? &d->sight.entry : NULL, since, now,
-	    &r->sight);
+	see(d, now);
 	/* While it can be asked, yesterday's word is too old. */
 	r->takes_all =
 	    d->sight.all == RCPTS_ALL_FILE ||
-	    (d->sight.all == RCPTS_ALL_YES &&
+	    ((d->sight.all == RCPTS_ALL_YES ||
+		 d->sight.all == RCPTS_ALL_PEER) &&
 		(rcptrule_is_down(r) ||
 		    !rcptage_catchall_old(d->sight.all_asked_ms, now)));
 }

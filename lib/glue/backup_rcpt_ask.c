@@ -66,7 +66,7 @@ ask_for_nobody(struct deciding *d)
 static int
 all_is_old(const struct deciding *d)
 {
-	return d->sight.all != RCPTS_ALL_FILE &&
+	return d->sight.all < RCPTS_ALL_FILE &&
 	       rcptage_catchall_old(d->sight.all_asked_ms, clock_wall_ms());
 }
 
@@ -92,7 +92,7 @@ ask(void *question)
 		return;
 	if (all_is_old(d))
 		all = ask_for_nobody(d);
-	if (all != RCPTS_ALL_YES)
+	if (all != RCPTS_ALL_YES && all != RCPTS_ALL_PEER)
 		learn(d, 1);
 }
 

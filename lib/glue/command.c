@@ -126,6 +126,7 @@ static const struct {
 	{ "backup", "hold", command_backup_move },
 	{ "backup", "release", command_backup_move },
 	{ "backup", "flush", command_backup_flush },
+	{ "backup", "drain", command_backup_drain },
 	{ "maintenance", NULL, command_maintenance },
 };
 

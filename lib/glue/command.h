@@ -80,6 +80,12 @@ void command_books_sums(struct buf *b, const struct books_sums *sums);
 int command_backup_move(struct command *command); /* command_backup_move.c */
 int command_backup_flush(struct command *command);
 int command_maintenance(struct command *command); /* command_maintenance.c */
+/* command_herald.c: of a primary MX, to the members that are its backup MX. */
+int command_backup_drain(struct command *command);
+/* SMX_ENOTFOUND: no primary_for names the domain. */
+int command_herald_maintain(struct command *command, const char *domain,
+    int64_t for_ms);
+int command_herald_list(struct command *command);
 /* The members of "backup list": how the primary of a domain is, and what is
  * open for it. */
 struct backup;

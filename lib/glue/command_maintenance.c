@@ -9,6 +9,7 @@
 #include "core/addr.h"
 #include "glue/backup.h"
 #include "glue/backup_release.h"
+#include "glue/herald.h"
 #include "glue/primaries.h"
 
 #define FOR_MAX (INT64_C(90) * 24 * 3600 * 1000)
@@ -24,12 +25,13 @@ one_line(struct command *c, struct buf *b)
 	return rc;
 }
 
+/* p NULL: this host is nobody's backup MX.  It may be the primary. */
 static int
 start(struct command *c, struct primaries *p, const char *domain)
 {
 	uint64_t for_ms;
 	struct buf b;
-	int rc;
+	int rc = SMX_ENOTFOUND;
 
 	if (c->words != 4 ||
 	    number_parse(c->word[3], strlen(c->word[3]), FOR_MAX, &for_ms) !=
@@ -37,10 +39,18 @@ start(struct command *c, struct primaries *p, const char *domain)
 	    for_ms == 0)
 		return command_fail(c, SMX_EINVAL,
 		    "a domain and a time of up to 90 days are needed", "");
-	rc = primaries_maintain(p, domain, clock_wall_ms() + (int64_t)for_ms);
-	if (rc == SMX_ENOTFOUND)
-		return command_fail(c, rc,
-		    "no policy has a backup group for this domain", domain);
+	if (p != NULL)
+		rc = primaries_maintain(p, domain,
+		    clock_wall_ms() + (int64_t)for_ms);
+	if (rc == SMX_ENOTFOUND) {
+		rc = command_herald_maintain(c, domain, (int64_t)for_ms);
+		return rc != SMX_ENOTFOUND
+			   ? rc
+			   : command_fail(c, rc,
+				 "no policy has a backup group for this "
+				 "domain, and no primary_for names it",
+				 domain);
+	}
 	if (rc != SMX_OK)
 		return command_fail(c, rc, "it could not be noted", domain);
 	buf_init(&b, 0);
@@ -53,12 +63,17 @@ start(struct command *c, struct primaries *p, const char *domain)
 static int
 end(struct command *c, struct primaries *p, const char *domain)
 {
-	int was = primaries_maintained(p, domain) != 0;
+	int was = p != NULL && primaries_maintained(p, domain) != 0;
 	struct buf b;
 	int rc;
 
 	if (c->words != 3)
 		return command_fail(c, SMX_EINVAL, "one domain is needed", "");
+	if (!was) {
+		rc = command_herald_maintain(c, domain, 0);
+		if (rc != SMX_ENOTFOUND)
+			return rc;
+	}
 	if (was) {
 		rc = primaries_maintain(p, domain, 0);
 		if (rc != SMX_OK)
@@ -109,9 +124,11 @@ list(struct command *c, struct primaries *p)
 		return command_fail(c, SMX_EINVAL, "nothing more is needed",
 		    "");
 	buf_init(&all.line, 0);
-	rc = primaries_each(p, list_one, &all);
+	rc = p != NULL ? primaries_each(p, list_one, &all) : SMX_OK;
 	buf_free(&all.line);
-	return all.rc != SMX_OK ? all.rc : rc;
+	if (all.rc != SMX_OK || rc != SMX_OK)
+		return all.rc != SMX_OK ? all.rc : rc;
+	return command_herald_list(c);
 }
 
 int
@@ -120,12 +137,13 @@ command_maintenance(struct command *c)
 	struct backup *backup = node_backup(c->node);
 	char domain[ADDR_MAX + 1] = "";
 	const char *verb = c->words > 1 ? c->word[1] : "";
-	struct primaries *p;
+	struct primaries *p = backup != NULL ? backup_primaries(backup) : NULL;
 
-	if (backup == NULL)
+	if (backup == NULL && node_herald(c->node) == NULL)
 		return command_fail(c, SMX_ESTATE,
-		    "no policy has a backup group", "");
-	p = backup_primaries(backup);
+		    "no policy has a backup group, and there is no "
+		    "primary_for",
+		    "");
 	if (strcmp(verb, "list") == 0)
 		return list(c, p);
 	if (strcmp(verb, "start") != 0 && strcmp(verb, "end") != 0)

@@ -87,7 +87,10 @@ all_members(struct asking_ledger *a, enum rcpts_all all, int64_t asked_ms)
 {
 	if (all == RCPTS_ALL_UNSAID)
 		return;
-	json_bool(&a->line, "catch_all", all != RCPTS_ALL_NO);
+	json_bool(&a->line, "catch_all",
+	    all != RCPTS_ALL_NO && all != RCPTS_ALL_LISTED);
+	/* Told by the primary itself, all of them. */
+	json_bool(&a->line, "listed", all >= RCPTS_ALL_LISTED);
 	json_num(&a->line, "asked_ago_ms", ago(a, asked_ms));
 }
 

@@ -92,6 +92,7 @@ struct smx_engine {
 	struct courier *courier;
 
 	_Atomic(struct backup *) backup; /* set once; see backup.h */
+	_Atomic(struct herald *) herald; /* likewise; see herald.h */
 	atomic_ullong acks[SMX_EARNED_DELIVERED + 1][NODE_ACK_BUCKETS];
 
 	size_t peers;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "glue/herald.h"
 #include "glue/node_impl.h"
 #include "glue/reload.h"
 
@@ -36,6 +37,7 @@ smx_engine_reload(struct smx_engine *node, struct smx_config *config, char *why,
 	courier_change(node->courier, config_conf(config));
 	smx_config_release(&old);
 	node_backup_open(node);
+	node_herald_open(node);
 	log_event(SMX_LOG_NOTICE, "reloaded", "result=ok");
 	return SMX_OK;
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "glue/herald.h"
 #include "glue/node_impl.h"
 
 #define LEAVE_SAY_MS 2000 /* best effort */
@@ -106,6 +107,8 @@ smx_engine_start(struct smx_engine *node)
 		node_backup_open(node);
 		rc = start_threads(node, config_conf(node->first_config));
 	}
+	if (rc == SMX_OK)
+		node_herald_open(node);
 	if (rc != SMX_OK)
 		smx_engine_stop(node, 0, 0);
 	return rc;
@@ -154,6 +157,8 @@ join_threads(struct smx_engine *node)
 	recorder_free(&node->recorder);
 	if (node_backup(node) != NULL)
 		backup_stop(node_backup(node));
+	if (node_herald(node) != NULL)
+		herald_stop(node_herald(node));
 	pthread_mutex_lock(&node->takeover_lock);
 	takeover_rest(node->takeover, clock_wall_ms());
 	pthread_mutex_unlock(&node->takeover_lock);
@@ -206,12 +211,15 @@ smx_engine_free(struct smx_engine **engine)
 {
 	struct smx_engine *node = *engine;
 	struct backup *backup;
+	struct herald *herald;
 
 	if (node == NULL)
 		return;
 	smx_engine_stop(node, 0, 0);
 	backup = node_backup(node);
 	backup_free(&backup);
+	herald = node_herald(node);
+	herald_free(&herald);
 	onecopy_close(&node->onecopy);
 	fencebook_close(&node->fencebook);
 	courier_free(&node->courier);

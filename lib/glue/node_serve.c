@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "core/holder.h"
 #include "glue/node_impl.h"
+#include "glue/spoken.h"
 
 /* What peers ask of us: the link's server table, translated to store and core.
  */
@@ -348,6 +349,11 @@ serve_request(void *ctx, size_t peer, const struct smx_request *request,
 	case SMX_REQ_QUERY:
 	case SMX_REQ_SEEN:
 		return serve_core(node, peer, request, reply);
+	case SMX_REQ_DRAIN:
+	case SMX_REQ_MAINTAIN:
+	case SMX_REQ_LISTED:
+	case SMX_REQ_PUSH:
+		return spoken_serve(node, peer, request, reply);
 	}
 	return SMX_EPROTO;
 }

@@ -32,7 +32,11 @@ enum rcpts_all {
 	RCPTS_ALL_UNSAID = 0,
 	RCPTS_ALL_NO,
 	RCPTS_ALL_YES,
-	RCPTS_ALL_FILE /* a list says so; that does not age */
+	RCPTS_ALL_FILE,   /* a list says so; that does not age */
+	RCPTS_ALL_LISTED, /* a list of the primary's own is here, complete: who
+			   * is not in it does not exist; asked_ms: when that
+			   * was confirmed */
+	RCPTS_ALL_PEER    /* the same, and it says that all exist */
 };
 
 struct backup_rcpts_sight {
@@ -60,7 +64,8 @@ struct backup_rcpts_news {
 int backup_rcpts_learn(struct backup_rcpts *rcpts,
     const struct backup_rcpts_news *news, size_t count,
     const struct backup_rcpts_limits *limits, size_t *unkept) SMX_MUST_USE;
-/* RCPTS_ALL_NO does not take back what a list says. */
+/* RCPTS_ALL_NO and _YES do not take back what a list says, _LISTED and _PEER
+ * not what a file says. */
 int backup_rcpts_all(struct backup_rcpts *rcpts, const char *domain,
     enum rcpts_all all, int64_t now_ms) SMX_MUST_USE;
 
@@ -69,6 +74,15 @@ int backup_rcpts_all(struct backup_rcpts *rcpts, const char *domain,
  * of all, unless it says so again. */
 int backup_rcpts_renew(struct backup_rcpts *rcpts, const char *domain,
     int64_t learned_ms, int all, size_t *gone) SMX_MUST_USE;
+
+/* Of the list that a primary has said by itself: these are not in it any more.
+ * What a file says stays. */
+int backup_rcpts_strike(struct backup_rcpts *rcpts, const char *domain,
+    const char *const *locals, size_t count, size_t *gone) SMX_MUST_USE;
+/* After the whole of such a list was learned with entries of one and the same
+ * learned_ms: those of an earlier one that are not in it go. */
+int backup_rcpts_settle(struct backup_rcpts *rcpts, const char *domain,
+    int64_t learned_ms, size_t *gone) SMX_MUST_USE;
 
 /* local NULL: a whole domain, and what is known of all. */
 int backup_rcpts_forget(struct backup_rcpts *rcpts, const char *domain,

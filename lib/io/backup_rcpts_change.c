@@ -6,12 +6,8 @@
 
 #include "io/backup_rcpts_in.h"
 
-/* What one change may remove: others wait for it. */
-#define GONE_ONE 5000
-
-/* Step a statement that gives a row for each one that it removes. */
-static int
-count_gone(struct db_stmt *stmt, int64_t *gone)
+int
+rcpts_count_gone(struct db_stmt *stmt, int64_t *gone)
 {
 	int rc;
 
@@ -42,8 +38,8 @@ static const char put_sql[] =
     " learned_ms = excluded.learned_ms";
 static const char oldest_sql[] =
     "DELETE FROM recipient WHERE (domain, local) IN (SELECT domain, local FROM"
-    " recipient WHERE source <> 4 AND good = ?1 AND learned_ms < ?2"
-    " ORDER BY learned_ms LIMIT ?3) RETURNING 1";
+    " recipient WHERE source <> 4 AND source <> 3 AND good = ?1"
+    " AND learned_ms < ?2 ORDER BY learned_ms LIMIT ?3) RETURNING 1";
 
 static int
 remove_oldest(struct learn *l, struct db *on, int good, int64_t before_ms,
@@ -60,7 +56,7 @@ remove_oldest(struct learn *l, struct db *on, int good, int64_t before_ms,
 	db_bind_int(stmt, 1, good);
 	db_bind_int(stmt, 2, before_ms);
 	db_bind_int(stmt, 3, want - *gone);
-	return count_gone(stmt, gone);
+	return rcpts_count_gone(stmt, gone);
 }
 
 /* Many at a time, so that the next ones find room.  For a bad one no good one
@@ -74,8 +70,8 @@ make_room(struct learn *l, struct db *on, int for_good)
 	int64_t gone = 0;
 	int rc;
 
-	if (want > over + GONE_ONE)
-		want = over + GONE_ONE;
+	if (want > over + RCPTS_GONE_ONE)
+		want = over + RCPTS_GONE_ONE;
 	rc = remove_oldest(l, on, 0, m->now_ms - m->ages.bad_ms, want, &gone);
 	if (rc == SMX_OK)
 		rc = remove_oldest(l, on, 1, m->now_ms - m->ages.good_ms, want,
@@ -186,7 +182,8 @@ static const char all_sql[] =
     "INSERT INTO catchall (domain, takes_all, asked_ms) VALUES (?1, ?2, ?3)"
     " ON CONFLICT (domain) DO UPDATE SET takes_all = excluded.takes_all,"
     " asked_ms = excluded.asked_ms"
-    " WHERE takes_all <> 3 OR excluded.takes_all = 3";
+    " WHERE takes_all < 3 OR excluded.takes_all = 3"
+    " OR (takes_all > 3 AND excluded.takes_all > 3)";
 
 static int
 put_all(void *ctx, struct db *on)
@@ -265,10 +262,10 @@ leave(void *ctx, struct db *on)
 	if (l->local != NULL)
 		db_bind_text(stmt, 2, l->local);
 	else
-		db_bind_int(stmt, 2, GONE_ONE);
+		db_bind_int(stmt, 2, RCPTS_GONE_ONE);
 	if (l->learned_ms != 0)
 		db_bind_int(stmt, 3, l->learned_ms);
-	rc = count_gone(stmt, &l->gone);
+	rc = rcpts_count_gone(stmt, &l->gone);
 	l->more = -l->gone;
 	return rc == SMX_OK && l->and_all ? leave_all(l, on) : rc;
 }
@@ -285,7 +282,7 @@ leave_in_turn(struct backup_rcpts *rcpts, struct leave *l, size_t *gone)
 		rc = rcpts_write(rcpts, leave, l, &l->more);
 		if (rc == SMX_OK)
 			*gone += (size_t)l->gone;
-	} while (rc == SMX_OK && l->gone == GONE_ONE);
+	} while (rc == SMX_OK && l->gone == RCPTS_GONE_ONE);
 	return rc;
 }
 

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -186,6 +187,8 @@ client_request(struct client *client, size_t peer,
 	call->reply = reply;
 	reply->foreign = 0;
 	reply->ago_ms = -1;
+	reply->next = 0;
+	memset(reply->have, 0, sizeof(reply->have));
 	error = call_begin(call, deadline_ms, now_ms);
 	if (error != SMX_OK) {
 		pool_give(call);

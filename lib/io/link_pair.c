@@ -279,6 +279,8 @@ end_request(void *ctx, size_t peer, const struct smx_request *request,
 	reply->count = 0;
 	reply->foreign = 0;
 	reply->ago_ms = -1;
+	reply->next = 0;
+	memset(reply->have, 0, sizeof(reply->have));
 	introduce(end->other, table, &reply->hello);
 	result = amendments_check(request);
 	if (result == SMX_OK)

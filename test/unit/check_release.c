@@ -259,6 +259,27 @@ START_TEST(flush_ends_and_what_is_left_goes_back)
 }
 END_TEST
 
+/* What was let go comes back when the primary was there and fell. */
+START_TEST(flush_ends_with_the_primary)
+{
+	char name[32];
+
+	make(1, 1, 200);
+	world_domain(name, 0);
+	ck_assert_int_eq(release_flush(world.release, name,
+			     world.now_ms + 60 * MINUTE),
+	    SMX_OK);
+	world_run(&world, 3000);
+	ck_assert_uint_ne(world_count(&world, IN_QUEUE), 0);
+	up(1);
+	world_run(&world, 2000);
+	up(0);
+	world_run(&world, MINUTE);
+	ck_assert_uint_eq(world_count(&world, IN_QUEUE), 0);
+	ck_assert_uint_ne(world_count(&world, ON_HOLD), 0);
+}
+END_TEST
+
 START_TEST(domain_that_no_policy_names_is_let_go)
 {
 	make(1, 2, 100);
@@ -327,6 +348,7 @@ main(void)
 	tcase_add_test(tc, host_set_up_wrong_bounces_few);
 	tcase_add_test(tc, flush_begins_whatever_the_probes_say);
 	tcase_add_test(tc, flush_ends_and_what_is_left_goes_back);
+	tcase_add_test(tc, flush_ends_with_the_primary);
 	tcase_add_test(tc, domain_that_no_policy_names_is_let_go);
 	tcase_add_test(tc, broken_helper_is_asked_rarely_and_nothing_is_lost);
 	tcase_add_test(tc, no_memory_of_the_past_is_needed);
