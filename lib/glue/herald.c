@@ -257,24 +257,29 @@ speak(struct herald *h, struct herald_group *g, size_t member, int mta_up)
 	}
 }
 
+void
+herald_step(struct herald *h)
+{
+	int mta_up = mta_is_up(h);
+
+	configure(h);
+	for (size_t i = 0; i < h->group_count; i++) {
+		struct herald_group *g = &h->groups[i];
+
+		herald_look(h, g);
+		for (size_t m = 0; m < g->conf->member_count; m++)
+			if (!herald_ending(h))
+				speak(h, g, m, mta_up);
+	}
+}
+
 static void *
 run(void *ctx)
 {
 	struct herald *h = ctx;
 
-	while (!rest(h)) {
-		int mta_up = mta_is_up(h);
-
-		configure(h);
-		for (size_t i = 0; i < h->group_count; i++) {
-			struct herald_group *g = &h->groups[i];
-
-			herald_look(h, g);
-			for (size_t m = 0; m < g->conf->member_count; m++)
-				if (!herald_ending(h))
-					speak(h, g, m, mta_up);
-		}
-	}
+	while (!rest(h))
+		herald_step(h);
 	return NULL;
 }
 

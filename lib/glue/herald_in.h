@@ -66,6 +66,8 @@ struct herald {
 };
 
 int herald_ending(struct herald *herald);
+/* What the thread does twice a second. */
+void herald_step(struct herald *herald);
 
 /* herald_lists.c: read what has changed. */
 void herald_look(struct herald *herald, struct herald_group *group);

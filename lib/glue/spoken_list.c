@@ -326,6 +326,24 @@ log_list(struct spoken *spoken, const struct taking *t, int rc)
 	log_end(&l);
 }
 
+/* For a list without room there is none: what is here is neither the old one
+ * nor the new one, and whoever is not in it is not bad for that. */
+static void
+taking_fail(struct spoken *spoken, struct taking *t, int rc)
+{
+	struct backup_rcpts *rcpts = decider_of(spoken)->rcpts;
+	size_t gone;
+	int drop = SMX_OK;
+
+	if (rc == SMX_EFULL)
+		drop = backup_rcpts_all(rcpts, t->domain, RCPTS_ALL_UNSAID,
+		    clock_wall_ms());
+	if (rc == SMX_EFULL && drop == SMX_OK)
+		drop = backup_rcpts_settle(rcpts, t->domain, 0, &gone);
+	log_list(spoken, t, drop != SMX_OK ? drop : rc);
+	t->used = 0;
+}
+
 /* SMX_ECORRUPT: the entries do not make the list that was announced. */
 static int
 taking_end(struct spoken *spoken, struct taking *t)
@@ -371,8 +389,7 @@ spoken_push(struct spoken *spoken, size_t peer, const struct smx_push *push,
 		return SMX_OK;
 	rc = piece_take(spoken, t, push, count);
 	if (rc != SMX_OK) {
-		log_list(spoken, t, rc);
-		t->used = 0;
+		taking_fail(spoken, t, rc);
 		return rc;
 	}
 	t->next++;

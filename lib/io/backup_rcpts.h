@@ -65,7 +65,7 @@ int backup_rcpts_learn(struct backup_rcpts *rcpts,
     const struct backup_rcpts_news *news, size_t count,
     const struct backup_rcpts_limits *limits, size_t *unkept) SMX_MUST_USE;
 /* RCPTS_ALL_NO and _YES do not take back what a list says, _LISTED and _PEER
- * not what a file says. */
+ * not what a file says; _UNSAID takes back the former. */
 int backup_rcpts_all(struct backup_rcpts *rcpts, const char *domain,
     enum rcpts_all all, int64_t now_ms) SMX_MUST_USE;
 

@@ -183,7 +183,8 @@ static const char all_sql[] =
     " ON CONFLICT (domain) DO UPDATE SET takes_all = excluded.takes_all,"
     " asked_ms = excluded.asked_ms"
     " WHERE takes_all < 3 OR excluded.takes_all = 3"
-    " OR (takes_all > 3 AND excluded.takes_all > 3)";
+    " OR (takes_all > 3 AND excluded.takes_all > 3)"
+    " OR (takes_all > 3 AND excluded.takes_all = 0)";
 
 static int
 put_all(void *ctx, struct db *on)

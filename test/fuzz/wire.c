@@ -158,6 +158,11 @@ static const char *const server_seeds[] = { EHLO "NOOP\r\nQUIT\r\n",
 	     "MAIL <a@b>\r\nRCPT <c@d>\r\nNOOP\r\n",
 	EHLO "ASK 1 NODE=mx1.example.org\r\n" KEY "\r\nCLAIM 1 NODE=mx1\r\n" KEY
 	     "\r\nSEEN NODE=mx3\r\n",
+	EHLO "DRAIN 2\r\nexample.org\r\nexample.net\r\n"
+	     "MAINTAIN 1 FOR=7200000\r\nexample.org\r\n"
+	     "LISTED DOMAIN=example.org DIGEST=" DIGEST "\r\n",
+	EHLO "PUSH 3 DOMAIN=example.org BASE=" DIGEST " DIGEST=" DIGEST
+	     " PART=0 LAST=1\r\n+a+2Bb\r\n-c\r\n+\r\nNOOP\r\n",
 	NULL };
 
 static const char *const server_words[] = { "\r\n", " ", "=", "+0D+0A", KEY,
@@ -167,7 +172,10 @@ static const char *const server_words[] = { "\r\n", " ", "=", "+0D+0A", KEY,
 	" ENVELOPE=", " RCPTS=", " HELD=", " SIZE=", " QUEUE=", "BDAT ",
 	" LAST", "NOOP\r\n", "QUIT\r\n", "MAIL <a@b>\r\n", "RCPT <e@f>\r\n",
 	"CLIENT\r\n", "-1", "18446744073709551616", "4294967296", "1000",
-	"1001", "100", "101", NULL };
+	"1001", "100", "101", "DRAIN ", "MAINTAIN ", "LISTED ", "PUSH ",
+	" DOMAIN=example.org", " DIGEST=" DIGEST, " BASE=" DIGEST,
+	" PART=", " LAST=", " FOR=", "example.org\r\n", "+a\r\n", "-a\r\n",
+	NULL };
 
 const struct fuzz_target fuzz_wire_server = { "wire-server", server_run,
 	server_seeds, server_words };
@@ -232,22 +240,24 @@ static void
 client_run(const char *data, size_t len)
 {
 	struct smx_key keys[LIMIT];
+	const struct smx_push push = { .domain = "example.org", .part = 7 };
 	struct smx_request request = { .keys = keys,
 		.count = LIMIT,
 		.node = "mx1",
-		.limit = LIMIT };
+		.limit = LIMIT,
+		.push = &push };
 	char *line;
 
 	if (len == 0)
 		return;
 	memset(keys, 0, sizeof(keys));
-	request.kind = SMX_REQ_BEAT +
-		       (unsigned char)(data[0] - '0') % (SMX_REQ_RETURN + 1);
+	request.kind =
+	    SMX_REQ_BEAT + (unsigned char)(data[0] - '0') % (SMX_REQ_PUSH + 1);
 	line = malloc(len);
 	if (line == NULL)
 		return;
 	memcpy(line, data + 1, len - 1);
-	if (request.kind > SMX_REQ_RETURN)
+	if (request.kind > SMX_REQ_PUSH)
 		hello_run(line, len - 1);
 	else
 		reply_run(&request, line, len - 1);
@@ -272,6 +282,12 @@ static const char *const client_seeds[] = { "0"
 	"9"
 	"250 ANSWERS=stfonustfonustfonust\r\n",
 	":"
+	"250 FOREIGN=2\r\n",
+	"<"
+	"250 FOREIGN=0 HAVE=" DIGEST "\r\n",
+	"="
+	"250 FOREIGN=0 NEXT=8\r\n",
+	">"
 	"220 mx2 shadowmx 1.1\r\n250 mx2 VERSION=1.1 INCARNATION="
 	"000102030405060708090a0b0c0d0e0f EPOCH=" EPOCH
 	" SEQUENCE=1 CONTENT=100 ENVELOPE=100\r\n",
@@ -279,8 +295,9 @@ static const char *const client_seeds[] = { "0"
 
 static const char *const client_words[] = { "\r\n", "250 ", "250-", "450 ",
 	"999 ", " ", "=", KEY, EPOCH, "ANSWERS=", "FOREIGN=", "COUNT=", "AGO=",
-	" QUEUE=", " STATE=", " AGE=", " EPOCH=", "shadow", "claimed", "handed",
-	"done", "MTA=", " LEAVING=", " VERSION=", " CONTENT=", "-1",
+	" HAVE=", " NEXT=", " QUEUE=", " STATE=", " AGE=", " EPOCH=", "shadow",
+	"claimed", "handed", "done",
+	"MTA=", " LEAVING=", " VERSION=", " CONTENT=", "-1",
 	"9223372036854775808", "18446744073709551616", "+0A", NULL };
 
 const struct fuzz_target fuzz_wire_client = { "wire-client", client_run,

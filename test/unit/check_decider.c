@@ -318,6 +318,93 @@ START_TEST(the_first_try_goes_to_the_primary)
 }
 END_TEST
 
+/* ---- the primary has said who its recipients are ---- */
+
+static void
+list_is(const char *local, enum rcpts_all all, int64_t confirmed_ms)
+{
+	const struct backup_rcpts_limits most = { .most = 1000,
+		.now_ms = clock_wall_ms() };
+	const struct backup_rcpts_news news = { "example.org", local,
+		{ 1, RCPT_FROM_PEER, clock_wall_ms() } };
+	size_t unkept;
+
+	ck_assert_int_eq(backup_rcpts_learn(decider->rcpts, &news, 1, &most,
+			     &unkept),
+	    SMX_OK);
+	ck_assert_int_eq(backup_rcpts_all(decider->rcpts, "example.org", all,
+			     confirmed_ms),
+	    SMX_OK);
+}
+
+START_TEST(who_is_not_in_the_list_is_refused_without_a_question)
+{
+	list_is("listed", RCPTS_ALL_LISTED, clock_wall_ms());
+	policy.unknown = BACKUP_UNKNOWN_ACCEPT;
+	primary.state = MX_DOWN;
+	primary.down_for_ms = MINUTE;
+	ck_assert_int_eq(rcpt("<listed@example.org>"), SMX_OK);
+	ck_assert(word.hold);
+	ck_assert_int_eq(rcpt("<good@example.org>"), SMX_EREFUSED);
+	ck_assert_str_eq(words.enhanced, "5.1.1");
+	ck_assert_int_eq(rcpt("<postmaster@example.org>"), SMX_OK);
+	/* A list has no extensions: the policy decides, for who extends. */
+	ck_assert_int_eq(rcpt("<listed+tag@example.org>"), SMX_OK);
+	ck_assert_int_eq(rcpt("<listed-request@example.org>"), SMX_OK);
+	ck_assert_int_eq(rcpt("<good+tag@example.org>"), SMX_EREFUSED);
+	ck_assert_int_eq(rcpt("<+tag@example.org>"), SMX_EREFUSED);
+	policy.unknown = BACKUP_UNKNOWN_DEFER;
+	ck_assert_int_eq(rcpt("<listed+tag@example.org>"), SMX_ETEMP);
+	ck_assert_uint_eq(primary.asked, 0);
+}
+END_TEST
+
+START_TEST(while_it_is_up_the_primary_knows_better_than_its_list)
+{
+	list_is("listed", RCPTS_ALL_LISTED, clock_wall_ms());
+	ck_assert_int_eq(rcpt("<listed@example.org>"), SMX_OK);
+	ck_assert_uint_eq(primary.asked, 0);
+	ck_assert_int_eq(rcpt("<good@example.org>"), SMX_OK);
+	ck_assert_int_eq(rcpt("<no@example.org>"), SMX_EREFUSED);
+	/* Nobody invents a recipient: the list says who is not there. */
+	ck_assert_uint_eq(primary.asked, 2);
+	ck_assert_uint_eq(primary.nobodys, 0);
+	primary.state = MX_DOWN;
+	primary.down_for_ms = MINUTE;
+	ck_assert_int_eq(rcpt("<good@example.org>"), SMX_OK);
+	/* What it has refused itself is not there, whatever the list says. */
+	primary.state = MX_UP;
+	ck_assert_int_eq(backup_learn(NULL, "<listed@example.org>", 0,
+			     RCPT_FROM_DELIVERY),
+	    SMX_OK);
+	ck_assert_int_eq(rcpt("<listed@example.org>"), SMX_EREFUSED);
+}
+END_TEST
+
+START_TEST(a_list_that_nobody_confirms_keeps_nobody_out_for_ever)
+{
+	list_is("listed", RCPTS_ALL_LISTED,
+	    clock_wall_ms() - 32 * 24 * 60 * MINUTE);
+	policy.unknown = BACKUP_UNKNOWN_ACCEPT;
+	primary.state = MX_DOWN;
+	primary.down_for_ms = MINUTE;
+	ck_assert_int_eq(rcpt("<good@example.org>"), SMX_OK);
+	ck_assert(word.hold);
+}
+END_TEST
+
+START_TEST(a_primary_that_says_it_takes_all_is_believed)
+{
+	list_is("listed", RCPTS_ALL_PEER, clock_wall_ms());
+	policy.unknown = BACKUP_UNKNOWN_REJECT;
+	ck_assert_int_eq(rcpt("<anybody@example.org>"), SMX_OK);
+	primary.state = MX_DOWN;
+	ck_assert_int_eq(rcpt("<anybody@example.org>"), SMX_OK);
+	ck_assert(word.hold);
+	ck_assert_uint_eq(primary.asked, 0);
+}
+END_TEST
+
 START_TEST(a_restart_forgets_who_was_sent_away)
 {
 	policy.while_up = BACKUP_UP_DEFER;
@@ -741,6 +828,12 @@ suite(void)
 	tcase_add_test(t, postmaster_is_good_without_being_asked_for);
 	tcase_add_test(t, the_first_try_goes_to_the_primary);
 	tcase_add_test(t, a_restart_forgets_who_was_sent_away);
+	tcase_add_test(t, who_is_not_in_the_list_is_refused_without_a_question);
+	tcase_add_test(t,
+	    while_it_is_up_the_primary_knows_better_than_its_list);
+	tcase_add_test(t,
+	    a_list_that_nobody_confirms_keeps_nobody_out_for_ever);
+	tcase_add_test(t, a_primary_that_says_it_takes_all_is_believed);
 	tcase_add_test(t, who_takes_everything_is_found_out_once);
 	tcase_add_test(t, what_was_learned_counts_while_it_is_down);
 	tcase_add_test(t, a_delivery_teaches);

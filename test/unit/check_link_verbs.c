@@ -189,6 +189,36 @@ START_TEST(questions_about_copies_are_answered)
 }
 END_TEST
 
+START_TEST(what_a_primary_says_arrives)
+{
+	static const char *const domains[] = { "example.org", "example.net" };
+	const struct smx_push_entry entries[] = { { "a+b", 0 }, { "c", 1 } };
+	const struct smx_push push = { .domain = "example.org",
+		.entries = entries };
+	struct smx_request request = { .domains = domains,
+		.push = &push,
+		.count = 2 };
+	struct smx_reply reply = { 0 };
+
+	links_open(_i);
+	for (int kind = SMX_REQ_DRAIN; kind <= SMX_REQ_PUSH; kind++) {
+		request.kind = (enum smx_request_kind)kind;
+		request.count = kind == SMX_REQ_LISTED ? 0 : 2;
+		ck_assert_int_eq(a.ops->request(a.ctx, 0, &request, &reply,
+				     now_ms() + 5000),
+		    SMX_OK);
+		ck_assert_int_eq(at_b.request.kind, kind);
+		ck_assert_uint_eq(reply.foreign, request.count / 2);
+		ck_assert_uint_eq(reply.next, 0);
+	}
+	at_b.request_result = SMX_EFULL;
+	ck_assert_int_eq(a.ops->request(a.ctx, 0, &request, &reply,
+			     now_ms() + 5000),
+	    SMX_ETEMP);
+	links_close(_i);
+}
+END_TEST
+
 START_TEST(a_set_that_cannot_be_said_is_not_sent)
 {
 	struct smx_call *call = NULL;
@@ -256,9 +286,14 @@ START_TEST(an_older_host_hears_nothing_that_it_does_not_know)
 		.envelope = NOW,
 		.envelope_len = strlen(NOW),
 		.recipients = 2 };
+	const char *domain = "example.org";
+	const struct smx_push_entry entry = { "a", 0 };
+	const struct smx_push push = { .domain = domain, .entries = &entry };
 	struct smx_request request = { .amendments = &one,
 		.keys = &key,
 		.count = 1,
+		.domains = &domain,
+		.push = &push,
 		.node = "mx3" };
 	struct smx_reply reply = { .answers = &answer };
 	struct older older = { .setup = { .alpn = WIRE_ALPN },
@@ -271,8 +306,10 @@ START_TEST(an_older_host_hears_nothing_that_it_does_not_know)
 	older.listening = net.fd[1];
 	older.setup.key_file = net.key_file[1];
 	ck_assert_int_eq(pthread_create(&thread, NULL, older_host, &older), 0);
-	for (int kind = _i == 0 ? SMX_REQ_AMEND : SMX_REQ_RETURN;
-	     kind <= SMX_REQ_RETURN; kind++) {
+	for (int kind = _i == 0   ? SMX_REQ_AMEND
+			: _i == 1 ? SMX_REQ_RETURN
+				  : SMX_REQ_DRAIN;
+	     kind <= SMX_REQ_PUSH; kind++) {
 		request.kind = (enum smx_request_kind)kind;
 		ck_assert_int_eq(net.link[0].ops->request(net.link[0].ctx, 0,
 				     &request, &reply, until),
@@ -299,9 +336,10 @@ main(void)
 	tcase_add_loop_test(tc, a_return_is_answered, 0, KINDS);
 	tcase_add_loop_test(tc, a_bad_amendment_does_not_arrive, 0, KINDS);
 	tcase_add_loop_test(tc, questions_about_copies_are_answered, 0, KINDS);
+	tcase_add_loop_test(tc, what_a_primary_says_arrives, 0, KINDS);
 	tcase_add_test(tc, a_set_that_cannot_be_said_is_not_sent);
 	tcase_add_loop_test(tc,
-	    an_older_host_hears_nothing_that_it_does_not_know, 0, 2);
+	    an_older_host_hears_nothing_that_it_does_not_know, 0, 4);
 	suite_add_tcase(s, tc);
 	srunner_run_all(sr, CK_NORMAL);
 	failed = srunner_ntests_failed(sr);
