@@ -126,6 +126,32 @@ static const struct {
 		 "store = { driver = \"memory\"; };",
 	    { ":5: policies[0].backup = {...}: the books of a backup MX need a "
 	      "store with a folder; accepted: store.driver = \"sqlite\"" } },
+	/* who speaks for whom */
+	{ BACKUP "while_up = \"accept\"; peer = \"mx9.c.example\"; }; } );",
+	    { ":5: policies[0].backup.peer = \"mx9.c.example\": no member has "
+	      "this name; accepted: the name of a member of peers.members" } },
+	{ BACKUP "while_up = \"accept\"; peer = ( \"mx2.example.org\",\n"
+		 "\"a b\" ); }; } );",
+	    { ":6: policies[0].backup.peer[1] = \"a b\": this is not a host "
+	      "name" } },
+	{ GOOD "primary_for = ( { domains = \"c.example\";\n members = "
+	       "( \"mx2.example.org\", \"mx9.example.org\" ); } );",
+	    { ":5: primary_for[0].members[1] = \"mx9.example.org\": no member "
+	      "has this name" } },
+	{ GOOD "primary_for = ( { members = \"mx2.example.org\"; } );",
+	    { ":4: primary_for[0].domains: it has no default" } },
+	{ GOOD "primary_for = ( { domains = \"c.example\"; } );",
+	    { ":4: primary_for[0].members: it has no default" } },
+	{ GOOD "primary_for = ( { domains = ( \"c.example\", \"d.example\" "
+	       ");\n members = \"mx2.example.org\"; },\n{ domains = ( "
+	       "\"e.example\", \"D.example\" );\n members = "
+	       "\"mx2.example.org\"; } );",
+	    { ":6: primary_for[1].domains[1] = \"D.example\": this domain "
+	      "stands twice; accepted: each domain once" } },
+	{ GOOD "primary_for = ( { domains = \"c.example\"; members = "
+	       "\"mx2.example.org\";\n recipients = \"users\"; } );",
+	    { ":5: primary_for[0].recipients = \"users\": the path is not "
+	      "absolute" } },
 	{ BACKUP "while_up = \"relay\"; primary = \"[192.0.2.9]\"; };\n"
 		 "acknowledge = { next_hop = \"mta\"; }; } );",
 	    { ":6: policies[0].acknowledge.next_hop = \"mta\": nobody asks "

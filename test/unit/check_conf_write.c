@@ -26,6 +26,10 @@ static const char rich[] =
     "\"sha256/CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCA=\";\n"
     "    site = \"osaka\"; } ); };\n"
     "delivery = { tls = \"verify\"; idle = \"0\"; max_held = 9; };\n"
+    "primary_for = ( { domains = ( \"p.example\", \"q.example\" );\n"
+    "    members = ( \"mx3.example.org\" );\n"
+    "    recipients = \"/etc/postfix/users\"; },\n"
+    "  { domains = \"r.example\"; members = \"mx3.example.org\"; } );\n"
     "backup = { probe = \"20s\"; rate = 5; alarm = \"/usr/bin/true\"; };\n"
     "defaults = { acknowledge = { copies = 2; max_delay = \"11s\";\n"
     "    next_hop = ( \"smtp:[192.0.2.7]\", \"mta\" );\n"
@@ -44,6 +48,7 @@ static const char rich[] =
     "    backup = { primary = ( \"[192.0.2.9]\", \"smtp:[mx.c.example]:26\" "
     ");\n"
     "        while_up = \"defer\"; grace = \"0\"; quota = \"1G\";\n"
+    "        peer = ( \"mx3.example.org\" );\n"
     "        exempt = ( \"192.0.2.0/24\" ); }; },\n"
     "  { name = \"none\"; match = { min_size = \"10M\"; };\n"
     "    acknowledge = { when = (); }; } );\n";
