@@ -19,7 +19,7 @@ clang=
 seconds=${1:?fuzz.sh [-c] SECONDS [TARGET...]}
 shift
 targets="wire-server wire-client amend envelope pfcat table config smtpreply pflog
-    marker books header data store talk mx dns policy smlog smqf"
+    marker books header data store talk mx dns etrn policy smlog smqf"
 # Input that came to something new once, and what was found with it.
 export FUZZ_CORPUS=$here/fuzz/corpus
 [ $# = 0 ] || targets=$*

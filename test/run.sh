@@ -244,12 +244,8 @@ part_milter() {
 }
 
 # Scripts of test/mta, all their scenarios; the longest first.
-scenarios="flow backup backup_crash deliver mx nexthop three fence amend again epochs resend net odd operator primaries sts"
-scenarios="flow backup backup_crash split deliver mx nexthop three fence amend again epochs resend net odd operator primaries"
-scenarios="flow backup backup_crash hand deliver mx nexthop three fence amend again epochs resend net odd operator primaries"
-scenarios="flow backup backup_crash learn deliver mx nexthop three fence amend again epochs resend net odd operator primaries"
-scenarios="flow backup backup_crash deliver mx nexthop three fence amend again epochs resend net odd operator primaries etrn"
-scenarios="flow backup backup_crash deliver mx nexthop three fence amend again epochs resend net odd operator primaries etrn clock"
+scenarios="flow split clock backup hand backup_crash deliver learn sts mx peermx etrn
+    nexthop three fence amend again epochs resend net odd operator primaries"
 
 part_mta() {
 	local t

@@ -253,4 +253,4 @@ port_close(void *ctx)
 }
 
 const struct smx_queue_ops smqueue_ops = { port_verify, port_read, port_open,
-	port_next, port_state, port_close, NULL, NULL };
+	port_next, port_state, port_close, NULL, NULL, NULL };

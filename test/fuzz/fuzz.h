@@ -33,8 +33,8 @@ uint64_t fuzz_mix(uint64_t hash, const void *data, size_t len);
 size_t fuzz_piece(uint64_t *state, size_t left);
 
 extern const struct fuzz_target fuzz_amend, fuzz_books, fuzz_config, fuzz_data,
-    fuzz_dns, fuzz_envelope, fuzz_header, fuzz_marker, fuzz_mx, fuzz_shelf,
-    fuzz_pfcat, fuzz_pflog, fuzz_policy, fuzz_smlog, fuzz_smqf, fuzz_smtpreply,
-    fuzz_table, fuzz_talk, fuzz_wire_client, fuzz_wire_server;
+    fuzz_dns, fuzz_etrn, fuzz_envelope, fuzz_header, fuzz_marker, fuzz_mx,
+    fuzz_shelf, fuzz_pfcat, fuzz_pflog, fuzz_policy, fuzz_smlog, fuzz_smqf,
+    fuzz_smtpreply, fuzz_table, fuzz_talk, fuzz_wire_client, fuzz_wire_server;
 
 #endif

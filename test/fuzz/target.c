@@ -12,7 +12,8 @@ const struct fuzz_target *const fuzz_targets[] = { &fuzz_wire_server,
 	&fuzz_wire_client, &fuzz_amend, &fuzz_envelope, &fuzz_pfcat,
 	&fuzz_table, &fuzz_config, &fuzz_smtpreply, &fuzz_pflog, &fuzz_marker,
 	&fuzz_books, &fuzz_header, &fuzz_data, &fuzz_shelf, &fuzz_talk,
-	&fuzz_mx, &fuzz_dns, &fuzz_policy, &fuzz_smlog, &fuzz_smqf, NULL };
+	&fuzz_mx, &fuzz_dns, &fuzz_etrn, &fuzz_policy, &fuzz_smlog, &fuzz_smqf,
+	NULL };
 
 /* libconfig forgets the text that it was reading when it finds a mistake: a few
  * bytes for each file with one, out of our reach. */

@@ -267,7 +267,7 @@ const struct fuzz_target fuzz_pflog = { "pflog", pflog_run, pflog_seeds,
 
 /* What the first request comes to, read in pieces or at once; *at: its end. */
 static int
-policy_feed(struct pfpolicy *r, const char *data, size_t len, uint64_t pieces,
+etrn_feed(struct pfpolicy *r, const char *data, size_t len, uint64_t pieces,
     size_t *at)
 {
 	int rc = SMX_ETEMP;
@@ -288,14 +288,14 @@ policy_feed(struct pfpolicy *r, const char *data, size_t len, uint64_t pieces,
 }
 
 static void
-policy_run(const char *data, size_t len)
+etrn_run(const char *data, size_t len)
 {
 	static struct pfpolicy whole, cut;
 	char domain[PFPOLICY_VALUE];
 	size_t at, cut_at;
-	int rc = policy_feed(&whole, data, len, 0, &at);
+	int rc = etrn_feed(&whole, data, len, 0, &at);
 
-	fuzz_must(policy_feed(&cut, data, len, len * 2 + 1, &cut_at) == rc,
+	fuzz_must(etrn_feed(&cut, data, len, len * 2 + 1, &cut_at) == rc,
 	    "in pieces it is the same");
 	fuzz_saw((unsigned)(rc == SMX_OK) + 2 * (whole.given & 0xff));
 	if (rc != SMX_OK)
@@ -307,19 +307,19 @@ policy_run(const char *data, size_t len)
 	fuzz_must(domain[strcspn(domain, " \r\n=\"<>@#")] == '\0', "a domain");
 }
 
-static const char *const policy_seeds[] = {
+static const char *const etrn_seeds[] = {
 	"request=smtpd_access_policy\nprotocol_state=ETRN\n"
 	"client_address=192.0.2.1\nsasl_username=joe\n"
 	"etrn_domain=@a.example\n\n",
 	"request=smtpd_access_policy\nprotocol_state=RCPT\nsender=a@b\n\n", NULL
 };
 
-static const char *const policy_words[] = { "request=smtpd_access_policy\n",
+static const char *const etrn_words[] = { "request=smtpd_access_policy\n",
 	"protocol_state=ETRN\n", "etrn_domain=", "client_address=", "\n\n", "=",
 	"@", "#", "a.example", NULL };
 
-const struct fuzz_target fuzz_policy = { "policy", policy_run, policy_seeds,
-	policy_words };
+const struct fuzz_target fuzz_etrn = { "etrn", etrn_run, etrn_seeds,
+	etrn_words };
 /* ---- Sendmail's: lines of the log, files of the queue ---- */
 
 static void
