@@ -20,20 +20,25 @@ mx_elsewhere() {
 	need "it to hear of that" pf_reload "$LAB/mx"
 }
 
-# etrn FROM WHAT: what it is answered, "CODE text"
+# etrn FROM WHAT [LOGIN]: what it is answered, "CODE text"
 etrn() {
 	$PYTHON -c '
 import smtplib, sys
 s = smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=60,
     local_hostname="client.test.invalid", source_address=(sys.argv[2], 0))
 s.ehlo()
+if len(sys.argv) > 4:
+    s.docmd("XCLIENT", "LOGIN=" + sys.argv[4])
+    s.ehlo()
 code, text = s.docmd("ETRN", sys.argv[3])
 print(code, text.decode("ascii", "replace").replace("\n", " "))
-s.quit()' "$(port_of a)" "$1" "$2" >"$LAB/said" || return 1
+s.quit()' "$(port_of a)" "$@" >"$LAB/said" || return 1
 	cat "$LAB/said"
 }
-etrn_heard() { # CODE FROM WHAT
-	etrn "$2" "$3" >/dev/null && shows heard 1 "$1"
+etrn_heard() { # CODE FROM WHAT [LOGIN]
+	etrn_code=$1
+	shift
+	etrn "$@" >/dev/null && shows heard 1 "$etrn_code"
 }
 
 # N messages on hold, for a primary that came back and that nobody will look at.
@@ -102,6 +107,16 @@ etrn_of_who_is_listed() {
 	need "nothing let go" held_are a 2
 	need "yes" etrn_heard 250 $LISTED $D
 	need "which is said" log_says a "event=etrn .*why=listed"
+	outage_ends_well 2
+}
+
+etrn_of_who_is_authenticated() {
+	unprobed 2
+	need "logins without passwords" pf_cf "$LAB/a" \
+	    "smtpd_authorized_xclient_hosts = $STRANGER"
+	need "not its name alone" wait_for 10 etrn_heard 459 $STRANGER $D
+	need "yes" wait_for 10 etrn_heard 250 $STRANGER $D joe
+	need "which is said" log_says a "event=etrn .*why=authenticated"
 	outage_ends_well 2
 }
 
