@@ -131,6 +131,26 @@ split_local_mail() {
 	ends_once local $FRIEND rcpt1@$D
 }
 
+# The host is lost for ever as soon as the rest was delivered: the part was never
+# without a copy of its own.
+split_host_lost() {
+	HEARTBEAT=500ms TAKEOVER_AFTER=4s
+	two_down
+	need "the other host knows, too" wait_for 20 mx_is down $D b
+	need "of both" wait_for 20 mx_is down $D1 b
+	need "250" post_is_taken a lost $S "rcpt1@$D $FRIEND rcpt2@$D1"
+	need "the rest delivered" wait_for 20 served_are lost $FRIEND
+	need "and discarded" wait_for 20 rows_are b 2
+	host_lose a
+	need "both on hold at the heir" wait_for 40 held_are b 2
+	need "in its books" wait_for 20 eval 'is "$(books held $D b)" 1'
+	need "of both" wait_for 20 eval 'is "$(books held $D1 b)" 1'
+	need "the primary again" mx_start
+	need "each of them once" wait_for 60 served_are lost $FRIEND \
+	    rcpt1@$D rcpt2@$D1
+	need "balance" wait_for 20 books_balance $D b
+}
+
 # ---- when it cannot be done: ordinary mail, as without it ----
 
 is_ordinary() {
