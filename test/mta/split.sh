@@ -297,7 +297,7 @@ served_at_least_once() { # TAG RCPT...
 	is "$(served "$served_tag" | uniq | tr '\n' ' ')" "$(printf '%s ' "$@")"
 }
 
-split_at_each_durable_step() {
+crash_points() {
 	grep -qs SMX_CRASH_IN "$SMX_BUILD"/.libs/libshadowmx.so* || {
 		say "SKIP: a daemon without crash points"
 		exit 77
@@ -307,6 +307,10 @@ split_at_each_durable_step() {
 	mkdir "$SMX_CRASH_IN"
 	down
 	chown "$WORKER_USER" "$SMX_CRASH_IN"
+}
+
+split_at_each_durable_step() {
+	crash_points
 	points="split-add split-added split-submit split-submitted split-name
 	    split-named books-take books-taken struck"
 	twice=" split-submitted split-name split-named books-take books-taken
@@ -337,6 +341,27 @@ split_at_each_durable_step() {
 		    "friend-$point@elsewhere.test.invalid" "rcpt-$point@$D"
 	done
 	need "nothing left at the holder" wait_for 30 no_rows b
+}
+
+# While it takes a part back: before, it stays and is told of; after, it is gone.
+split_at_the_steps_back() {
+	crash_points
+	filter_behind
+	for point in split-erase split-erased; do
+		: >"$SMX_CRASH_IN/$point"
+		post a "at-$point" $S "rcpt-$point@$D $FRIEND" \
+		    "X-Edit: reject" >"$LAB/said"
+		need "a refusal" grep -q '^5' "$LAB/said"
+		need "the end at $point" wait_for 30 died_at "$point"
+		need "a new worker" wait_for 20 answers a
+	done
+	need "one that stayed, one that is gone" wait_for 40 books_are \
+	    "taken 2" "held 1" "deleted 1"
+	need "one on hold" held_are a 1
+	need "it told of" at_least "$(told_of | wc -l)" 1
+	need "the primary again" mx_start
+	ends_once at-split-erase "rcpt-split-erase@$D"
+	need "nothing of the other" is "$(served at-split-erased)" ""
 }
 
 # The parts that are perhaps a second copy, each once.
