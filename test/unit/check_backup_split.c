@@ -4,6 +4,8 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "folder.h"
 #include "io/backup_schema.h"
@@ -116,15 +118,55 @@ START_TEST(no_more_are_told_than_there_is_room_for)
 }
 END_TEST
 
-/* A file as an earlier program left it. */
+/* What the first version made. */
+static const char first[] =
+    "CREATE TABLE host (hop TEXT PRIMARY KEY, state INTEGER NOT NULL,"
+    " since_ms INTEGER NOT NULL, why TEXT NOT NULL,"
+    " seen_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE outage (id INTEGER PRIMARY KEY, hop TEXT NOT NULL,"
+    " from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL, why TEXT NOT NULL,"
+    " announced INTEGER NOT NULL);"
+    "CREATE INDEX outage_hop ON outage (hop, from_ms);"
+    "CREATE TABLE maintenance (domain TEXT PRIMARY KEY,"
+    " from_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE mail (id INTEGER PRIMARY KEY, queue_id TEXT NOT NULL,"
+    " domain TEXT NOT NULL, sender TEXT NOT NULL, size INTEGER NOT NULL,"
+    " taken_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
+    " primary_state INTEGER NOT NULL, custody INTEGER NOT NULL,"
+    " released_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL,"
+    " warned_ms INTEGER NOT NULL);"
+    "CREATE INDEX mail_open ON mail (domain, taken_ms) WHERE custody <> 5;"
+    "CREATE INDEX mail_queue ON mail (queue_id) WHERE custody <> 5;"
+    "CREATE INDEX mail_domain ON mail (domain, taken_ms);"
+    "CREATE INDEX mail_ended ON mail (ended_ms) WHERE custody = 5;"
+    "CREATE TABLE mail_rcpt (mail INTEGER NOT NULL, n INTEGER NOT NULL,"
+    " address TEXT NOT NULL, hash TEXT NOT NULL, outcome INTEGER NOT NULL,"
+    " at_ms INTEGER NOT NULL, PRIMARY KEY (mail, n)) WITHOUT ROWID;"
+    "CREATE TABLE recipient (domain TEXT NOT NULL, local TEXT NOT NULL,"
+    " good INTEGER NOT NULL, source INTEGER NOT NULL,"
+    " learned_ms INTEGER NOT NULL, PRIMARY KEY (domain, local)) WITHOUT ROWID;"
+    "CREATE INDEX recipient_age ON recipient (good, learned_ms)"
+    " WHERE source <> 4;"
+    "CREATE TABLE catchall (domain TEXT PRIMARY KEY, takes_all INTEGER NOT"
+    " NULL, asked_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE mxset (domain TEXT PRIMARY KEY, hosts TEXT NOT NULL,"
+    " sts TEXT NOT NULL, seen_ms INTEGER NOT NULL, alarm TEXT NOT NULL,"
+    " alarm_ms INTEGER NOT NULL) WITHOUT ROWID;";
+
+/* A file as another program left it. */
 static void
 make_old(const char *version)
 {
 	struct db *on;
 
 	backup_db_close(&db);
+	(void)unlink(folder_file("backup.db-wal"));
+	(void)unlink(folder_file("backup.db-shm"));
+	ck_assert_int_eq(unlink(folder_file("backup.db")), 0);
+	folder_put("backup.db", "", 0);
+	ck_assert_int_eq(chmod(folder_file("backup.db"), 0600), 0);
 	ck_assert_int_eq(db_open_writer(&on, folder_file("backup.db")), SMX_OK);
-	ck_assert_int_eq(db_exec(on, "DROP TABLE split"), SMX_OK);
+	ck_assert_int_eq(db_exec(on, first), SMX_OK);
 	ck_assert_int_eq(db_exec(on, "INSERT INTO maintenance VALUES "
 				     "('a.example', 1, 2)"),
 	    SMX_OK);
