@@ -348,10 +348,7 @@ START_TEST(domains_of_a_backup_mx_are_those_of_its_tables_too)
 	listed[0] = '\0';
 	ck_assert_int_eq(policy_backup_tables(config, list_domain, NULL),
 	    SMX_OK);
-	ck_assert_str_eq(listed, "[192.0.2.1] case.example closing.example "
-				 "exact.example example.com "
-				 "quoted.example tree.example \xc3\xa9"
-				 "cole.example ");
+	ck_assert_str_eq(listed, "one.example tree.example two.example ");
 	smx_config_release(&config);
 	folder_put_text("a", "a@x.example\nb@stop.example\nc@y.example\n");
 	ck_assert_msg(load(&config, &told, policies) == SMX_OK, "%s",
