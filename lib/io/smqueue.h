@@ -151,7 +151,8 @@ struct smqueue {
 	size_t items;
 
 	struct logtail *log;
-	int log_quiet; /* reading what is old: no events */
+	int log_quiet;  /* reading what is old: no events */
+	int log_behind; /* there is more than could be read so far */
 	struct pfends ends;
 	struct pfmarker marker;
 
@@ -236,6 +237,9 @@ int smqueue_file_open(const struct smqueue *q, enum smid_file file,
 int smqueue_file_complete(int fd);
 /* Somebody works on the message: a delivery, or its session. */
 int smqueue_file_busy(int fd);
+/* The same of a message: 1, 0, or -1, it is not in the queue or nobody can
+ * tell. */
+int smqueue_busy(const struct smqueue *q, const char *id);
 /* qf or hf, read whole and understood.  SMX_ENOTFOUND, SMX_EIO, SMX_EPROTO,
  * SMX_ETEMP: in the making, or on the move. */
 int smqueue_file_read(const struct smqueue *q, const char *id, struct smqf *qf,

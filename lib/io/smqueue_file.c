@@ -81,6 +81,20 @@ smqueue_file_busy(int fd)
 	return fcntl(fd, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
 }
 
+int
+smqueue_busy(const struct smqueue *q, const char *id)
+{
+	size_t folder;
+	int fd, busy;
+
+	if (smqueue_file_open(q, SMID_QUEUED, id, &fd, &folder) != SMX_OK &&
+	    smqueue_file_open(q, SMID_QUARANTINED, id, &fd, &folder) != SMX_OK)
+		return -1;
+	busy = smqueue_file_busy(fd);
+	close(fd);
+	return busy;
+}
+
 /*
  * A session keeps the df open while it waits for the milter.  A lease is given
  * only for a file that nobody else has open; it is given back at once, and

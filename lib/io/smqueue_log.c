@@ -148,8 +148,10 @@ smqueue_log_turn(struct smqueue *q, int64_t now_ms)
 		q->log_ms = now_ms + RETRY_MS;
 		return;
 	}
+	q->log_behind = 0;
 	switch (logtail_read(q->log, LOG_BUDGET, note, q)) {
 	case 1:
+		q->log_behind = 1;
 		q->log_ms = now_ms;
 		break;
 	case SMX_EIO:

@@ -167,7 +167,8 @@ qualify(const struct smqueue *q, const struct smitem *item, int64_t now_ms)
 		return SMX_PRESENCE_UNKNOWN;
 	if (item->presence != SMX_PRESENCE_ABSENT)
 		return item->presence;
-	if (q->log == NULL || !is_settled(q, item->asked.id, now_ms))
+	if (q->log == NULL || q->log_behind ||
+	    !is_settled(q, item->asked.id, now_ms))
 		return SMX_PRESENCE_UNKNOWN;
 	/* Before the watch began its parts may have gone unnoticed. */
 	if (!q->state.links_known &&

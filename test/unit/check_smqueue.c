@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "core/amend.h"
 #include "io/smqueue.h"
@@ -348,6 +349,24 @@ START_TEST(locks_of_both_kinds_are_seen)
 }
 END_TEST
 
+START_TEST(a_message_that_is_being_delivered_is_busy)
+{
+	int fd;
+
+	put("mq/qf" ID, WHOLE);
+	put("mq/hf" ID2, WHOLE);
+	open_queue();
+	ck_assert_int_eq(smqueue_busy(q.ctx, ID), 0);
+	fd = open(in("mq/qf" ID), O_RDWR);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(flock(fd, LOCK_EX | LOCK_NB), 0);
+	ck_assert_int_eq(smqueue_busy(q.ctx, ID), 1);
+	ck_assert_int_eq(smqueue_busy(q.ctx, ID2), 0);
+	ck_assert_int_eq(smqueue_busy(q.ctx, ID3), -1);
+	close(fd);
+}
+END_TEST
+
 /* ---- the end ---- */
 
 START_TEST(neither_file_is_the_end)
@@ -472,6 +491,32 @@ START_TEST(parts_that_are_not_named_keep_it_unknown)
 	drop("mq/qf" ID);
 	usleep(400000);
 	ck_assert_int_eq(asked(ID), SMX_PRESENCE_UNKNOWN);
+}
+END_TEST
+
+/* A log that says much: what it says of the message may stand at its end. */
+START_TEST(an_end_waits_for_all_of_the_log)
+{
+	struct buf b;
+
+	put("mq/qf" ID, WHOLE);
+	open_queue();
+	ck_assert(told(SMX_QUEUE_FOUND, ID));
+	usleep(100000);
+	buf_init(&b, 0);
+	for (int i = 0; i < 4000; i++)
+		buf_fmt(&b, SAYS "NOQUEUE: %07000d\n", i);
+	buf_str(&b, SAYS ID ": " ID2 ": clone: owner=x@y.example\n");
+	put("mq/qf" ID2, WHOLE);
+	append("log", b.data);
+	buf_free(&b);
+	drop("mq/qf" ID);
+	for (int i = 0; i < 20; i++) {
+		ck_assert_int_ne(asked(ID), SMX_PRESENCE_ABSENT);
+		usleep(10000);
+	}
+	ck_assert_int_eq(in_the_end(ID, SMX_PRESENCE_THERE),
+	    SMX_PRESENCE_THERE);
 }
 END_TEST
 
@@ -802,6 +847,7 @@ there_case(void)
 	tcase_add_test(tc, a_session_that_waits_has_its_body_open);
 	tcase_add_test(tc, a_file_in_the_making_is_locked);
 	tcase_add_test(tc, locks_of_both_kinds_are_seen);
+	tcase_add_test(tc, a_message_that_is_being_delivered_is_busy);
 	return tc;
 }
 
@@ -822,6 +868,7 @@ end_case(void)
 	tcase_add_loop_test(tc, parts_from_before_the_watch_are_known, 0,
 	    sizeof(divisions) / sizeof(*divisions));
 	tcase_add_test(tc, parts_that_are_not_named_keep_it_unknown);
+	tcase_add_test(tc, an_end_waits_for_all_of_the_log);
 	tcase_add_test(tc, a_circle_of_parts_comes_to_an_end);
 	tcase_add_test(tc, deliveries_are_told);
 	tcase_add_test(tc, what_was_said_before_is_told_before_an_end);
