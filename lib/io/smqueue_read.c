@@ -47,7 +47,9 @@ smqueue_read_turn(struct smqueue *q)
 		int held = 0;
 		char *text = NULL;
 
-		if (!q->blind && !q->broken && asked[i].id[0] != '\0')
+		/* Those that there is no room for will be asked again. */
+		if (!q->blind && !q->broken && asked[i].id[0] != '\0' &&
+		    q->ring_text <= SMQUEUE_TEXT_MAX)
 			text = envelope_of(q, asked[i].id, &held);
 		smqueue_answer_read(q, &asked[i], text != NULL && held, text);
 	}

@@ -8,7 +8,7 @@
 #				made when missing): a daemon on 127.0.0.1:PORT that
 #				sends everything to 127.0.0.1:HOP; each LINE goes
 #				into its mc file, before the mailers
-#	sm_mc DIR LINE...	more such lines; sm_cf says what they are in the end
+#	sm_mc DIR LINE...	more such lines; makes sendmail.cf anew
 #	sm_cf DIR LINE...	change sendmail.cf ("O Name=value"), restart if
 #				running
 #	sm_start DIR		start, and wait until it listens
@@ -28,9 +28,9 @@
 #
 # Folders of an instance: DIR/etc (configuration), DIR/mqueue (queue), DIR/run;
 # its log: DIR/mail.log.  All that were made are in SM_DIRS, lab_end kills them.
-# SM_MODE is its DeliveryMode.  SM_QUEUE_DIR is what its
-# QueueDirectory is, when it is not DIR/mqueue, SM_QUEUES the folders to be made
-# for that.
+#
+# SM_MODE is its DeliveryMode.  SM_QUEUE_DIR is its QueueDirectory when that is not
+# DIR/mqueue, SM_QUEUES then the folders to be made.
 : "${SM_MODE:=background}" "${SM_QUEUE_DIR:=}" "${SM_QUEUES:=}" "${SM_LOCAL:=}"
 
 SM_TOOL=$(cd "$HERE/../tool" && pwd)
