@@ -615,6 +615,30 @@ START_TEST(a_list_that_stopped_in_between_is_complete_in_the_end)
 }
 END_TEST
 
+/* What has changed in the ledger by then is not the list before any more. */
+START_TEST(a_change_that_stopped_and_was_taken_back_leaves_nothing)
+{
+	write_many(0, 1700);
+	steps();
+	ck_assert_uint_eq(world.pieces, 4);
+	write_many(600, 1700);
+	world.lose_question = 5; /* LISTED twice, two pieces */
+	step();
+	step();
+	ck_assert_uint_eq(world.lose_question, 0);
+	ck_assert_uint_eq(world.pieces, 7);
+	world.peer = ENGINE_PEER_QUIET;
+	write_many(0, 1700);
+	steps();
+	world.peer = ENGINE_PEER_UP;
+	steps();
+	ck_assert(is_listed());
+	ck_assert_uint_eq(backup_rcpts_count(decider->rcpts), 1700);
+	ck_assert(look("u0", NULL) && look("u599", NULL));
+	ck_assert(!look("u1700", NULL) && !look("u2299", NULL));
+}
+END_TEST
+
 START_TEST(a_list_is_none_before_its_last_piece)
 {
 	write_many(0, 1700);
@@ -900,6 +924,8 @@ main(void)
 	tcase_add_test(tc, who_was_forgotten_is_said_again);
 	tcase_add_loop_test(tc,
 	    a_list_that_stopped_in_between_is_complete_in_the_end, 0, 14);
+	tcase_add_test(tc,
+	    a_change_that_stopped_and_was_taken_back_leaves_nothing);
 	tcase_add_test(tc, a_list_is_none_before_its_last_piece);
 	tcase_add_test(tc, entries_that_do_not_make_the_list_make_none);
 	tcase_add_test(tc, a_file_says_more_than_a_list);
