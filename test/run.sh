@@ -246,7 +246,6 @@ part_milter() {
 # Scripts of test/mta, all their scenarios; the longest first.
 scenarios="flow split clock backup hand backup_crash deliver learn sts mx peermx etrn
     nexthop three fence amend again epochs resend net odd operator primaries"
-scenarios="flow backup backup_crash deliver mx nexthop three fence amend again epochs resend net odd operator primaries peermx"
 
 part_mta() {
 	local t
