@@ -54,6 +54,14 @@ release_flush(struct release *r, const char *domain, int64_t until_mono_ms)
 	return SMX_OK;
 }
 
+int
+release_flushing(const struct release *r, const char *domain)
+{
+	const struct domain *d = book_find(r, domain);
+
+	return d != NULL && d->flush_until_ms > r->now_ms;
+}
+
 /* ---- what is seen ---- */
 
 /* A hold ends by the wall clock.  Nobody's mail goes back because that was set

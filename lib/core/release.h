@@ -43,6 +43,8 @@ void release_change(struct release *release, const struct release_conf *conf);
 /* An operator's word or a request of the primary: as if it were up. */
 int release_flush(struct release *release, const char *domain,
     int64_t until_mono_ms) SMX_MUST_USE;
+/* Has it neither run out nor ended before its time? */
+int release_flushing(const struct release *release, const char *domain);
 
 /* Counters since the start of the process, of one domain. */
 struct release_flow {

@@ -18,9 +18,8 @@
 #include "io/backup_flush.h"
 #include "io/backup_mail.h"
 
-#define LOOK_MS       2000
-#define ORDERS_MAX    1000
-#define FLUSH_MOST_MS INT64_C(86400000)
+#define LOOK_MS    2000
+#define ORDERS_MAX 1000
 
 static void
 conf_of(const struct conf *conf, struct release_conf *out)
@@ -131,46 +130,24 @@ order_flush(struct releaser *r, const char *domain, int64_t until_mono_ms)
 	return give_order(r, order);
 }
 
+/* The order before it is written down: see release_flush.c. */
 int
 releaser_flush(struct releaser *r, const char *domain, int64_t until_mono_ms)
 {
 	int64_t left = until_mono_ms - clock_mono_ms();
 	int rc;
 
-	if (left > FLUSH_MOST_MS)
-		left = FLUSH_MOST_MS;
+	if (left > RELEASE_FLUSH_MOST_MS)
+		left = RELEASE_FLUSH_MOST_MS;
+	rc = order_flush(r, domain, clock_mono_ms() + left);
+	if (rc != SMX_OK)
+		return rc;
 	rc = backup_flush_set(backup_db(r->backup), domain,
 	    clock_wall_ms() + left);
 	crash_point("flush-written");
 	if (rc != SMX_OK)
-		return rc;
-	return order_flush(r, domain, clock_mono_ms() + left);
-}
-
-/* ---- flushes of before a restart ---- */
-
-static int
-again(void *ctx, const char *domain, int64_t until_ms)
-{
-	struct releaser *r = ctx;
-	int64_t left = until_ms - clock_wall_ms();
-
-	return left > 0 && release_flush(r->release, domain,
-			       clock_mono_ms() + left) != SMX_OK;
-}
-
-/* What is too far ahead was written by a clock that was wrong. */
-static void
-load_flushes(struct releaser *r)
-{
-	int rc = backup_flush_prune(backup_db(r->backup), clock_wall_ms(),
-	    FLUSH_MOST_MS);
-
-	if (rc == SMX_OK)
-		rc = backup_flush_each(backup_db(r->backup), again, r);
-	if (rc != SMX_OK)
-		log_event(SMX_LOG_ERR, "backup-release-failed",
-		    "what=flush result=%s", smx_errname(rc));
+		(void)!order_flush(r, domain, 0);
+	return rc;
 }
 
 int
@@ -283,7 +260,9 @@ step(struct releaser *r)
 	int64_t now_ms = clock_mono_ms();
 	struct release_turn turn;
 
+	release_flushes_list(r);
 	carry_orders(r);
+	release_flushes_end(r);
 	look(r, now_ms);
 	release_begin(r->release, now_ms, clock_wall_ms());
 	for (size_t i = 0; i < r->count; i++)
@@ -313,7 +292,7 @@ run(void *ctx)
 {
 	struct releaser *r = ctx;
 
-	load_flushes(r);
+	release_flushes_load(r);
 	while (!backup_rest(r->backup, RELEASE_STEP_MS))
 		if (is_able(r))
 			step(r);

@@ -17,6 +17,15 @@
 #define RELEASE_PAGE   200
 #define RELEASE_LET_GO 65536
 
+#define RELEASE_FLUSH_MOST_MS INT64_C(86400000)
+#define RELEASE_FLUSHES       64 /* looked at in one step */
+
+/* One that is written down, with the end that it has there. */
+struct flush_row {
+	char domain[BACKUP_DOMAIN_MAX + 1];
+	int64_t until_ms;
+};
+
 /* Messages to which the same is to be done. */
 struct release_batch {
 	enum smx_queue_change what;
@@ -62,8 +71,22 @@ struct releaser {
 	struct backup_mail_row *rows; /* RELEASE_PAGE of them */
 	struct release_batch out, anew, back, expire;
 	struct let_go let_go[RELEASE_LET_GO];
+	struct flush_row flush[RELEASE_FLUSHES];
+	size_t flushes;
+	int64_t flushes_ms; /* looked at, again */
 	int told_unable;
 };
+
+/*
+ * release_flush.c: flushes that are written down.  Those of before a restart go
+ * on; one that has ended before its time is struck out, or a restart would
+ * begin it again.  An order is given before it is written down, and what is
+ * listed before the orders are carried out is judged after that: so none that
+ * has just been asked for is taken for one that has ended.
+ */
+void release_flushes_load(struct releaser *releaser);
+void release_flushes_list(struct releaser *releaser);
+void release_flushes_end(struct releaser *releaser);
 
 /* release_look.c: which domains have mail; SMX_ENOMEM or what the database
  * says. */

@@ -36,6 +36,29 @@ backup_flush_set(struct backup_db *db, const char *domain, int64_t until_ms)
 }
 
 static int
+end(void *ctx, struct db *db)
+{
+	const struct flush *f = ctx;
+	struct db_stmt *stmt;
+	int rc = backup_db_stmt(f->db, db,
+	    "DELETE FROM flush WHERE domain = ?1 AND until_ms = ?2", &stmt);
+
+	if (rc != SMX_OK)
+		return rc;
+	db_bind_text(stmt, 1, f->domain);
+	db_bind_int(stmt, 2, f->until_ms);
+	return db_run(stmt);
+}
+
+int
+backup_flush_end(struct backup_db *db, const char *domain, int64_t until_ms)
+{
+	struct flush f = { .db = db, .domain = domain, .until_ms = until_ms };
+
+	return backup_db_write(db, end, &f);
+}
+
+static int
 each(void *ctx, struct db *db)
 {
 	const struct flush *f = ctx;

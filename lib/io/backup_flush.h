@@ -13,6 +13,9 @@
  */
 int backup_flush_set(struct backup_db *db, const char *domain,
     int64_t until_ms) SMX_MUST_USE;
+/* It is over, unless another has been set meanwhile. */
+int backup_flush_end(struct backup_db *db, const char *domain,
+    int64_t until_ms) SMX_MUST_USE;
 /* Non-zero from each stops. */
 typedef int (*backup_flush_fn)(void *ctx, const char *domain, int64_t until_ms);
 int backup_flush_each(struct backup_db *db, backup_flush_fn each,

@@ -273,8 +273,10 @@ START_TEST(flush_ends_with_the_primary)
 	ck_assert_uint_ne(world_count(&world, IN_QUEUE), 0);
 	up(1);
 	world_run(&world, 2000);
+	ck_assert_int_eq(release_flushing(world.release, name), 1);
 	up(0);
 	world_run(&world, MINUTE);
+	ck_assert_int_eq(release_flushing(world.release, name), 0);
 	ck_assert_uint_eq(world_count(&world, IN_QUEUE), 0);
 	ck_assert_uint_ne(world_count(&world, ON_HOLD), 0);
 }
