@@ -251,6 +251,11 @@ first_version(void *ctx, struct db *on)
 	(void)ctx;
 	return db_exec(on,
 	    "DROP TABLE hand; DROP TABLE hand_rcpt; DROP TABLE flush;"
+	    "DROP TABLE IF EXISTS split; DROP TABLE outage;"
+	    "CREATE TABLE outage (id INTEGER PRIMARY KEY, hop TEXT NOT NULL,"
+	    " from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL,"
+	    " why TEXT NOT NULL, announced INTEGER NOT NULL);"
+	    "CREATE INDEX outage_hop ON outage (hop, from_ms);"
 	    "PRAGMA user_version = 1");
 }
 
