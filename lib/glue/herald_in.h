@@ -65,6 +65,9 @@ struct herald {
 	int *older;       /* it is too old for this, which was said */
 };
 
+/* Of an announced maintenance, for the next life of this process. */
+int herald_note(struct herald *herald,
+    const struct herald_domain *domain) SMX_MUST_USE;
 int herald_ending(struct herald *herald);
 /* What the thread does twice a second. */
 void herald_step(struct herald *herald);
