@@ -92,16 +92,16 @@ claim "backup list in JSON" plain backup_list backup list
 
 put backup_show_c.example <<'END'
 {"what":"domain","domain":"c.example","state":"up","announced":false,"state_ago_ms":60000,"host":"smtp:[192.0.2.9]:25","reason":"answers","held_messages":1,"held_bytes":100,"held":1,"queued":0,"taken":4,"delivered":3,"returned":0,"deleted":0,"unaccounted":0}
-{"what":"outage","host":"smtp:[192.0.2.9]:25","from_at_ms":1763800000000,"to_at_ms":1763803600000,"announced":false,"reason":"timed out"}
+{"what":"outage","host":"smtp:[192.0.2.9]:25","from_at_ms":1763800000000,"to_at_ms":1763803600000,"announced":false,"messages":7,"recipients":9,"bytes":2048,"reason":"timed out"}
 {"what":"outage","host":"smtp:[192.0.2.9]:25","from_at_ms":1763800000000,"announced":true,"reason":""}
 {"what":"message","id":17,"queue_id":"4XyZ","domain":"c.example","sender":"a@b.example","size":100,"custody":"held","state":"down","taken_at_ms":1763800000000,"taken_ago_ms":5000,"until_in_ms":86400000,"recipients":1}
 END
 TZ=UTC0
 export TZ
 claim "backup show of a domain" shows 0 'domain c.example' 'primary up' \
-    'delivered 3' 'FROM TO HOST REASON' \
-    '2025-11-22T08:26:40 2025-11-22T09:26:40 smtp:[192.0.2.9]:25 timed out' \
-    '2025-11-22T08:26:40 now smtp:[192.0.2.9]:25 announced' \
+    'delivered 3' 'FROM TO MESSAGES RECIPIENTS SIZE HOST REASON' \
+    '2025-11-22T08:26:40 2025-11-22T09:26:40 7 9 2.0K smtp:[192.0.2.9]:25 timed out' \
+    '2025-11-22T08:26:40 now - - - smtp:[192.0.2.9]:25 announced' \
     '4XyZ held 5s 1d 0h 100 1 a@b.example' -- backup show c.example
 claim "it is asked for by its name" asked "backup show c.example"
 
