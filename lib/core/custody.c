@@ -527,7 +527,7 @@ custody_handed(struct custody_table *table, int64_t mail, uint64_t hash)
 
 	for (uint32_t i = 0; m != NULL && i < m->open; i++)
 		if (m->hash[i] == hash) {
-			m->hash[i] = m->hash[--m->open];
+			custody_close(m, i);
 			return;
 		}
 }

@@ -156,8 +156,9 @@ command_maintenance(struct command *c)
 	if (strcmp(verb, "end") == 0)
 		return end(c, p, domain);
 	/* What comes last counts: a flush of before is over. */
-	return releaser_flush(backup_releaser(backup), domain,
-		   clock_mono_ms()) == SMX_OK
-		   ? start(c, p, domain)
-		   : command_fail(c, SMX_EIO, "it could not be noted", domain);
+	if (backup != NULL && releaser_flush(backup_releaser(backup), domain,
+				  clock_mono_ms()) != SMX_OK)
+		return command_fail(c, SMX_EIO, "it could not be noted",
+		    domain);
+	return start(c, p, domain);
 }

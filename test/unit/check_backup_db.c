@@ -389,7 +389,8 @@ make_version_1(void *ctx, struct db *on)
 {
 	(void)ctx;
 	return db_exec(on,
-	    "DROP TABLE outage;"
+	    "DROP TABLE hand; DROP TABLE hand_rcpt; DROP TABLE flush;"
+	    "DROP TABLE split; DROP TABLE outage;"
 	    "CREATE TABLE outage (id INTEGER PRIMARY KEY, hop TEXT NOT NULL,"
 	    " from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL,"
 	    " why TEXT NOT NULL, announced INTEGER NOT NULL);"
