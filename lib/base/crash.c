@@ -6,18 +6,25 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-/* Once for each file. */
+/* Each byte of the file is once that nothing happens; then once for the file.
+ */
 static int
 is_asked_for(const char *where)
 {
 	const char *folder = getenv("SMX_CRASH_IN");
+	struct stat st;
 	char path[512];
 
 	if (folder == NULL)
 		return 0;
 	snprintf(path, sizeof(path), "%s/%s", folder, where);
+	if (stat(path, &st) == 0 && st.st_size > 0) {
+		(void)!truncate(path, st.st_size - 1);
+		return 0;
+	}
 	return unlink(path) == 0;
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/key.h"
 #include "base/log.h"
 
@@ -259,7 +260,9 @@ run_postsuper(const struct helper_options *o, const struct helper_request *r,
 	 * with its summary.
 	 */
 	do {
+		crash_point("helper-change");
 		result = run(c);
+		crash_point("helper-changed");
 		n = count_done(c, actions[r->verb].says, actions[r->verb].each);
 		*done += n;
 		if (strstr(c->output, actions[r->verb].says) != NULL)

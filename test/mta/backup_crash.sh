@@ -112,45 +112,4 @@ crash_nobody_looks() {
 	need "balance" books_balance
 }
 
-# The worker dies once at each of the durable steps.  For a daemon that has such:
-# configure CPPFLAGS=-DSMX_CRASH_POINTS.
-points_left() { is "$(find "$SMX_CRASH_IN" -type f | wc -l)" 0; }
-died_at() { grep -q "crash point [0-9]*: $1\$" "$LAB/a/shadowmxd.log"; }
-post_at_last() { wait_for 20 post_is_taken "$@"; }
-
-crash_at_each_durable_step() {
-	grep -qs SMX_CRASH_IN "$SMX_BUILD"/.libs/libshadowmx.so* || {
-		say "SKIP: a daemon without crash points"
-		exit 77
-	}
-	SMX_CRASH_IN=$LAB/points
-	export SMX_CRASH_IN
-	mkdir "$SMX_CRASH_IN"
-	primary_is_down
-	chown "$WORKER_USER" "$SMX_CRASH_IN"
-	points_n=0
-	for point in books-take books-taken books-hold books-held books-do \
-	    books-done; do
-		points_n=$((points_n + 1))
-		: >"$SMX_CRASH_IN/$point"
-		need "a message at $point" \
-		    post_at_last a $point $S "rcpt$points_n@$D"
-		need "the end at $point" wait_for 20 died_at $point
-		need "a new worker" wait_for 20 answers a
-	done
-	need "all on hold" wait_for 20 held_are a $points_n
-	need "them in the books" wait_for 30 books_are "held $points_n"
-	need "balance" books_balance
-	for point in release-change release-changed books-move books-moved; do
-		: >"$SMX_CRASH_IN/$point"
-	done
-	need "the primary again" mx_start
-	need "the end at each of them" wait_for 60 points_left
-	need "all delivered, and the books say so" wait_for 60 books_are \
-	    "delivered $points_n" "held 0" "queued 0" "unaccounted 0"
-	need "balance" books_balance
-	need "each once" is "$(sink_count)" $points_n
-	need "nothing left at the holder" wait_for 30 no_rows b
-}
-
 lab_main crash "$@"
