@@ -21,7 +21,7 @@
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd)
 cd "$here" || exit 1
-san=$here/build-san plain=$here/build-plain
+san=$here/build-san plain=$here/build-plain steps=$here/build-steps
 logs=$(mktemp -d /var/tmp/shadowmx-test.XXXXXX) || exit 1
 chmod 755 "$logs"
 passed=0 failed=0
@@ -172,6 +172,9 @@ part_build() {
 	    CFLAGS='-O1 -g'"
 	try "build as installed" 1200 bash -c "$(declare -f configured)
 	    jobs=$jobs; configured '$plain' driven"
+	try "build that dies where it is told to" 1200 bash -c "$(declare -f configured)
+	    jobs=$jobs; configured '$steps' 'src/shadowmxd src/shadowmxctl' \
+	    CPPFLAGS=-DSMX_CRASH_POINTS CFLAGS=-O0"
 }
 
 part_unit() {
@@ -246,6 +249,7 @@ part_milter() {
 # Scripts of test/mta, all their scenarios; the longest first.
 scenarios="flow split clock backup hand backup_crash deliver learn sts mx peermx etrn
     nexthop three fence amend again epochs resend net odd operator primaries"
+scenarios="flow backup backup_crash backup_mass backup_pair deliver mx nexthop three fence amend again epochs resend net odd operator primaries"
 
 part_mta() {
 	local t
@@ -254,6 +258,7 @@ part_mta() {
 	for t in $scenarios; do
 		waits "mta/$t" 1200 env builddir="$plain" "test/mta/$t.sh"
 	done
+	waits mta/backup_steps 1200 env builddir="$steps" test/mta/backup_steps.sh
 	waits mta/lease 1200 env builddir="$plain" test/mta/lease.sh \
 	    partition_delivers_once not_heard mta_stopped mta_down_in_order \
 	    leave_lasts leave_and_return frozen_holder frozen_primary

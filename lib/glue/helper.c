@@ -57,6 +57,23 @@ serve(int fd, const struct helper_options *options, struct room *room,
 	(void)!send(fd, room->text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/*
+ * Whoever waits for an answer of the process before this one waits in vain, and
+ * is told so.  What nobody has read yet is answered by this one.
+ */
+static void
+tell_of_start(int fd, struct room *room)
+{
+	static const struct helper_answer started = HELPER_STARTED;
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	size_t len;
+
+	if (poll(&p, 1, 0) != 0)
+		return;
+	len = helper_put_answer(room->text, sizeof(room->text), &started);
+	(void)!send(fd, room->text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 int
 helper_main(int fd, const struct helper_options *options,
     volatile sig_atomic_t *stop)
@@ -64,6 +81,8 @@ helper_main(int fd, const struct helper_options *options,
 	struct room *room = calloc(1, sizeof(*room));
 	int failed = room == NULL || options->config_directory[0] != '/';
 
+	if (!failed)
+		tell_of_start(fd, room);
 	while (!failed && !*stop) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
 		ssize_t n;

@@ -46,7 +46,8 @@ void helper_free(struct helper **helper);
  * Any thread; one request runs at a time, others wait for it.  *done (may be
  * NULL) is the number of messages that the command reported; ids that are not
  * in the queue are no error.  SMX_EINVAL: an argument was not acceptable;
- * SMX_ETIMEOUT: nothing was sent; SMX_EUNSURE: sent, no answer in time;
+ * SMX_ETIMEOUT: nothing was sent; SMX_EUNSURE: sent, no answer in time, or
+ * the process ended before it answered;
  * SMX_EIO: the command failed, maybe in part; SMX_EUNREACHABLE: no helper.
  */
 int helper_ask(struct helper *helper, enum helper_verb verb,

@@ -69,6 +69,15 @@ wait_for(int fd, short events, int64_t deadline_ms)
 	}
 }
 
+static void
+drop_old_answers(int fd)
+{
+	char text[1];
+
+	while (recv(fd, text, sizeof(text), MSG_DONTWAIT) > 0)
+		;
+}
+
 static int
 ask(struct helper *h, int64_t deadline_ms)
 {
@@ -76,6 +85,7 @@ ask(struct helper *h, int64_t deadline_ms)
 
 	if (len == 0)
 		return SMX_EINVAL;
+	drop_old_answers(h->fd);
 	for (;;) {
 		int result = wait_for(h->fd, POLLOUT, deadline_ms);
 
@@ -103,8 +113,11 @@ hear(struct helper *h, int64_t deadline_ms, size_t *done)
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 			break;
 		if (n < 0 ||
-		    helper_get_answer(h->text, (size_t)n, &answer) != SMX_OK ||
-		    answer.generation != h->generation ||
+		    helper_get_answer(h->text, (size_t)n, &answer) != SMX_OK)
+			continue;
+		if (answer.token == 0)
+			break;
+		if (answer.generation != h->generation ||
 		    answer.token != h->token)
 			continue;
 		*done = answer.done;

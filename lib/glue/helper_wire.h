@@ -17,8 +17,10 @@
  *
  * GENERATION is 16 hex digits chosen by the worker at its start, so that no
  * worker takes an answer for its own that was meant for the one before.
- * DEADLINE is on CLOCK_MONOTONIC, which both processes share: a request found
- * later is not run.  RESULT is the negative of a code of <shadowmx/err.h>.
+ * A helper that begins sends an answer to nobody, HELPER_STARTED: what was
+ * asked before has no other answer.  DEADLINE is on CLOCK_MONOTONIC, which both
+ * processes share: a request found later is not run.  RESULT is the negative of
+ * a code of <shadowmx/err.h>.
  */
 #define HELPER_PACKET_MAX 40960
 
@@ -37,6 +39,11 @@ struct helper_answer {
 	int result;
 	size_t done;
 };
+
+#define HELPER_STARTED                                                         \
+	{                                                                      \
+		.generation = 0, .token = 0, .result = SMX_EUNREACHABLE        \
+	}
 
 const char *helper_verb_name(enum helper_verb verb);
 

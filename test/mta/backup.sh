@@ -4,8 +4,7 @@
 # A backup MX with a real Postfix, and a real Postfix that is the primary MX: what
 # a secondary is for, from the first probe that fails to books that balance.
 # Every scenario is a function backup_NAME with hosts of its own; "backup.sh
-# NAME..." runs only these, "backup.sh -l" lists them; "backup.sh 10000
-# mass_release" releases so many.
+# NAME..." runs only these, "backup.sh -l" lists them.
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
 . "$HERE/lib-backup.sh"
@@ -571,62 +570,6 @@ holds_all() {
 		>/dev/null
 }
 
-# ---- many ----
-
-# For many domains of one primary.  It takes twenty a second and puts off the
-# rest, and falls over in between.
-mass_books() { # "MEMBER N"...
-	for mass_line; do
-		is "$(books_of_all $mass_domains "${mass_line% *}")" \
-		    "${mass_line#* }" || return 1
-	done
-}
-mass_at_least() {
-	at_least "$(books_of_all $mass_domains "$1")" "$2"
-}
-
-backup_mass_release() {
-	RATE=40 RATE_MAX=200
-	mass=${MASS:-200}
-	mass_domains=$((mass < 1000 ? 4 : 100))
-	backup_ready
-	mx_kill
-	need "the primary known to be down" wait_for 20 mx_is down
-	need "mail to be sent" mail_send a --count "$mass" --kinds plain \
-	    --sessions 4 --per-session 50 --domains $mass_domains
-	need "all acknowledged" is "$(acknowledged)" "$mass"
-	need "all on hold" wait_for 60 held_are a "$mass"
-	need "them in the books" wait_for 20 mass_books "held $mass"
-	need "twenty a second" pf_cf "$LAB/mx" "anvil_rate_time_unit = 1s" \
-	    "smtpd_client_recipient_rate_limit = 20" \
-	    "smtpd_client_event_limit_exceptions ="
-	need "the primary again" mx_start
-	need "a part of it" wait_for $((40 + mass / 10)) \
-	    mass_at_least delivered $((mass / 4))
-	mx_kill
-	need "the primary known to be down" wait_for 20 mx_is down
-	need "the others on hold again" wait_for $((30 + mass / 100)) \
-	    mass_books "queued 0"
-	need "some left" mass_at_least held 1
-	need "all of them in the books" mass_books "taken $mass" "unaccounted 0"
-	need "the primary once more" mx_start
-	need "everything delivered, nothing damaged" \
-	    ledger --wait $((60 + mass / 5)) --least "$mass"
-	need "the books" wait_for 30 mass_books "taken $mass" \
-	    "delivered $mass" "held 0" "queued 0" "unaccounted 0"
-	need "nothing twice but what fell with the primary" \
-	    at_most "$(tally duplicated)" 20
-	need "nobody told" no_bounce
-	need "nothing left at the holder" wait_for 30 no_rows b
-}
-
-case ${1:-} in
-[0-9]*)
-	MASS=$1
-	export MASS
-	shift
-	;;
-esac
 [ -n "${PF_NETNS:-}" ] || [ -z "${LAB_ONE:-}" ] || unshare -n true 2>/dev/null || {
 	say "SKIP: no namespace to be alone in"
 	exit 77

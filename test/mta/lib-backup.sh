@@ -169,15 +169,6 @@ books() {
 	    jq -r --arg member "$1" 'select(.what == "sums")[$member]'
 }
 
-# The same of all domains below $D that mailgen.py --domains $1 makes.
-books_of_all() { # COUNT MEMBER
-	books_n=0
-	while [ $books_n -lt "$1" ]; do
-		books "$2" "d$books_n.$D"
-		books_n=$((books_n + 1))
-	done | awk '{ sum += $1 } END { print sum + 0 }'
-}
-
 books_are() {
 	for books_line; do
 		is "$(books "${books_line% *}")" "${books_line#* }" || return 1

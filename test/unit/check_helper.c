@@ -433,6 +433,30 @@ START_TEST(helper_can_be_started_again)
 }
 END_TEST
 
+/* Nobody waits for the answer of a process that has ended. */
+START_TEST(end_of_the_helper_is_unsure_at_once)
+{
+	struct timespec pause = { .tv_nsec = 10000000 };
+	int64_t began = clock_mono_ms();
+	pid_t other;
+	int status;
+
+	put("postsuper", "#!/bin/sh\necho >$0.began\nexec sleep 1\n", 0755);
+	other = fork();
+	ck_assert_int_ge(other, 0);
+	if (other == 0)
+		_exit(helper_ask(helper, HELPER_HOLD, two, 2, began + 15000,
+			  NULL) != SMX_EUNSURE);
+	while (access(path("postsuper.began"), F_OK) != 0)
+		nanosleep(&pause, NULL);
+	process_end();
+	process_start();
+	ck_assert_int_eq(waitpid(other, &status, 0), other);
+	ck_assert_int_eq(status, 0);
+	ck_assert_int_lt(clock_mono_ms() - began, 15000);
+}
+END_TEST
+
 static void *
 ask_often(void *ctx)
 {
@@ -489,6 +513,7 @@ main(void)
 	tcase_add_test(tc, answer_for_another_worker_is_ignored);
 	tcase_add_test(tc, no_answer_in_time_is_unsure);
 	tcase_add_test(tc, helper_can_be_started_again);
+	tcase_add_test(tc, end_of_the_helper_is_unsure_at_once);
 	tcase_add_test(tc, threads_wait_for_each_other);
 	suite_add_tcase(s, tc);
 	srunner_set_tap(sr, "-");
