@@ -285,6 +285,7 @@ part_quickstart() {
 
 part_bench() {
 	alone "bench, one round" 600 bench/run.sh 1 "$plain"
+	waits "bench, probes" 600 bench/probes.sh "$plain" 30
 }
 
 # The unit programs are built there, too, and were run from the tree: what the

@@ -4,12 +4,15 @@
 # A backup MX with much mail on hold for many domains of one primary MX, which comes
 # back, takes twenty a second, puts off the rest, and falls over in between.
 # "backup_mass.sh" has 200 messages; "backup_mass.sh 10000" so many, and tells what
-# each part of it took, of whose processor.
+# each part of it took, of whose processor.  What is put off is tried again after
+# $BACKOFF: every two seconds the MTA offers all of it at once, and of twenty a second
+# most are gone for that; Postfix' own five minutes leave them to what is new.
 HERE=$(cd "$(dirname "$0")" && pwd)
 . "$HERE/lib.sh"
 . "$HERE/lib-backup.sh"
 
 HEARTBEAT=1s TAKEOVER_AFTER=60s MAX_DELAY=20s RATE=40 RATE_MAX=200
+: "${BACKOFF:=}"
 
 # One question for all domains, and one look into a folder: who asks a hundred times
 # has no processor left for those who are asked.
@@ -61,6 +64,8 @@ took() { # WHAT: since the last one
 mass_release() {
 	domains=$((mass < 1000 ? 4 : 100))
 	backup_ready
+	[ -z "$BACKOFF" ] || need "its MTA's patience" pf_cf "$LAB/a" \
+	    "minimal_backoff_time = $BACKOFF" "maximal_backoff_time = $BACKOFF"
 	mx_kill
 	need "the primary known to be down" wait_for 20 mx_is down
 	took_at=$(uptime_s) took_was="0 0 0 0"
@@ -106,6 +111,8 @@ mass_release() {
 case ${1:-} in
 [0-9]*)
 	mass=$1
+	: "${BACKOFF:=30s}"
+	export BACKOFF
 	pf_private_net sh "$0" "$mass"
 	if why=$(lab_skip); then
 		say "SKIP: $why"
