@@ -173,7 +173,8 @@ part_build() {
 	try "build as installed" 1200 bash -c "$(declare -f configured)
 	    jobs=$jobs; configured '$plain' driven"
 	try "build that dies where it is told to" 1200 bash -c "$(declare -f configured)
-	    jobs=$jobs; configured '$steps' 'src/shadowmxd src/shadowmxctl' \
+	    jobs=$jobs; configured '$steps' \
+	    'src/shadowmxd src/shadowmxctl test/mta/edit_milter' \
 	    CPPFLAGS=-DSMX_CRASH_POINTS CFLAGS=-O0"
 }
 
@@ -247,9 +248,8 @@ part_milter() {
 }
 
 # Scripts of test/mta, all their scenarios; the longest first.
-scenarios="flow split clock backup hand backup_crash deliver learn sts mx peermx etrn
-    nexthop three fence amend again epochs resend net odd operator primaries"
-scenarios="flow backup backup_crash backup_mass backup_pair deliver mx nexthop three fence amend again epochs resend net odd operator primaries"
+scenarios="flow split clock backup hand backup_mass backup_pair backup_crash deliver
+    learn sts mx peermx etrn nexthop three fence amend again epochs resend net odd operator primaries"
 
 part_mta() {
 	local t
@@ -259,6 +259,10 @@ part_mta() {
 		waits "mta/$t" 1200 env builddir="$plain" "test/mta/$t.sh"
 	done
 	waits mta/backup_steps 1200 env builddir="$steps" test/mta/backup_steps.sh
+	waits "mta/split, its steps" 600 env builddir="$steps" \
+	    test/mta/split.sh at_each_durable_step at_the_steps_back
+	waits "mta/hand, its steps" 600 env builddir="$steps" \
+	    test/mta/hand.sh at_each_durable_step
 	waits mta/lease 1200 env builddir="$plain" test/mta/lease.sh \
 	    partition_delivers_once not_heard mta_stopped mta_down_in_order \
 	    leave_lasts leave_and_return frozen_holder frozen_primary
