@@ -85,7 +85,6 @@ ask(struct helper *h, int64_t deadline_ms)
 
 	if (len == 0)
 		return SMX_EINVAL;
-	drop_old_answers(h->fd);
 	for (;;) {
 		int result = wait_for(h->fd, POLLOUT, deadline_ms);
 
@@ -101,11 +100,23 @@ ask(struct helper *h, int64_t deadline_ms)
 	}
 }
 
+/*
+ * A helper that has begun may have the request before it, or the one before it
+ * had.  The same once more, too late to be run, is answered behind it.
+ */
+static int
+ask_behind(struct helper *h, int64_t deadline_ms)
+{
+	h->request.deadline_ms = 1;
+	return ask(h, deadline_ms);
+}
+
 /* From here on it may have happened. */
 static int
 hear(struct helper *h, int64_t deadline_ms, size_t *done)
 {
 	struct helper_answer answer;
+	int behind = 0;
 
 	while (wait_for(h->fd, POLLIN, deadline_ms) == SMX_OK) {
 		ssize_t n = recv(h->fd, h->text, sizeof(h->text), MSG_DONTWAIT);
@@ -115,11 +126,16 @@ hear(struct helper *h, int64_t deadline_ms, size_t *done)
 		if (n < 0 ||
 		    helper_get_answer(h->text, (size_t)n, &answer) != SMX_OK)
 			continue;
-		if (answer.token == 0)
-			break;
+		if (answer.token == 0) {
+			if (behind++ || ask_behind(h, deadline_ms) != SMX_OK)
+				break;
+			continue;
+		}
 		if (answer.generation != h->generation ||
 		    answer.token != h->token)
 			continue;
+		if (behind && answer.result == SMX_ETIMEOUT)
+			break;
 		*done = answer.done;
 		return answer.result;
 	}
@@ -161,6 +177,7 @@ helper_ask(struct helper *h, enum helper_verb verb, const char *const *ids,
 		return SMX_ETIMEOUT;
 	h->request.deadline_ms = (uint64_t)deadline_mono_ms;
 	result = fill(h, verb, ids, count);
+	drop_old_answers(h->fd);
 	if (result == SMX_OK)
 		result = ask(h, deadline_mono_ms);
 	if (result == SMX_OK)

@@ -54,7 +54,8 @@ setup(void)
 
 	folder_make();
 	open_db();
-	ck_assert_int_eq(backup_mail_add(db, &new, 1, &mail), SMX_OK);
+	ck_assert_int_eq(backup_mail_add(db, &new, 1, &mail, NULL, NULL),
+	    SMX_OK);
 	ck_assert_int_eq(backup_mail_move(db, &mail, 1, CUSTODY_HELD, NOW),
 	    SMX_OK);
 }

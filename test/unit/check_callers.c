@@ -98,7 +98,7 @@ START_TEST(only_a_pinned_key_is_let_in)
 	     rogue_line(&r, line, sizeof(line)) == 0;
 	ck_assert_int_eq(in, callers[_i].welcome);
 	if (in) {
-		ck_assert_str_eq(line, "220 self.example.org shadowmx 1.3");
+		ck_assert_str_eq(line, "220 self.example.org shadowmx 1.4");
 		rogue_say(&r, EHLO "NOOP\r\n");
 		ck_assert_int_eq(rogue_line(&r, line, sizeof(line)), 0);
 		ck_assert_int_eq(rogue_line(&r, line, sizeof(line)), 0);

@@ -433,6 +433,32 @@ START_TEST(helper_can_be_started_again)
 }
 END_TEST
 
+/* The helper says that it begins when it has been asked already. */
+START_TEST(word_of_a_start_is_no_answer)
+{
+	static const char started[] =
+	    "shadowmx-helper 1 answer 0000000000000000 0 8 0\n";
+	struct timespec pause = { .tv_nsec = 10000000 };
+	pid_t other;
+	int status;
+
+	put("postsuper",
+	    "#!/bin/sh\necho >$0.began\nsleep 1\n"
+	    "echo 'postsuper: Placed on hold: 2 messages'\n",
+	    0755);
+	other = fork();
+	ck_assert_int_ge(other, 0);
+	if (other == 0)
+		_exit(ask(HELPER_HOLD, two, 2, NULL) != SMX_OK);
+	while (access(path("postsuper.began"), F_OK) != 0)
+		nanosleep(&pause, NULL);
+	ck_assert_int_eq(send(pair[1], started, sizeof(started) - 1, 0),
+	    (ssize_t)sizeof(started) - 1);
+	ck_assert_int_eq(waitpid(other, &status, 0), other);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 /* Nobody waits for the answer of a process that has ended. */
 START_TEST(end_of_the_helper_is_unsure_at_once)
 {
@@ -513,6 +539,7 @@ main(void)
 	tcase_add_test(tc, answer_for_another_worker_is_ignored);
 	tcase_add_test(tc, no_answer_in_time_is_unsure);
 	tcase_add_test(tc, helper_can_be_started_again);
+	tcase_add_test(tc, word_of_a_start_is_no_answer);
 	tcase_add_test(tc, end_of_the_helper_is_unsure_at_once);
 	tcase_add_test(tc, threads_wait_for_each_other);
 	suite_add_tcase(s, tc);
