@@ -82,8 +82,8 @@ int books_handed(struct books *books,
 int books_until(struct books *books, int64_t id, int64_t until_ms,
     int64_t warned_ms) SMX_MUST_USE;
 
-/* Who of it has been handed to somebody else: amend_address() of them, malloc'ed;
- * NULL nobody. */
+/* Who of it has been handed to somebody else: amend_address() of them,
+ * malloc'ed; NULL nobody. */
 uint64_t *books_booked(struct books *books, const char *queue_id,
     size_t *count);
 /* Until when a message of the queue is on hold by our doing; 0: it is not. */

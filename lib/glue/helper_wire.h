@@ -18,9 +18,9 @@
  * GENERATION is 16 hex digits chosen by the worker at its start, so that no
  * worker takes an answer for its own that was meant for the one before.
  * A helper that begins sends an answer to nobody, HELPER_STARTED: what was
- * asked of the one before has no other answer.  DEADLINE is on CLOCK_MONOTONIC, which both
- * processes share: a request found later is not run.  RESULT is the negative of
- * a code of <shadowmx/err.h>.
+ * asked of the one before has no other answer.  DEADLINE is on CLOCK_MONOTONIC,
+ *which both processes share: a request found later is not run.  RESULT is the
+ *negative of a code of <shadowmx/err.h>.
  */
 #define HELPER_PACKET_MAX 40960
 

@@ -2,18 +2,14 @@
 #include "config.h"
 #include "io/listfile.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "core/rcptlist.h"
-
-#define LINE_MAX_BYTES 65536
+#include "io/linefile.h"
 
 struct place {
 	const char *domain;
@@ -23,9 +19,6 @@ struct place {
 struct reading {
 	struct listfile *list;
 	struct place *places; /* in the order of the domains' names */
-	struct buf part;      /* what is read and not taken yet */
-	size_t line, bytes;
-	int too_long; /* the rest of the line is passed over */
 };
 
 static int
@@ -74,12 +67,12 @@ take_bare(struct reading *r, const struct addr *addr)
 }
 
 static int
-take_line(struct reading *r, const char *line, size_t len)
+take_line(void *ctx, const char *line, size_t len, size_t number)
 {
+	struct reading *r = ctx;
 	struct addr addr;
 
-	r->line++;
-	switch (rcptlist_any(line, len, &addr)) {
+	switch (line == NULL ? RCPTLIST_BAD : rcptlist_any(line, len, &addr)) {
 	case RCPTLIST_ONE:
 		return addr.domain_len == 0 ? take_bare(r, &addr)
 					    : take_one(r, &addr);
@@ -87,7 +80,7 @@ take_line(struct reading *r, const char *line, size_t len)
 		return take_one(r, &addr);
 	case RCPTLIST_BAD:
 		if (r->list->refused++ == 0)
-			r->list->refused_line = r->line;
+			r->list->refused_line = number;
 		break;
 	default:
 		break;
@@ -95,86 +88,7 @@ take_line(struct reading *r, const char *line, size_t len)
 	return SMX_OK;
 }
 
-static void
-take_long(struct reading *r)
-{
-	r->line++;
-	if (r->list->refused++ == 0)
-		r->list->refused_line = r->line;
-}
-
-/* All lines that are complete; at the end also one without a line end. */
-static int
-take_part(struct reading *r, int at_end)
-{
-	size_t used = 0;
-	int rc = buf_error(&r->part);
-
-	while (rc == SMX_OK && used < r->part.len) {
-		const char *begin = r->part.data + used;
-		size_t left = r->part.len - used, n = left;
-		const char *nl = memchr(begin, '\n', left);
-
-		if (nl != NULL)
-			n = (size_t)(nl - begin);
-		else if (!at_end && left <= LINE_MAX_BYTES)
-			break;
-		used += nl != NULL ? n + 1 : n;
-		if (!r->too_long && n <= LINE_MAX_BYTES)
-			rc = take_line(r, begin, n);
-		else if (!r->too_long)
-			take_long(r);
-		r->too_long = nl == NULL && !at_end;
-	}
-	buf_drop(&r->part, used);
-	return rc;
-}
-
 /* ---- the file ---- */
-
-static int
-read_all(struct reading *r, int fd)
-{
-	char block[16384];
-
-	for (;;) {
-		ssize_t n = read(fd, block, sizeof(block));
-		int rc;
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return SMX_EIO;
-		r->bytes += (size_t)n;
-		if (r->bytes > LISTFILE_BYTES_MAX)
-			return fail(r->list, SMX_ELIMIT,
-			    "it has more than 256 MiB");
-		if (n > 0)
-			buf_add(&r->part, block, (size_t)n);
-		rc = take_part(r, n == 0);
-		if (rc != SMX_OK || n == 0)
-			return rc;
-	}
-}
-
-static int
-open_list(struct listfile *list, int *out)
-{
-	struct stat st;
-	int fd = open(list->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-		return fail(list, SMX_ENOTFOUND, "there is no such file");
-	if (fd < 0)
-		return fail(list, errno == EACCES ? SMX_EPERM : SMX_EIO,
-		    "the worker's user cannot read it");
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		(void)close(fd);
-		return fail(list, SMX_EINVAL, "it is not a plain file");
-	}
-	*out = fd;
-	return SMX_OK;
-}
 
 static int
 find_places(struct reading *r)
@@ -194,22 +108,23 @@ int
 listfile_read(struct listfile *list)
 {
 	struct reading r = { .list = list };
+	const char *why;
 	int fd, rc;
 
 	list->why[0] = '\0';
-	rc = open_list(list, &fd);
+	rc = linefile_open(list->path, &fd, &why);
 	if (rc != SMX_OK)
-		return rc;
-	buf_init(&r.part, 0);
+		return fail(list, rc, why);
 	rc = find_places(&r);
 	if (rc == SMX_OK)
-		rc = read_all(&r, fd);
+		rc = linefile_each(fd, LISTFILE_BYTES_MAX, take_line, &r);
 	for (size_t i = 0; rc == SMX_OK && i < list->domain_count; i++)
 		rc = rcptset_close(&list->sets[i]);
-	if (rc != SMX_OK && list->why[0] == '\0')
-		fail(list, rc, smx_strerror(rc));
+	if (rc != SMX_OK)
+		fail(list, rc,
+		    rc == SMX_ELIMIT ? "it has more than 256 MiB"
+				     : smx_strerror(rc));
 	free(r.places);
-	buf_free(&r.part);
 	(void)close(fd);
 	return rc;
 }
