@@ -229,7 +229,9 @@ hand_flush_outlives_a_restart() {
 	outage_ends_well 4
 }
 
-begun_again() { at_least "$(log_count a event=backup-release-begins)" 2; }
+begun_again() {
+	log_says a "shadowmxd\\[$(worker_pid a)\\].*event=backup-release-begins"
+}
 
 # ---- whose hold it is ----
 
