@@ -39,7 +39,7 @@ setting() { # of the Makefile
 }
 
 foreign=
-for lib in LIBCONFIG MMDB SQLITE OPENSSL MILTER CHECK JANSSON; do
+for lib in LIBCONFIG MMDB SQLITE OPENSSL LIBCURL MILTER CHECK JANSSON; do
 	foreign="$foreign $(setting ${lib}_LIBS)"
 done
 flags="$(setting CFLAGS) $(setting SAN_FLAGS) -std=c11 -D_GNU_SOURCE -pthread
