@@ -49,9 +49,19 @@ release_flush(struct release *r, const char *domain, int64_t until_mono_ms)
 
 	if (d == NULL)
 		return SMX_ENOMEM;
-	d->flush_until_ms = until_mono_ms;
+	if (until_mono_ms == 0 || until_mono_ms > d->flush_until_ms)
+		d->flush_until_ms = until_mono_ms;
 	d->flush_seen = 0;
 	return SMX_OK;
+}
+
+void
+release_unflush(struct release *r, const char *domain, int64_t until_mono_ms)
+{
+	struct domain *d = book_find(r, domain);
+
+	if (d != NULL && d->flush_until_ms == until_mono_ms)
+		d->flush_until_ms = 0;
 }
 
 int

@@ -40,9 +40,13 @@ int release_new(struct release **out, const struct release_conf *conf,
 void release_free(struct release **release); /* accepts NULL inside */
 void release_change(struct release *release, const struct release_conf *conf);
 
-/* An operator's word or a request of the primary: as if it were up. */
+/* An operator's word or a request of the primary: as if it were up.  What asks
+ * for less than another one does not shorten that; 0: it is over. */
 int release_flush(struct release *release, const char *domain,
     int64_t until_mono_ms) SMX_MUST_USE;
+/* The flush that ends then is none; nothing, if another one does. */
+void release_unflush(struct release *release, const char *domain,
+    int64_t until_mono_ms);
 /* Has it neither run out nor ended before its time? */
 int release_flushing(const struct release *release, const char *domain);
 

@@ -104,6 +104,8 @@ int books_sum(struct books *books, const char *domain, int64_t from_ms,
 /* Likewise of what is open alone, which is much less. */
 int books_open(struct books *books, const char *domain,
     struct books_sums *out) SMX_MUST_USE;
+/* Is anything of the domain on hold?  It is, where that cannot be said. */
+int books_holds(struct books *books, const char *domain);
 /* Recipients of a domain that were delivered and returned, messages whose
  * delivery was put off (each once for each release) and that ended, since the
  * start of this process: the releaser steers by them. */

@@ -99,18 +99,19 @@ releaser_free(struct releaser **releaser)
 	free(r);
 }
 
-/* Frees it where there are too many. */
+/* Frees it where there are too many.  Of two about one domain the later word
+ * counts, so they are kept in the order in which they came. */
 static int
 give_order(struct releaser *r, struct release_order *order)
 {
+	struct release_order **at = &r->orders;
 	size_t waiting = 0;
 
 	pthread_mutex_lock(&r->lock);
-	for (struct release_order *o = r->orders; o != NULL; o = o->next)
+	for (; *at != NULL; at = &(*at)->next)
 		waiting++;
 	if (waiting < ORDERS_MAX) {
-		order->next = r->orders;
-		r->orders = order;
+		*at = order;
 		order = NULL;
 	}
 	pthread_mutex_unlock(&r->lock);
@@ -119,13 +120,15 @@ give_order(struct releaser *r, struct release_order *order)
 }
 
 static int
-order_flush(struct releaser *r, const char *domain, int64_t until_mono_ms)
+order_flush(struct releaser *r, const char *domain, int64_t until_mono_ms,
+    int unwritten)
 {
 	struct release_order *order = calloc(1, sizeof(*order));
 
 	if (order == NULL)
 		return SMX_ENOMEM;
 	order->until_ms = until_mono_ms;
+	order->unwritten = unwritten;
 	(void)text_copy(order->domain, sizeof(order->domain), domain);
 	return give_order(r, order);
 }
@@ -134,19 +137,24 @@ order_flush(struct releaser *r, const char *domain, int64_t until_mono_ms)
 int
 releaser_flush(struct releaser *r, const char *domain, int64_t until_mono_ms)
 {
-	int64_t left = until_mono_ms - clock_mono_ms();
+	int64_t now_ms = clock_mono_ms(), wall_ms = clock_wall_ms();
+	int64_t left = until_mono_ms - now_ms, until_ms, keep_ms;
 	int rc;
 
 	if (left > RELEASE_FLUSH_MOST_MS)
 		left = RELEASE_FLUSH_MOST_MS;
-	rc = order_flush(r, domain, clock_mono_ms() + left);
+	if (left < 0)
+		left = 0;
+	until_ms = left != 0 ? now_ms + left : 0;
+	keep_ms = left != 0 ? RELEASE_FLUSH_MOST_MS : 0;
+	rc = order_flush(r, domain, until_ms, 0);
 	if (rc != SMX_OK)
 		return rc;
-	rc = backup_flush_set(backup_db(r->backup), domain,
-	    clock_wall_ms() + left);
+	rc = backup_flush_set(backup_db(r->backup), domain, wall_ms + left,
+	    wall_ms + keep_ms);
 	crash_point("flush-written");
-	if (rc != SMX_OK)
-		(void)!order_flush(r, domain, 0);
+	if (rc != SMX_OK && left != 0)
+		(void)!order_flush(r, domain, until_ms, 1);
 	return rc;
 }
 
@@ -173,6 +181,8 @@ carry_orders(struct releaser *r)
 	for (struct release_order *o = orders; o != NULL; o = o->next)
 		if (o->queue_id[0] != '\0')
 			release_put(r, o->queue_id);
+		else if (o->unwritten)
+			release_unflush(r->release, o->domain, o->until_ms);
 		else if (release_flush(r->release, o->domain, o->until_ms) !=
 			 SMX_OK)
 			log_event(SMX_LOG_ERR, "no-memory", "where=release");

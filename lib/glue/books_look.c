@@ -184,6 +184,15 @@ books_open(struct books *books, const char *domain, struct books_sums *out)
 	return sum(books, &range, out);
 }
 
+int
+books_holds(struct books *books, const char *domain)
+{
+	struct books_sums sums;
+
+	return books_open(books, domain, &sums) != SMX_OK ||
+	       sums.held_messages != 0;
+}
+
 int64_t
 books_hold_until(struct books *books, const char *queue_id)
 {

@@ -25,10 +25,23 @@ one_line(struct command *c, struct buf *b)
 	return rc;
 }
 
+/* What comes last counts: a flush of before is over. */
+static int
+begin(struct backup *backup, const char *domain, int64_t for_ms)
+{
+	int rc = releaser_flush(backup_releaser(backup), domain,
+	    clock_mono_ms());
+
+	return rc != SMX_OK ? SMX_EIO
+			    : primaries_maintain(backup_primaries(backup),
+				  domain, clock_wall_ms() + for_ms);
+}
+
 /* p NULL: this host is nobody's backup MX.  It may be the primary. */
 static int
 start(struct command *c, struct primaries *p, const char *domain)
 {
+	struct backup *backup = node_backup(c->node);
 	uint64_t for_ms;
 	struct buf b;
 	int rc = SMX_ENOTFOUND;
@@ -40,8 +53,7 @@ start(struct command *c, struct primaries *p, const char *domain)
 		return command_fail(c, SMX_EINVAL,
 		    "a domain and a time of up to 90 days are needed", "");
 	if (p != NULL)
-		rc = primaries_maintain(p, domain,
-		    clock_wall_ms() + (int64_t)for_ms);
+		rc = begin(backup, domain, (int64_t)for_ms);
 	if (rc == SMX_ENOTFOUND) {
 		rc = command_herald_maintain(c, domain, (int64_t)for_ms);
 		return rc != SMX_ENOTFOUND
@@ -155,10 +167,5 @@ command_maintenance(struct command *c)
 		    c->words < 3 ? "" : c->word[2]);
 	if (strcmp(verb, "end") == 0)
 		return end(c, p, domain);
-	/* What comes last counts: a flush of before is over. */
-	if (backup != NULL && releaser_flush(backup_releaser(backup), domain,
-				  clock_mono_ms()) != SMX_OK)
-		return command_fail(c, SMX_EIO, "it could not be noted",
-		    domain);
 	return start(c, p, domain);
 }

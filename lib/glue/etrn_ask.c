@@ -11,6 +11,7 @@
 #include "core/conf.h"
 #include "core/ip.h"
 #include "core/policy.h"
+#include "glue/backup_books.h"
 #include "glue/backup_release.h"
 #include "glue/node.h"
 #include "glue/primaries.h"
@@ -112,19 +113,25 @@ tell(struct etrn_asked *asked, const struct pfpolicy *r, const char *why,
 	limit->unsaid = 0;
 }
 
-/* How many of them. */
+/* How many of them.  Nothing is begun where nothing is on hold: a primary that
+ * asks now and then would otherwise count as up for an hour after it fell. */
 static size_t
 let_go(struct etrn_asked *asked, size_t count, int *rc)
 {
-	struct releaser *releaser = backup_releaser(node_backup(asked->node));
+	struct backup *backup = node_backup(asked->node);
+	struct releaser *releaser = backup_releaser(backup);
+	struct books *books = backup_books(backup);
 	int64_t until_ms = clock_mono_ms() + FLUSH_MS;
 	size_t n = 0;
 
 	if (count > DOMAINS_MAX)
 		*rc = SMX_ELIMIT;
 	for (; n < count && n < DOMAINS_MAX; n++) {
-		int one = releaser_flush(releaser, asked->below[n], until_ms);
+		int one = SMX_OK;
 
+		if (books_holds(books, asked->below[n]))
+			one = releaser_flush(releaser, asked->below[n],
+			    until_ms);
 		if (one != SMX_OK) {
 			*rc = one;
 			break;

@@ -122,29 +122,28 @@ log_foreign(struct smx_engine *node, size_t peer, enum smx_request_kind kind,
 
 /* ---- DRAIN, MAINTAIN ---- */
 
+/* Of this and a flush the later word counts; what is only said again is not a
+ * later one. */
 static int
-maintain(struct primaries *primaries, const char *domain, int64_t for_ms)
+maintain(struct backup *backup, const char *domain, int64_t for_ms)
 {
+	struct primaries *primaries = backup_primaries(backup);
 	int64_t left = primaries_maintained(primaries, domain);
 	int64_t apart = left > for_ms ? left - for_ms : for_ms - left;
+	int rc = SMX_OK;
 
 	if ((for_ms == 0 && left == 0) || (for_ms != 0 && apart < SLACK_MS))
 		return SMX_OK;
-	return primaries_maintain(primaries, domain,
-	    for_ms == 0 ? 0 : clock_wall_ms() + for_ms);
+	if (for_ms != 0)
+		rc = releaser_flush(backup_releaser(backup), domain,
+		    clock_mono_ms());
+	return rc != SMX_OK ? rc
+			    : primaries_maintain(primaries, domain,
+				  for_ms == 0 ? 0 : clock_wall_ms() + for_ms);
 }
 
-/* Of what comes later the probes decide. */
-static int
-holds(struct backup *backup, const char *domain)
-{
-	struct books_sums sums;
-
-	return books_open(backup_books(backup), domain, &sums) != SMX_OK ||
-	       sums.held_messages != 0;
-}
-
-/* While it is known to be up, everything is let go anyway. */
+/* While it is known to be up, everything is let go anyway; of what comes later
+ * the probes decide. */
 static int
 drain(struct backup *backup, const char *domain)
 {
@@ -156,7 +155,7 @@ drain(struct backup *backup, const char *domain)
 		state = primaries_state(backup_primaries(backup), group, domain,
 		    NULL);
 	smx_config_release(&config);
-	return state == MX_UP || !holds(backup, domain)
+	return state == MX_UP || !books_holds(backup_books(backup), domain)
 		   ? SMX_OK
 		   : releaser_flush(backup_releaser(backup), domain,
 			 clock_mono_ms() + DRAIN_MS);
@@ -169,7 +168,7 @@ one_domain(struct backup *backup, const struct smx_request *request,
 	int rc =
 	    request->kind == SMX_REQ_DRAIN
 		? drain(backup, domain)
-		: maintain(backup_primaries(backup), domain, request->for_ms);
+		: maintain(backup, domain, request->for_ms);
 
 	/* There are too many at once: it asks again. */
 	return rc == SMX_ELIMIT ? SMX_ETEMP : rc;

@@ -5,7 +5,7 @@
 struct flush {
 	struct backup_db *db;
 	const char *domain;
-	int64_t until_ms, most_ms;
+	int64_t until_ms, most_ms, keep_ms;
 	backup_flush_fn each;
 	void *ctx;
 };
@@ -17,20 +17,26 @@ set(void *ctx, struct db *db)
 	struct db_stmt *stmt;
 	int rc = backup_db_stmt(f->db, db,
 	    "INSERT INTO flush (domain, until_ms) VALUES (?1, ?2)"
-	    " ON CONFLICT (domain) DO UPDATE SET until_ms = ?2",
+	    " ON CONFLICT (domain) DO UPDATE SET until_ms = ?2"
+	    " WHERE until_ms < ?2 OR until_ms > ?3",
 	    &stmt);
 
 	if (rc != SMX_OK)
 		return rc;
 	db_bind_text(stmt, 1, f->domain);
 	db_bind_int(stmt, 2, f->until_ms);
+	db_bind_int(stmt, 3, f->keep_ms);
 	return db_run(stmt);
 }
 
 int
-backup_flush_set(struct backup_db *db, const char *domain, int64_t until_ms)
+backup_flush_set(struct backup_db *db, const char *domain, int64_t until_ms,
+    int64_t keep_ms)
 {
-	struct flush f = { .db = db, .domain = domain, .until_ms = until_ms };
+	struct flush f = { .db = db,
+		.domain = domain,
+		.until_ms = until_ms,
+		.keep_ms = keep_ms };
 
 	return backup_db_write(db, set, &f);
 }

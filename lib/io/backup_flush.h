@@ -11,8 +11,9 @@
  * to be up, and until when (wall clock).  Results are those of backup_db_write
  * and backup_db_read.
  */
-int backup_flush_set(struct backup_db *db, const char *domain,
-    int64_t until_ms) SMX_MUST_USE;
+/* One that ends later stays, if it does not end after keep_ms. */
+int backup_flush_set(struct backup_db *db, const char *domain, int64_t until_ms,
+    int64_t keep_ms) SMX_MUST_USE;
 /* It is over, unless another has been set meanwhile. */
 int backup_flush_end(struct backup_db *db, const char *domain,
     int64_t until_ms) SMX_MUST_USE;

@@ -267,7 +267,7 @@ START_TEST(books_of_the_first_version_are_read_on)
 	ck_assert_uint_eq(sums().held, 2);
 	in_part();
 	ck_assert_uint_eq(sums().handed, 1);
-	ck_assert_int_eq(backup_flush_set(db, "a.example", NOW), SMX_OK);
+	ck_assert_int_eq(backup_flush_set(db, "a.example", NOW, NOW), SMX_OK);
 }
 END_TEST
 
@@ -296,19 +296,38 @@ flushes(void)
 
 START_TEST(flush_outlives_the_process)
 {
-	ck_assert_int_eq(backup_flush_set(db, "b.example", NOW + 1), SMX_OK);
-	ck_assert_int_eq(backup_flush_set(db, "a.example", NOW + 2), SMX_OK);
-	ck_assert_int_eq(backup_flush_set(db, "b.example", NOW + 3), SMX_OK);
+	ck_assert_int_eq(backup_flush_set(db, "b.example", NOW + 1, NOW + 1), SMX_OK);
+	ck_assert_int_eq(backup_flush_set(db, "a.example", NOW + 2, NOW + 2), SMX_OK);
+	ck_assert_int_eq(backup_flush_set(db, "b.example", NOW + 3, NOW + 3), SMX_OK);
 	again();
 	ck_assert_str_eq(flushes(), "a.example 2;b.example 3;");
 }
 END_TEST
 
+/* What asks for less, and what ends one; and one of a wrong clock. */
+START_TEST(flush_is_not_shortened_but_ended)
+{
+	ck_assert_int_eq(backup_flush_set(db, "a.example", NOW + 60, NOW + DAY),
+	    SMX_OK);
+	ck_assert_int_eq(backup_flush_set(db, "a.example", NOW + 5, NOW + DAY),
+	    SMX_OK);
+	ck_assert_str_eq(flushes(), "a.example 60;");
+	ck_assert_int_eq(backup_flush_set(db, "a.example", NOW, NOW), SMX_OK);
+	ck_assert_str_eq(flushes(), "a.example 0;");
+	ck_assert_int_eq(backup_flush_set(db, "a.example", NOW + 2 * DAY,
+			     NOW + 3 * DAY),
+	    SMX_OK);
+	ck_assert_int_eq(backup_flush_set(db, "a.example", NOW + 5, NOW + DAY),
+	    SMX_OK);
+	ck_assert_str_eq(flushes(), "a.example 5;");
+}
+END_TEST
+
 START_TEST(flush_that_is_over_goes_and_one_of_a_wrong_clock)
 {
-	ck_assert_int_eq(backup_flush_set(db, "a.example", NOW), SMX_OK);
-	ck_assert_int_eq(backup_flush_set(db, "b.example", NOW + DAY), SMX_OK);
-	ck_assert_int_eq(backup_flush_set(db, "c.example", NOW + DAY + 1),
+	ck_assert_int_eq(backup_flush_set(db, "a.example", NOW, NOW), SMX_OK);
+	ck_assert_int_eq(backup_flush_set(db, "b.example", NOW + DAY, NOW + DAY), SMX_OK);
+	ck_assert_int_eq(backup_flush_set(db, "c.example", NOW + DAY + 1, NOW + DAY + 1),
 	    SMX_OK);
 	ck_assert_int_eq(backup_flush_prune(db, NOW, DAY), SMX_OK);
 	ck_assert_str_eq(flushes(), "b.example 86400000;");
@@ -333,6 +352,7 @@ main(void)
 	tcase_add_test(tc, what_has_ended_takes_its_attempts_along);
 	tcase_add_test(tc, books_of_the_first_version_are_read_on);
 	tcase_add_test(tc, flush_outlives_the_process);
+	tcase_add_test(tc, flush_is_not_shortened_but_ended);
 	tcase_add_test(tc, flush_that_is_over_goes_and_one_of_a_wrong_clock);
 	suite_add_tcase(s, tc);
 	srunner_set_tap(sr, "-");

@@ -296,6 +296,28 @@ START_TEST(flush_begins_while_it_is_down)
 }
 END_TEST
 
+/* Both reach the releaser in one step, as a rule. */
+START_TEST(of_two_orders_the_later_counts)
+{
+	char out[8192];
+
+	begin_down("");
+	held(10);
+	ck_assert_int_eq(world_command("backup flush " DOMAIN, out), SMX_OK);
+	ck_assert_int_eq(world_command("maintenance start " DOMAIN " 3600000",
+			     out),
+	    SMX_OK);
+	pass();
+	for (int i = 0; i < 10; i++)
+		ck_assert(becomes(i, CUSTODY_HELD));
+	/* nor is it ended by what is no order */
+	ck_assert_int_eq(world_command("backup flush " DOMAIN, out), SMX_OK);
+	ck_assert_int_eq(world_command("maintenance start " DOMAIN, out),
+	    SMX_EINVAL);
+	ck_assert(becomes(9, CUSTODY_QUEUED));
+}
+END_TEST
+
 START_TEST(what_cannot_be_changed_is_tried_again)
 {
 	begin_down("");
@@ -386,6 +408,7 @@ main(void)
 	tcase_add_test(tc, what_a_person_holds_only_a_person_releases);
 	tcase_add_test(tc, what_was_let_go_is_put_back_when_the_primary_falls);
 	tcase_add_test(tc, flush_begins_while_it_is_down);
+	tcase_add_test(tc, of_two_orders_the_later_counts);
 	tcase_add_test(tc, what_cannot_be_changed_is_tried_again);
 	tcase_add_test(tc, end_of_the_hold_is_told_of_and_then_it_goes_back);
 	tcase_add_test(tc, kept_mail_stays_on_hold);

@@ -259,6 +259,32 @@ START_TEST(flush_ends_and_what_is_left_goes_back)
 }
 END_TEST
 
+/* An operator's hour, a primary's five minutes, and a maintenance. */
+START_TEST(flush_is_not_shortened_but_ended)
+{
+	char name[32];
+
+	make(1, 1, 20000);
+	world_domain(name, 0);
+	ck_assert_int_eq(release_flush(world.release, name,
+			     world.now_ms + 60 * MINUTE),
+	    SMX_OK);
+	ck_assert_int_eq(release_flush(world.release, name,
+			     world.now_ms + 5 * MINUTE),
+	    SMX_OK);
+	release_unflush(world.release, name, world.now_ms + 5 * MINUTE);
+	world_run(&world, 10 * MINUTE);
+	ck_assert_int_eq(release_flushing(world.release, name), 1);
+	ck_assert_int_eq(release_flush(world.release, name, 0), SMX_OK);
+	ck_assert_int_eq(release_flushing(world.release, name), 0);
+	ck_assert_int_eq(release_flush(world.release, name,
+			     world.now_ms + MINUTE),
+	    SMX_OK);
+	release_unflush(world.release, name, world.now_ms + MINUTE);
+	ck_assert_int_eq(release_flushing(world.release, name), 0);
+}
+END_TEST
+
 /* What was let go comes back when the primary was there and fell. */
 START_TEST(flush_ends_with_the_primary)
 {
@@ -350,6 +376,7 @@ main(void)
 	tcase_add_test(tc, host_set_up_wrong_bounces_few);
 	tcase_add_test(tc, flush_begins_whatever_the_probes_say);
 	tcase_add_test(tc, flush_ends_and_what_is_left_goes_back);
+	tcase_add_test(tc, flush_is_not_shortened_but_ended);
 	tcase_add_test(tc, flush_ends_with_the_primary);
 	tcase_add_test(tc, domain_that_no_policy_names_is_let_go);
 	tcase_add_test(tc, broken_helper_is_asked_rarely_and_nothing_is_lost);
