@@ -15,8 +15,8 @@ void releaser_join(struct releaser *releaser);
 void releaser_free(struct releaser **releaser);
 
 /* An operator's word or a request of the primary: begin now, whatever the
- * probes say; until_mono_ms: how long that holds, a day at most.  One that goes on
- * for longer stays as it is; a time that has come ends it.  SMX_OK: it is on
+ * probes say; until_mono_ms: how long that holds, a day at most.  One that goes
+ * on for longer stays as it is; a time that has come ends it.  SMX_OK: it is on
  * disk, a restart changes nothing. */
 int releaser_flush(struct releaser *releaser, const char *domain,
     int64_t until_mono_ms);

@@ -29,8 +29,8 @@ one_line(struct command *c, struct buf *b)
 static int
 begin(struct backup *backup, const char *domain, int64_t for_ms)
 {
-	int rc = releaser_flush(backup_releaser(backup), domain,
-	    clock_mono_ms());
+	int rc =
+	    releaser_flush(backup_releaser(backup), domain, clock_mono_ms());
 
 	return rc != SMX_OK ? SMX_EIO
 			    : primaries_maintain(backup_primaries(backup),

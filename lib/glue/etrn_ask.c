@@ -130,8 +130,8 @@ let_go(struct etrn_asked *asked, size_t count, int *rc)
 		int one = SMX_OK;
 
 		if (books_holds(books, asked->below[n]))
-			one = releaser_flush(releaser, asked->below[n],
-			    until_ms);
+			one =
+			    releaser_flush(releaser, asked->below[n], until_ms);
 		if (one != SMX_OK) {
 			*rc = one;
 			break;

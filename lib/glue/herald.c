@@ -103,7 +103,6 @@ group_make(struct herald *h, struct herald_group *g,
 			return SMX_ENOMEM;
 		for (size_t m = 0; m < conf->member_count; m++)
 			d->ears[m].told_ms = HERALD_UNTOLD;
-		note_get(h, d);
 	}
 	return SMX_OK;
 }
@@ -139,6 +138,15 @@ is_same(const struct conf *a, const struct conf *b)
 	return 1;
 }
 
+/* Under the lock, as they are written: no order in between is missed. */
+static void
+notes_get_locked(struct herald *h)
+{
+	for (size_t g = 0; g < h->group_count; g++)
+		for (size_t i = 0; i < h->groups[g].conf->domain_count; i++)
+			note_get(h, &h->groups[g].domains[i]);
+}
+
 /* After a change of primary_for everything is looked at anew. */
 static void
 configure(struct herald *h)
@@ -170,6 +178,7 @@ configure(struct herald *h)
 	h->groups = groups;
 	h->group_count = conf->primary_for_count;
 	h->config = config;
+	notes_get_locked(h);
 	pthread_mutex_unlock(&h->lock);
 	groups_free(old_groups, old_count);
 	smx_config_release(&old);
@@ -242,6 +251,7 @@ speak(struct herald *h, struct herald_group *g, size_t member, int mta_up)
 
 	if (!up || !mta_up)
 		forget_drains(g, member);
+	herald_leave(h, g, member);
 	if (!up && peer != SIZE_MAX)
 		h->rest_ms[peer] = 0; /* it may come back as another version */
 	if (!up || clock_mono_ms() < h->rest_ms[peer])

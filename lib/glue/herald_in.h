@@ -82,6 +82,9 @@ int herald_ask(struct herald *herald, size_t peer,
     const struct smx_request *request, struct smx_reply *reply);
 void herald_say_maintenance(struct herald *herald, struct herald_group *group,
     size_t member);
+/* The end of a maintenance that is announced will be a return. */
+void herald_leave(struct herald *herald, struct herald_group *group,
+    size_t member);
 void herald_say_drain(struct herald *herald, struct herald_group *group,
     size_t member);
 /* It does not take our word for the domain. */

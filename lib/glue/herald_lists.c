@@ -15,7 +15,8 @@
  * for two looks: who writes it may not have done so in one stroke.  A list
  * without anybody is none: it is the wrong file, or a half.
  */
-#define LOOK_MS 1000
+#define LOOK_MS  1000
+#define AGAIN_MS 60000 /* what could not be read may be readable then */
 
 void
 herald_list_free(struct herald_list *list)
@@ -104,8 +105,10 @@ read_lists(struct herald_group *g)
 	int rc;
 
 	list.sets = calloc(count + 1, sizeof(*list.sets));
-	if (list.sets == NULL)
+	if (list.sets == NULL) {
+		memset(&g->read, 0, sizeof(g->read));
 		return;
+	}
 	for (size_t i = 0; i < count; i++)
 		rcptset_init(&list.sets[i]);
 	rc = listfile_read(&list);
@@ -114,6 +117,8 @@ read_lists(struct herald_group *g)
 		log_read(g, &list);
 	} else {
 		trouble(g, "", list.why);
+		memset(&g->read, 0, sizeof(g->read));
+		g->look_ms = clock_mono_ms() + AGAIN_MS;
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (rc == SMX_OK)

@@ -66,16 +66,30 @@ herald_refused(struct herald *h, size_t peer, struct herald_domain *d,
 
 /* ---- DRAIN ---- */
 
-/* While a maintenance is announced the mail had better stay where it is. */
 static int
-wants_drain(struct herald *h, const struct herald_domain *d, size_t member)
+is_announced(struct herald *h, const struct herald_domain *d)
 {
 	int announced;
 
 	pthread_mutex_lock(&h->lock);
 	announced = !d->over && d->until_ms > clock_wall_ms();
 	pthread_mutex_unlock(&h->lock);
-	return !announced && !d->ears[member].drained;
+	return announced;
+}
+
+/* While a maintenance is announced the mail had better stay where it is. */
+static int
+wants_drain(struct herald *h, const struct herald_domain *d, size_t member)
+{
+	return !is_announced(h, d) && !d->ears[member].drained;
+}
+
+void
+herald_leave(struct herald *h, struct herald_group *g, size_t member)
+{
+	for (size_t i = 0; i < g->conf->domain_count; i++)
+		if (is_announced(h, &g->domains[i]))
+			g->domains[i].ears[member].drained = 0;
 }
 
 static void

@@ -51,9 +51,9 @@ struct release_domain {
 struct release_order {
 	struct release_order *next;
 	char queue_id[64]; /* to be put on hold; "": a flush of domain */
-	int64_t until_ms; /* 0: a flush of before is over */
-	int unwritten;    /* of the flush that ends then: it could not be
-			   * written down */
+	int64_t until_ms;  /* 0: a flush of before is over */
+	int unwritten;     /* of the flush that ends then: it could not be
+			    * written down */
 	char domain[BACKUP_DOMAIN_MAX + 1];
 };
 

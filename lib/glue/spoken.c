@@ -165,10 +165,9 @@ static int
 one_domain(struct backup *backup, const struct smx_request *request,
     const char *domain)
 {
-	int rc =
-	    request->kind == SMX_REQ_DRAIN
-		? drain(backup, domain)
-		: maintain(backup, domain, request->for_ms);
+	int rc = request->kind == SMX_REQ_DRAIN
+		     ? drain(backup, domain)
+		     : maintain(backup, domain, request->for_ms);
 
 	/* There are too many at once: it asks again. */
 	return rc == SMX_ELIMIT ? SMX_ETEMP : rc;

@@ -296,9 +296,12 @@ flushes(void)
 
 START_TEST(flush_outlives_the_process)
 {
-	ck_assert_int_eq(backup_flush_set(db, "b.example", NOW + 1, NOW + 1), SMX_OK);
-	ck_assert_int_eq(backup_flush_set(db, "a.example", NOW + 2, NOW + 2), SMX_OK);
-	ck_assert_int_eq(backup_flush_set(db, "b.example", NOW + 3, NOW + 3), SMX_OK);
+	ck_assert_int_eq(backup_flush_set(db, "b.example", NOW + 1, NOW + 1),
+	    SMX_OK);
+	ck_assert_int_eq(backup_flush_set(db, "a.example", NOW + 2, NOW + 2),
+	    SMX_OK);
+	ck_assert_int_eq(backup_flush_set(db, "b.example", NOW + 3, NOW + 3),
+	    SMX_OK);
 	again();
 	ck_assert_str_eq(flushes(), "a.example 2;b.example 3;");
 }
@@ -326,8 +329,11 @@ END_TEST
 START_TEST(flush_that_is_over_goes_and_one_of_a_wrong_clock)
 {
 	ck_assert_int_eq(backup_flush_set(db, "a.example", NOW, NOW), SMX_OK);
-	ck_assert_int_eq(backup_flush_set(db, "b.example", NOW + DAY, NOW + DAY), SMX_OK);
-	ck_assert_int_eq(backup_flush_set(db, "c.example", NOW + DAY + 1, NOW + DAY + 1),
+	ck_assert_int_eq(backup_flush_set(db, "b.example", NOW + DAY,
+			     NOW + DAY),
+	    SMX_OK);
+	ck_assert_int_eq(backup_flush_set(db, "c.example", NOW + DAY + 1,
+			     NOW + DAY + 1),
 	    SMX_OK);
 	ck_assert_int_eq(backup_flush_prune(db, NOW, DAY), SMX_OK);
 	ck_assert_str_eq(flushes(), "b.example 86400000;");

@@ -18,6 +18,10 @@
 #include "conf_text_of.h"
 #include "folder.h"
 #include "glue/backup.h"
+#include "glue/backup_books.h"
+#include "glue/node.h"
+#include "io/backup_flush.h"
+#include "io/backup_mail.h"
 #include "io/listen.h"
 #include "node_world.h"
 
@@ -554,6 +558,55 @@ START_TEST(only_a_primary_and_whoever_is_trusted_may_ask)
 }
 END_TEST
 
+static int
+is_flushed(void *ctx, const char *domain, int64_t until_ms)
+{
+	(void)until_ms;
+	*(int *)ctx += strcmp(domain, "sub.a.example") == 0 ? 1 : 100;
+	return 0;
+}
+
+START_TEST(nothing_is_flushed_where_nothing_is_on_hold)
+{
+	const char *rcpts[] = { "<joe@sub.a.example>" };
+	struct books_mail mail = { .queue_id = "4A0001BBBBBBB",
+		.sender = "<>",
+		.size = 1000,
+		.domain = "sub.a.example",
+		.state = MX_DOWN,
+		.hold = 1,
+		.taken_ms = clock_wall_ms(),
+		.until_ms = clock_wall_ms() + 86400000,
+		.rcpts = rcpts,
+		.count = 1 };
+	struct books *books = backup_books(node_backup(engine));
+	struct backup_mail_row found[2];
+	struct backup_mail_page page = { .queue_id = mail.queue_id,
+		.rows = found,
+		.max = 2 };
+	struct backup_db *db = backup_db(node_backup(engine));
+	const char text[] = ETRN(PRIMARY, "a.example");
+	char answer[ETRN_ANSWER];
+	struct pfpolicy r;
+	int flushed = 0;
+
+	ck_assert_int_eq(feed(&r, text, strlen(text), 1000), SMX_OK);
+	etrn_answer(asked, &r, answer);
+	ck_assert_str_eq(answer, "DUNNO");
+	ck_assert_int_eq(backup_flush_each(db, is_flushed, &flushed), SMX_OK);
+	ck_assert_int_eq(flushed, 0);
+	ck_assert_int_eq(books_take(books, &mail), SMX_OK);
+	ck_assert_int_eq(backup_mail_look(db, &page), SMX_OK);
+	ck_assert_uint_eq(page.count, 1);
+	ck_assert_int_eq(books_moved(books, &found[0].id, 1, CUSTODY_HELD),
+	    SMX_OK);
+	etrn_answer(asked, &r, answer);
+	ck_assert_str_eq(answer, "DUNNO");
+	ck_assert_int_eq(backup_flush_each(db, is_flushed, &flushed), SMX_OK);
+	ck_assert_int_eq(flushed, 1);
+}
+END_TEST
+
 static void
 add_tests(TCase *tc)
 {
@@ -588,6 +641,7 @@ main(void)
 	suite_add_tcase(suite, tc);
 	tcase_add_checked_fixture(node, node_setup, node_teardown);
 	tcase_set_timeout(node, 60);
+	tcase_add_test(node, nothing_is_flushed_where_nothing_is_on_hold);
 	tcase_add_test(node, only_a_primary_and_whoever_is_trusted_may_ask);
 	suite_add_tcase(suite, node);
 	runner = srunner_create(suite);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <shadowmx/config.h>
 
@@ -531,6 +532,26 @@ START_TEST(a_list_comes_whole_and_then_what_changed)
 }
 END_TEST
 
+/* Its permissions, say: time, size and inode stay as they were. */
+START_TEST(a_file_that_could_not_be_read_is_read_later)
+{
+	struct rlimit was, none;
+
+	write_many(0, 10);
+	step();
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = was;
+	none.rlim_cur = 3;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	step();
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+	ck_assert_uint_eq(world.pieces, 0);
+	step();
+	ck_assert_uint_eq(world.pieces, 1);
+	ck_assert(is_listed() && look("u9", NULL));
+}
+END_TEST
+
 START_TEST(nothing_is_sent_twice)
 {
 	write_many(0, 600);
@@ -943,6 +964,7 @@ main(void)
 	tcase_add_checked_fixture(tc, fresh, gone);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_list_comes_whole_and_then_what_changed);
+	tcase_add_test(tc, a_file_that_could_not_be_read_is_read_later);
 	tcase_add_test(tc, nothing_is_sent_twice);
 	tcase_add_test(tc,
 	    a_list_that_this_host_does_not_know_any_more_is_said_whole);
