@@ -302,7 +302,6 @@ run(void *ctx)
 {
 	struct releaser *r = ctx;
 
-	release_flushes_load(r);
 	while (!backup_rest(r->backup, RELEASE_STEP_MS))
 		if (is_able(r))
 			step(r);

@@ -31,8 +31,8 @@ again(void *ctx, const char *domain, int64_t until_ms)
 }
 
 /* What is too far ahead was written by a clock that was wrong. */
-void
-release_flushes_load(struct releaser *r)
+static int
+load(struct releaser *r)
 {
 	int rc = backup_flush_prune(backup_db(r->backup), clock_wall_ms(),
 	    RELEASE_FLUSH_MOST_MS);
@@ -40,6 +40,7 @@ release_flushes_load(struct releaser *r)
 	if (rc == SMX_OK)
 		rc = backup_flush_each(backup_db(r->backup), again, r);
 	log_failure(rc);
+	return rc == SMX_OK;
 }
 
 /* The others have their turn when these have gone. */
@@ -65,6 +66,10 @@ release_flushes_list(struct releaser *r)
 	if (now_ms < r->flushes_ms)
 		return;
 	r->flushes_ms = now_ms + LOOK_MS;
+	if (!r->flushes_loaded) {
+		r->flushes_loaded = load(r);
+		return;
+	}
 	log_failure(backup_flush_each(backup_db(r->backup), note, r));
 }
 

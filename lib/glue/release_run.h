@@ -75,6 +75,7 @@ struct releaser {
 	struct let_go let_go[RELEASE_LET_GO];
 	struct flush_row flush[RELEASE_FLUSHES];
 	size_t flushes;
+	int flushes_loaded; /* those of before the start */
 	int64_t flushes_ms; /* looked at, again */
 	int told_unable;
 };
@@ -84,9 +85,9 @@ struct releaser {
  * on; one that has ended before its time is struck out, or a restart would
  * begin it again.  An order is given before it is written down, and what is
  * listed before the orders are carried out is judged after that: so none that
- * has just been asked for is taken for one that has ended.
+ * has just been asked for is taken for one that has ended; nor is any of
+ * before, until those could be read.
  */
-void release_flushes_load(struct releaser *releaser);
 void release_flushes_list(struct releaser *releaser);
 void release_flushes_end(struct releaser *releaser);
 
