@@ -233,6 +233,23 @@ static const char renew_sql[] =
 static const char forget_all_sql[] =
     "DELETE FROM catchall WHERE domain = ?1 AND (?2 = 0 OR takes_all = 3)";
 
+/* Of a list of the primary's own who has gone may be one: it is complete no
+ * more, and is said anew. */
+static const char unlist_sql[] =
+    "DELETE FROM catchall WHERE domain = ?1 AND takes_all > 3";
+
+static int
+unlist(const struct leave *l, struct db *on)
+{
+	struct db_stmt *stmt;
+	int rc = backup_db_stmt(l->db, on, unlist_sql, &stmt);
+
+	if (rc != SMX_OK)
+		return rc;
+	db_bind_text(stmt, 1, l->domain);
+	return db_run(stmt);
+}
+
 static int
 leave_all(const struct leave *l, struct db *on)
 {
@@ -268,6 +285,8 @@ leave(void *ctx, struct db *on)
 		db_bind_int(stmt, 3, l->learned_ms);
 	rc = rcpts_count_gone(stmt, &l->gone);
 	l->more = -l->gone;
+	if (rc == SMX_OK && l->gone != 0)
+		rc = unlist(l, on);
 	return rc == SMX_OK && l->and_all ? leave_all(l, on) : rc;
 }
 

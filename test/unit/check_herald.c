@@ -602,6 +602,14 @@ START_TEST(who_was_forgotten_is_said_again)
 	ck_assert(!is_listed());
 	step();
 	ck_assert(is_listed() && look("u9", NULL));
+	/* So is a list of which one is missing. */
+	ck_assert_int_eq(rcptlearn_forget(decider->learn, "example.org", "u9",
+			     &count),
+	    SMX_OK);
+	ck_assert_uint_eq(count, 1);
+	ck_assert(!is_listed());
+	step();
+	ck_assert(is_listed() && look("u9", NULL));
 	/* So is a list whose ledger is another one. */
 	close_secondary();
 	folder_remove();
@@ -728,6 +736,17 @@ START_TEST(a_file_says_more_than_a_list)
 	    SMX_OK);
 	ck_assert(sight.found && sight.entry.source == RCPT_FROM_FILE);
 	ck_assert_int_eq(sight.all, RCPTS_ALL_LISTED);
+	/* Who goes from the file is who the list says. */
+	write_users("kept@example.org\nother@example.org\n");
+	steps();
+	ck_assert(is_listed());
+	ck_assert_int_eq(backup_rcpts_renew(decider->rcpts, "example.org", 2000,
+			     0, &unkept),
+	    SMX_OK);
+	ck_assert_uint_eq(unkept, 1);
+	ck_assert(!is_listed());
+	step();
+	ck_assert(is_listed() && look("kept", NULL));
 }
 END_TEST
 
