@@ -272,11 +272,12 @@ backup_free(struct backup **backup)
 	releaser_free(&b->releaser);
 	splitter_free(&b->splitter);
 	hander_free(&b->hander);
-	books_free(&b->books);
 	decider_free(&b->decider);
 	primaries_free(&b->primaries);
 	alarms_free(&b->alarms);
+	/* What the disk was too slow for is told to the books when it ends. */
 	backup_db_close(&b->db);
+	books_free(&b->books);
 	pthread_mutex_destroy(&b->lock);
 	pthread_cond_destroy(&b->wake);
 	free(b);
