@@ -33,6 +33,7 @@ struct course {
 	int gave_up;
 	struct earn_result earned;
 	int copied; /* earned means something */
+	int booked; /* it is in the books, or may be yet */
 };
 
 int
@@ -243,7 +244,7 @@ copy(struct course *c)
 /* ---- the books ---- */
 
 static int
-book(const struct course *c, int quota)
+book(struct course *c, int quota)
 {
 	const struct intake_domain *domain = c->part->domain;
 	struct backup *backup = node_backup(c->part->end->engine);
@@ -267,6 +268,7 @@ book(const struct course *c, int quota)
 	mail.rcpts = rcpts;
 	if (rcpts != NULL)
 		rc = books_take(backup_books(backup), &mail);
+	c->booked = rc == SMX_OK || rc == SMX_EUNSURE;
 	free(rcpts);
 	return rc;
 }
@@ -301,7 +303,9 @@ take_back(struct course *c)
 		splitter_drop(c->splitter, &c->split);
 		return;
 	}
-	if (book(c, 0) == SMX_OK)
+	if (!c->booked)
+		(void)!book(c, 0);
+	if (c->booked)
 		splitter_drop(c->splitter, &c->split);
 	splitter_kept(&c->split, "not_removed");
 }
