@@ -125,6 +125,28 @@ put_off(struct handing *h, const char *why)
 	log_end(&l);
 }
 
+/* The last attempt ended, and that could not be written: who has it there is
+ * not known any more. */
+static int
+lose(struct handing *h, int whole)
+{
+	int64_t pause_ms =
+	    whole ? HAND_REST_MS
+		  : hand_pause_ms(h->hand.tries + 1, h->hand.lost + 1);
+	int rc = backup_hand_lost(backup_db(h->backup), h->job->mail,
+	    clock_wall_ms() + pause_ms);
+	struct log_line l;
+
+	if (rc != SMX_OK)
+		return rc;
+	log_begin(&l, SMX_LOG_WARNING, h->job->queue_id, "backup-hand-unsure");
+	log_str(&l, "domain", h->job->domain);
+	log_num(&l, "next_ms", pause_ms);
+	log_str(&l, "reason", "what came of it could not be written down");
+	log_end(&l);
+	return SMX_ETEMP;
+}
+
 static int
 prepare(struct handing *h)
 {
@@ -137,6 +159,8 @@ prepare(struct handing *h)
 		    &h->booked_count);
 	if (rc != SMX_OK)
 		return rc;
+	if (h->hand.out)
+		return lose(h, whole);
 	if (h->hand.former[0] != '\0' ||
 	    !hand_is_due(h->hand.next_ms, clock_wall_ms(), whole) ||
 	    (!whole && handto_parse(&h->to, h->job->to) != SMX_OK))

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "core/backup.h"
+#include "core/hand.h"
 
 #define BOOKED_MOST 100000 /* recipients of one message */
 
@@ -295,25 +296,51 @@ backup_hand_ended(struct backup_db *db, const struct backup_hand_end *end)
 
 /* ---- the end ---- */
 
+struct losing {
+	struct backup_db *db;
+	int64_t
+	    mail; /* 0: all; they keep their pause unless it is a long one */
+	int64_t next_ms;
+	const char *why;
+};
+
 static int
-restart(void *ctx, struct db *db)
+lose(void *ctx, struct db *db)
 {
-	const struct attempt *a = ctx;
+	const struct losing *l = ctx;
 	struct db_stmt *stmt;
-	int rc = backup_db_stmt(a->db, db,
+	int rc = backup_db_stmt(l->db, db,
 	    "UPDATE hand SET out = 0, tries = tries + 1, lost = lost + 1,"
-	    " why = 'the process ended meanwhile' WHERE out <> 0",
+	    " next_ms = CASE WHEN ?1 <> 0 OR lost + 1 >= ?2 THEN ?3"
+	    " ELSE next_ms END, why = ?4"
+	    " WHERE out <> 0 AND (?1 = 0 OR mail = ?1)",
 	    &stmt);
 
-	return rc == SMX_OK ? db_run(stmt) : rc;
+	if (rc != SMX_OK)
+		return rc;
+	db_bind_int(stmt, 1, l->mail);
+	db_bind_int(stmt, 2, HAND_LOST_MOST);
+	db_bind_int(stmt, 3, l->next_ms);
+	db_bind_text(stmt, 4, l->why);
+	return db_run(stmt);
 }
 
 int
-backup_hand_restart(struct backup_db *db)
+backup_hand_lost(struct backup_db *db, int64_t mail, int64_t next_ms)
 {
-	struct attempt attempt = { db, 0, NULL };
+	struct losing losing = { db, mail, next_ms,
+		"what came of it could not be written down" };
 
-	return backup_db_write(db, restart, &attempt);
+	return backup_db_write(db, lose, &losing);
+}
+
+int
+backup_hand_restart(struct backup_db *db, int64_t wall_ms)
+{
+	struct losing losing = { db, 0, wall_ms + HAND_LOST_MS,
+		"the process ended meanwhile" };
+
+	return backup_db_write(db, lose, &losing);
 }
 
 static int

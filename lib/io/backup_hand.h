@@ -49,8 +49,11 @@ struct backup_hand_end {
 /* It came back; durable. */
 int backup_hand_ended(struct backup_db *db,
     const struct backup_hand_end *end) SMX_MUST_USE;
-/* Attempts that the last process did not come back from are lost. */
-int backup_hand_restart(struct backup_db *db) SMX_MUST_USE;
+/* One that is out, and cannot come back any more: it is lost.  Durable. */
+int backup_hand_lost(struct backup_db *db, int64_t mail,
+    int64_t next_ms) SMX_MUST_USE;
+/* Those that the last process did not come back from are, too. */
+int backup_hand_restart(struct backup_db *db, int64_t wall_ms) SMX_MUST_USE;
 /* The file is gone; what was booked has gone with it. */
 int backup_hand_forget(struct backup_db *db, int64_t mail) SMX_MUST_USE;
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/hand.h"
 #include "folder.h"
 #include "io/backup_flush.h"
 #include "io/backup_hand.h"
@@ -180,16 +181,47 @@ START_TEST(attempt_that_a_stop_cut_off_is_counted)
 	ck_assert_int_eq(backup_hand_begin(db, mail), SMX_OK);
 	again();
 	ck_assert_int_eq(hand().out, 1);
-	ck_assert_int_eq(backup_hand_restart(db), SMX_OK);
+	ck_assert_int_eq(backup_hand_restart(db, NOW), SMX_OK);
 	ck_assert_int_eq(hand().out, 0);
 	ck_assert_uint_eq(hand().lost, 1);
 	ck_assert_uint_eq(hand().tries, 1);
-	ck_assert_int_eq(backup_hand_restart(db), SMX_OK);
+	ck_assert_int_eq(backup_hand_restart(db, NOW), SMX_OK);
 	ck_assert_uint_eq(hand().lost, 1);
 	/* nobody is known to have it */
 	ck_assert_uint_eq(booked(), 0);
 	ck_assert_uint_eq(row("4AAAABBBBBBB").handed, 0);
 	ck_assert_uint_eq(sums().held, 2);
+}
+END_TEST
+
+/* Each of them may be a duplicate, whatever it is that the process ends of. */
+START_TEST(attempts_cut_off_by_stops_become_rare)
+{
+	for (unsigned i = 0; i < HAND_LOST_MOST; i++) {
+		ck_assert_int_eq(hand().next_ms, 0);
+		ck_assert_int_eq(backup_hand_begin(db, mail), SMX_OK);
+		again();
+		ck_assert_int_eq(backup_hand_restart(db, NOW), SMX_OK);
+	}
+	ck_assert_int_eq(hand().next_ms, NOW + HAND_LOST_MS);
+}
+END_TEST
+
+/* The books could not be written when it came back. */
+START_TEST(attempt_that_could_not_be_booked_is_lost_once)
+{
+	ck_assert_int_eq(backup_hand_lost(db, mail, NOW + 4000), SMX_OK);
+	ck_assert_uint_eq(hand().lost, 0);
+	ck_assert_int_eq(backup_hand_begin(db, mail), SMX_OK);
+	ck_assert_int_eq(backup_hand_lost(db, mail + 1, NOW + 1), SMX_OK);
+	ck_assert_int_eq(hand().out, 1);
+	ck_assert_int_eq(backup_hand_lost(db, mail, NOW + 4000), SMX_OK);
+	ck_assert_int_eq(backup_hand_lost(db, mail, NOW + 9000), SMX_OK);
+	ck_assert_int_eq(hand().out, 0);
+	ck_assert_uint_eq(hand().lost, 1);
+	ck_assert_uint_eq(hand().tries, 1);
+	ck_assert_int_eq(hand().next_ms, NOW + 4000);
+	ck_assert_int_eq(row("4AAAABBBBBBB").hand_next_ms, NOW + 4000);
 }
 END_TEST
 
@@ -354,6 +386,8 @@ main(void)
 	tcase_add_test(tc, booked_twice_is_booked_once);
 	tcase_add_test(tc, all_of_them_end_when_nobody_of_the_domain_is_left);
 	tcase_add_test(tc, attempt_that_a_stop_cut_off_is_counted);
+	tcase_add_test(tc, attempts_cut_off_by_stops_become_rare);
+	tcase_add_test(tc, attempt_that_could_not_be_booked_is_lost_once);
 	tcase_add_test(tc, who_is_left_goes_on_in_the_same_row);
 	tcase_add_test(tc, what_has_ended_takes_its_attempts_along);
 	tcase_add_test(tc, books_of_the_first_version_are_read_on);
