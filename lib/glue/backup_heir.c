@@ -6,12 +6,15 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "core/policy.h"
 #include "glue/backup_books.h"
 #include "glue/backup_mark.h"
 #include "glue/backup_release.h"
-#include "glue/node.h"
+#include "glue/node_impl.h"
 #include "glue/primaries.h"
+
+#define CHANGE_MS 10000
 
 static int
 is_authenticated(const struct smx_envelope *envelope)
@@ -126,8 +129,30 @@ taken(const struct backup_heir *heir, const struct smx_submit_result *submitted,
 	return n;
 }
 
-/* Not written: it is followed as any other that was taken over, and what is on
- * hold stays there for a person. */
+/* On hold by our doing, and nobody would ever let it go: it becomes ordinary
+ * mail.  What a person had on hold stays for a person. */
+static void
+unbooked(const struct backup_heir *heir, const char *queue_id, int rc)
+{
+	struct smx_queue *queue = backup_node(heir->backup)->ports.queue;
+	struct log_line l;
+
+	log_begin(&l, SMX_LOG_WARNING, queue_id, "backup-not-booked");
+	log_str(&l, "domain", heir->domain);
+	log_err(&l, "reason", rc);
+	log_end(&l);
+	if (!heir->hold || !has_way(heir))
+		return;
+	rc = queue == NULL || queue->ops->change == NULL
+		 ? SMX_EUNREACHABLE
+		 : queue->ops->change(queue->ctx, SMX_QUEUE_RELEASE, &queue_id,
+		       1, clock_mono_ms() + CHANGE_MS);
+	if (rc != SMX_OK)
+		log_event(SMX_LOG_ERR, "backup-release-failed",
+		    "what=heir messages=1 result=%s", smx_errname(rc));
+}
+
+/* Not written: it is followed as any other that was taken over. */
 static void
 write_down(struct backup_heir *heir, const struct smx_submit_result *submitted,
     const char *const *rcpts, size_t count)
@@ -149,8 +174,11 @@ write_down(struct backup_heir *heir, const struct smx_submit_result *submitted,
 		.count = count,
 	};
 
-	if (books_take(backup_books(heir->backup), &mail) == SMX_OK &&
-	    heir->hold && !has_way(heir))
+	int rc = books_take(backup_books(heir->backup), &mail);
+
+	if (rc != SMX_OK)
+		unbooked(heir, submitted->queue_id, rc);
+	else if (heir->hold && !has_way(heir))
 		(void)!releaser_hold(backup_releaser(heir->backup),
 		    submitted->queue_id);
 }

@@ -417,6 +417,67 @@ START_TEST(without_a_way_it_is_put_on_hold_behind_the_queue)
 }
 END_TEST
 
+/* ---- a disk that does not answer ---- */
+
+static pthread_mutex_t disk = PTHREAD_MUTEX_INITIALIZER;
+
+static int
+wait_for_disk(void *ctx, struct db *db)
+{
+	(void)ctx;
+	(void)db;
+	pthread_mutex_lock(&disk);
+	pthread_mutex_unlock(&disk);
+	return SMX_OK;
+}
+
+static void
+nobody_cares(void *ctx, int result)
+{
+	(void)ctx;
+	(void)result;
+}
+
+static void
+stand_still(void)
+{
+	struct backup_db *db = backup_db(node_backup(engine));
+	int given = 0;
+
+	pthread_mutex_lock(&disk);
+	backup_db_patience(db, 200);
+	(void)!backup_db_give(db, wait_for_disk, NULL, nobody_cares, &given);
+	ck_assert(given);
+}
+
+/* Nobody would ever let it go: the hold is ours, and in no books. */
+START_TEST(what_cannot_be_booked_does_not_stay_on_hold)
+{
+	begin(HELD_WAY, MX_DOWN);
+	for_one("<joe@one.example>");
+	if (_i == 1)
+		was_held(clock_wall_ms() + DAY);
+	stand_still();
+	attempt();
+	ck_assert_int_eq(submission.held, 1);
+	ck_assert(come(SMX_QUEUE_RELEASE));
+	pthread_mutex_unlock(&disk);
+}
+END_TEST
+
+START_TEST(what_a_person_has_on_hold_stays_there_without_the_books)
+{
+	begin(HELD_WAY, MX_DOWN);
+	for_one("<joe@one.example>");
+	was_held(0);
+	stand_still();
+	attempt();
+	ck_assert_int_eq(submission.held, 1);
+	ck_assert_uint_eq(changes(SMX_QUEUE_RELEASE), 0);
+	pthread_mutex_unlock(&disk);
+}
+END_TEST
+
 /* ---- what the MTA has not taken ---- */
 
 START_TEST(what_the_mta_did_not_take_is_not_in_the_books)
@@ -471,6 +532,10 @@ main(void)
 	    what_was_let_go_before_waits_only_for_a_primary_that_is_down);
 	tcase_add_loop_test(tc,
 	    without_a_way_it_is_put_on_hold_behind_the_queue, 0, 2);
+	tcase_add_loop_test(tc, what_cannot_be_booked_does_not_stay_on_hold, 0,
+	    2);
+	tcase_add_test(tc,
+	    what_a_person_has_on_hold_stays_there_without_the_books);
 	tcase_add_test(tc, what_the_mta_did_not_take_is_not_in_the_books);
 	tcase_add_test(tc, mail_that_is_nobodys_is_not_in_the_books);
 	suite_add_tcase(s, tc);
