@@ -113,15 +113,37 @@ hander_unclaim(struct hander *h, int64_t mail)
 	pthread_mutex_unlock(&h->lock);
 }
 
-int
-hander_has(struct hander *h, int64_t mail)
+static int
+is_whole(struct hander *h, int64_t mail, const char *queue_id)
 {
-	int has;
+	struct backup_db *db = backup_db(h->backup);
+	struct backup_hand hand;
+	uint64_t *hashes = NULL;
+	size_t count = 0;
+	int rc = backup_hand_look(db, mail, &hand);
 
-	pthread_mutex_lock(&h->lock);
-	has = place_locked(h, mail) != h->claimed;
-	pthread_mutex_unlock(&h->lock);
-	return has;
+	if (rc != SMX_OK)
+		return rc;
+	/* What was booked is of the former file. */
+	if (hand.former[0] != '\0')
+		return strcmp(hand.former, queue_id) == 0 ? SMX_ESTATE : SMX_OK;
+	rc = backup_hand_booked(db, mail, &hashes, &count);
+	free(hashes);
+	return rc == SMX_OK && count != 0 ? SMX_ESTATE : rc;
+}
+
+/* A row that was read before the claim may be from before the hander's. */
+int
+hander_claim_whole(struct hander *h, int64_t mail, const char *queue_id)
+{
+	int rc = hander_claim(h, mail);
+
+	if (rc != SMX_OK)
+		return rc;
+	rc = is_whole(h, mail, queue_id);
+	if (rc != SMX_OK)
+		hander_unclaim(h, mail);
+	return rc;
 }
 
 int
@@ -226,7 +248,7 @@ run(void *ctx)
 int
 hander_start(struct hander *h)
 {
-	int rc = backup_hand_restart(backup_db(h->backup));
+	int rc = backup_hand_restart(backup_db(h->backup), clock_wall_ms());
 
 	if (rc != SMX_OK)
 		log_event(SMX_LOG_ERR, "backup-release-failed",

@@ -37,6 +37,8 @@ int hander_may_alarm(struct hander *hander, const char *domain);
 /* SMX_EBUSY: somebody has it.  The other undoes it. */
 int hander_claim(struct hander *hander, int64_t mail) SMX_MUST_USE;
 void hander_unclaim(struct hander *hander, int64_t mail);
-int hander_has(struct hander *hander, int64_t mail);
+/* To let go of it as it is: SMX_ESTATE, too: somebody has it by now. */
+int hander_claim_whole(struct hander *hander, int64_t mail,
+    const char *queue_id) SMX_MUST_USE;
 
 #endif

@@ -172,8 +172,15 @@ send_on(struct order *o, const struct backup_mail_row *row)
 static void
 put(struct order *o, struct pile *pile, const struct backup_mail_row *row)
 {
-	if (hander_claim(backup_hander(o->backup), row->id) != SMX_OK) {
-		say(o, row, SMX_EBUSY, "it is being handed over just now");
+	struct hander *hander = backup_hander(o->backup);
+	int rc = o->hold ? hander_claim(hander, row->id)
+			 : hander_claim_whole(hander, row->id, row->queue_id);
+
+	if (rc != SMX_OK) {
+		say(o, row, rc == SMX_ESTATE ? SMX_EBUSY : rc,
+		    rc == SMX_ESTATE || rc == SMX_EBUSY
+			? "it is being handed over just now"
+			: smx_strerror(rc));
 		return;
 	}
 	if (pile->count == PILE_MAX)

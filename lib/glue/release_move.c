@@ -172,10 +172,13 @@ run_batch(struct releaser *r, struct release_batch *b)
 {
 	if (b->count == 0)
 		return;
-	if (b->what == SMX_QUEUE_HOLD)
+	if (b->what == SMX_QUEUE_HOLD) {
 		run_back(r, b);
-	else
+	} else {
 		run_out(r, b);
+		for (size_t i = 0; i < b->count; i++)
+			hander_unclaim(backup_hander(r->backup), b->ids[i]);
+	}
 	b->count = 0;
 }
 
@@ -201,10 +204,16 @@ batch_add(struct releaser *r, struct release_batch *b, int64_t id,
 	b->count++;
 }
 
-void
+int
 release_expire(struct releaser *r, const struct backup_mail_row *row)
 {
-	batch_add(r, &r->expire, row->id, row->queue_id, row->domain);
+	int rc = hander_claim_whole(backup_hander(r->backup), row->id,
+	    row->queue_id);
+
+	/* Else the next look sees what it has become. */
+	if (rc == SMX_OK)
+		batch_add(r, &r->expire, row->id, row->queue_id, row->domain);
+	return rc;
 }
 
 int
@@ -240,14 +249,16 @@ go_one(void *ctx, const struct backup_mail_row *row)
 	int anew = release_way(r->release, row->taken_ms) == RELEASE_ANEW;
 
 	/* What a person has put on hold is that person's to release. */
-	if (row->custody != CUSTODY_HELD ||
-	    hander_has(backup_hander(r->backup), row->id))
+	if (row->custody != CUSTODY_HELD)
 		return 0;
 	/* Let go as it is, some would get it twice. */
 	if (row->handed != 0) {
 		(void)release_hand(r, row, "");
 		return 0;
 	}
+	if (hander_claim_whole(backup_hander(r->backup), row->id,
+		row->queue_id) != SMX_OK)
+		return 0;
 	batch_add(r, anew ? &r->anew : &r->out, row->id, row->queue_id,
 	    row->domain);
 	return ++g->count == g->wanted;

@@ -52,8 +52,7 @@ one(void *ctx, const struct backup_mail_row *row)
 	if (end == RELEASE_END_RETURN && row->handed != 0)
 		return release_hand(o->releaser, row, "") == SMX_EFULL;
 	if (end == RELEASE_END_RETURN) {
-		o->given_up++;
-		release_expire(o->releaser, row);
+		o->given_up += release_expire(o->releaser, row) == SMX_OK;
 		return 0;
 	}
 	if (end != RELEASE_END_WARN && end != RELEASE_END_KEEP)

@@ -101,8 +101,8 @@ void release_forget(struct releaser *releaser);
 void release_go(struct releaser *releaser, const struct release_turn *turn);
 void release_put_back(struct releaser *releaser, const char *domain);
 void release_put(struct releaser *releaser, const char *queue_id);
-void release_expire(struct releaser *releaser,
-    const struct backup_mail_row *row);
+int release_expire(struct releaser *releaser,
+    const struct backup_mail_row *row) SMX_MUST_USE;
 /* To the hander; to "": who is left gets a message of his own.  SMX_EFULL: it
  * takes no more now, and this domain is asked about again soon. */
 int release_hand(struct releaser *releaser, const struct backup_mail_row *row,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "config.h"
+#include "glue/backup_hand.h"
 #include "glue/backup_release.h"
 
 #include <check.h>
@@ -15,6 +16,7 @@
 #include "glue/node.h"
 #include "glue/primaries.h"
 #include "hop_server.h"
+#include "io/backup_hand.h"
 #include "io/backup_mail.h"
 #include "node_world.h"
 
@@ -359,10 +361,62 @@ START_TEST(kept_mail_stays_on_hold)
 	begin_down("hold = \"1s\"; at_end = \"keep\";");
 	held_since(0, clock_wall_ms() - 9000, clock_wall_ms() - 8000,
 	    CUSTODY_HELD);
-	pass();
+	for (int i = 0; i < 1500 && row(0).warned_ms == 0; i++)
+		usleep(20000);
 	ck_assert_int_ne(row(0).warned_ms, 0);
+	pass();
 	ck_assert_uint_eq(mta.changes, 0);
 	ck_assert_int_eq(row(0).custody, CUSTODY_HELD);
+}
+END_TEST
+
+static int
+claims_whole(const char *queue_id)
+{
+	struct hander *hander = backup_hander(node_backup(engine));
+	int64_t id = row(0).id;
+	int rc = hander_claim_whole(hander, id, queue_id);
+
+	if (rc == SMX_OK) {
+		ck_assert_int_eq(hander_claim_whole(hander, id, queue_id),
+		    SMX_EBUSY);
+		hander_unclaim(hander, id);
+	}
+	/* what could not be claimed is nobody's */
+	ck_assert_int_eq(hander_claim(hander, id), SMX_OK);
+	hander_unclaim(hander, id);
+	return rc;
+}
+
+/* The row that it is done by may be from before an attempt that has ended. */
+START_TEST(what_has_been_handed_in_part_is_not_let_go_whole)
+{
+	static const uint64_t one[] = { 1 };
+	struct backup_hand_end end = { .taken = one,
+		.count = 1,
+		.why = "",
+		.wall_ms = clock_wall_ms() };
+	struct backup_db *db;
+
+	begin_down("");
+	held(1);
+	db = backup_db(node_backup(engine));
+	end.mail = row(0).id;
+	end.queue_id = name(0);
+	ck_assert_int_eq(claims_whole(name(0)), SMX_OK);
+	ck_assert_int_eq(backup_hand_begin(db, end.mail), SMX_OK);
+	ck_assert_int_eq(backup_hand_ended(db, &end), SMX_OK);
+	ck_assert_int_eq(claims_whole(name(0)), SMX_ESTATE);
+	/* who was left has gone on: the former file is nobody's, too */
+	end.new_id = "4ZZZZZBBBBBB";
+	ck_assert_int_eq(backup_hand_begin(db, end.mail), SMX_OK);
+	ck_assert_int_eq(backup_hand_ended(db, &end), SMX_OK);
+	ck_assert_int_eq(hander_claim_whole(backup_hander(node_backup(engine)),
+			     end.mail, name(0)),
+	    SMX_ESTATE);
+	ck_assert_int_eq(hander_claim_whole(backup_hander(node_backup(engine)),
+			     end.mail, end.new_id),
+	    SMX_OK);
 }
 END_TEST
 
@@ -412,6 +466,7 @@ main(void)
 	tcase_add_test(tc, what_cannot_be_changed_is_tried_again);
 	tcase_add_test(tc, end_of_the_hold_is_told_of_and_then_it_goes_back);
 	tcase_add_test(tc, kept_mail_stays_on_hold);
+	tcase_add_test(tc, what_has_been_handed_in_part_is_not_let_go_whole);
 	tcase_add_test(tc, orders_say_what_became_of_each);
 	suite_add_tcase(s, tc);
 	srunner_set_tap(sr, "-");
