@@ -14,6 +14,7 @@
 #include "glue/backup_books.h"
 #include "glue/message.h"
 #include "glue/node_impl.h"
+#include "glue/primaries.h"
 #include "io/backup_mail.h"
 
 /*
@@ -147,6 +148,17 @@ lose(struct handing *h, int whole)
 	return SMX_ETEMP;
 }
 
+/* Since the job was given: it may have waited for others. */
+static int
+is_up_again(const struct handing *h)
+{
+	struct primaries_word word;
+
+	return primaries_state(backup_primaries(h->backup), NULL,
+		   h->job->domain, &word) == MX_UP &&
+	       !word.announced;
+}
+
 static int
 prepare(struct handing *h)
 {
@@ -163,7 +175,8 @@ prepare(struct handing *h)
 		return lose(h, whole);
 	if (h->hand.former[0] != '\0' ||
 	    !hand_is_due(h->hand.next_ms, clock_wall_ms(), whole) ||
-	    (!whole && handto_parse(&h->to, h->job->to) != SMX_OK))
+	    (!whole &&
+		(handto_parse(&h->to, h->job->to) != SMX_OK || is_up_again(h))))
 		return SMX_ESTATE;
 	if (is_shared(h)) {
 		put_off(h, "its file has mail for another domain, too");
