@@ -148,6 +148,13 @@ pftable_drop(struct pftable *t, const char *id)
 	t->used--;
 }
 
+void
+pftable_unflag(struct pftable *t, unsigned flags)
+{
+	for (uint32_t n = t->entry[0].newer; n != 0; n = t->entry[n].newer)
+		t->entry[n].flags &= ~flags;
+}
+
 int
 pfbloom_init(struct pfbloom *b)
 {

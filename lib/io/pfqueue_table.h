@@ -43,6 +43,8 @@ struct pfentry *pftable_find(const struct pftable *t, const char *id);
 struct pfentry *pftable_put(struct pftable *t, const char *id,
     struct pfentry *lost);
 void pftable_drop(struct pftable *t, const char *id);
+/* Take these flags from all entries. */
+void pftable_unflag(struct pftable *t, unsigned flags);
 
 /* A set of ids that can err only by holding too many. */
 struct pfbloom {

@@ -68,7 +68,10 @@ struct smfolder {
 };
 
 /* Flags of entries of seen. */
-enum { SMSEEN_COMMITTED = 1 };
+enum {
+	SMSEEN_COMMITTED = 1,
+	SMSEEN_BEGUN = 2 /* and all that the log has said of it since */
+};
 
 struct smpending {
 	char id[SMID_TEXT]; /* "": was no queue id, answer UNKNOWN */

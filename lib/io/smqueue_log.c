@@ -91,6 +91,17 @@ note(void *ctx, const char *text, size_t len)
 
 /* ---- following it ---- */
 
+/* It was cut in place, and what stood at its end was perhaps not read.  For
+ * what is there by now no absence of parts can be known any more. */
+static void
+part_lost(struct smqueue *q)
+{
+	pthread_mutex_lock(&q->lock);
+	q->state.links_known = 0;
+	pthread_mutex_unlock(&q->lock);
+	pftable_unflag(&q->seen, SMSEEN_BEGUN);
+}
+
 /* What was rotated away last is read, too: a division may stand there. */
 static void
 read_old(struct smqueue *q)
@@ -111,7 +122,7 @@ int
 smqueue_log_start(struct smqueue *q)
 {
 	struct log_line l;
-	int result;
+	int result, whole = 1;
 
 	logtail_close(&q->log);
 	if (q->log_file[0] == '\0')
@@ -121,12 +132,13 @@ smqueue_log_start(struct smqueue *q)
 	read_old(q);
 	result = logtail_open(&q->log, q->log_file, SMQUEUE_LOG_BACK);
 	if (result == SMX_OK)
-		do
+		do {
 			result = logtail_read(q->log, LOG_BUDGET, note, q);
-		while (result > 0 || result == SMX_EGONE);
+			whole &= result != SMX_EGONE;
+		} while (result > 0 || result == SMX_EGONE);
 	q->log_quiet = 0;
 	if (result == SMX_OK)
-		return 1;
+		return whole;
 	log_begin(&l, SMX_LOG_WARNING, NULL, "mail-log-unreadable");
 	log_str(&l, "file", q->log_file);
 	log_errno(&l, errno);
@@ -150,6 +162,11 @@ smqueue_log_turn(struct smqueue *q, int64_t now_ms)
 	}
 	q->log_behind = 0;
 	switch (logtail_read(q->log, LOG_BUDGET, note, q)) {
+	case SMX_EGONE:
+		part_lost(q);
+		q->log_behind = 1;
+		q->log_ms = now_ms;
+		break;
 	case 1:
 		q->log_behind = 1;
 		q->log_ms = now_ms;

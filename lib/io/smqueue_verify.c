@@ -158,6 +158,14 @@ look_at_all(struct smqueue *q, int64_t now_ms)
 
 /* ---- the answers ---- */
 
+static int
+is_begun(const struct smqueue *q, const char *id)
+{
+	const struct pfentry *e = pftable_find(&q->seen, id);
+
+	return e != NULL && (e->flags & SMSEEN_BEGUN) != 0;
+}
+
 /* In no folder, and nothing of it either; is that its end?  Only the log tells
  * what it was divided into. */
 static enum smx_presence
@@ -170,9 +178,9 @@ qualify(const struct smqueue *q, const struct smitem *item, int64_t now_ms)
 	if (q->log == NULL || q->log_behind ||
 	    !is_settled(q, item->asked.id, now_ms))
 		return SMX_PRESENCE_UNKNOWN;
-	/* Before the watch began its parts may have gone unnoticed. */
-	if (!q->state.links_known &&
-	    pftable_find(&q->seen, item->asked.id) == NULL)
+	/* Of one from before the watch, or before a part of the log was lost,
+	 * the parts may have gone unnoticed. */
+	if (!q->state.links_known && !is_begun(q, item->asked.id))
 		return SMX_PRESENCE_UNKNOWN;
 	return SMX_PRESENCE_ABSENT;
 }

@@ -47,6 +47,15 @@ is_committed(const struct smqueue *q, const char *id)
 	return e != NULL && (e->flags & SMSEEN_COMMITTED) != 0;
 }
 
+/* What is written anew, or put into quarantine, comes by a rename. */
+static void
+begun(struct smqueue *q, const char *id)
+{
+	struct pfentry lost;
+
+	pftable_put(&q->seen, id, &lost)->flags |= SMSEEN_BEGUN;
+}
+
 static void
 written(struct smqueue *q, enum smid_file file, const char *id)
 {
@@ -171,6 +180,8 @@ note(struct smqueue *q, const struct inotify_event *event)
 	} else if ((event->mask & IN_DELETE) != 0) {
 		deleted(q, file, id);
 	} else {
+		if ((event->mask & IN_CREATE) != 0)
+			begun(q, id);
 		written(q, file, id);
 	}
 }

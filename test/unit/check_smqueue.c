@@ -520,6 +520,54 @@ START_TEST(an_end_waits_for_all_of_the_log)
 }
 END_TEST
 
+/* Its parts were made before the watch, and the log of that is not there. */
+START_TEST(a_log_that_comes_later_says_nothing_of_before)
+{
+	drop("log");
+	put("mq/qf" ID, WHOLE);
+	put("mq/qf" ID2, WHOLE);
+	open_queue();
+	ck_assert(told(SMX_QUEUE_FOUND, ID));
+	append("log", SAYS "NOQUEUE: hello\n");
+	usleep(1500000);
+	drop("mq/qf" ID);
+	ck_assert(told(SMX_QUEUE_GONE, ID));
+	for (int i = 0; i < 30; i++) {
+		ck_assert_int_eq(asked(ID), SMX_PRESENCE_UNKNOWN);
+		usleep(10000);
+	}
+	put("mq/qf" ID3, WHOLE);
+	ck_assert(told(SMX_QUEUE_COMMITTED, ID3));
+	drop("mq/qf" ID3);
+	ck_assert_int_eq(in_the_end(ID3, SMX_PRESENCE_ABSENT),
+	    SMX_PRESENCE_ABSENT);
+}
+END_TEST
+
+/* The line that tells of its parts may have been cut off with the rest. */
+START_TEST(a_log_that_is_cut_in_place_says_nothing_of_before)
+{
+	append("log", SAYS "NOQUEUE: hello\n");
+	open_queue();
+	put("mq/qf" ID, WHOLE);
+	ck_assert(told(SMX_QUEUE_COMMITTED, ID));
+	put("mq/qf" ID2, WHOLE);
+	ck_assert_int_eq(truncate(in("log"), 0), 0);
+	ck_assert(never_told(SMX_QUEUE_GONE, ID));
+	drop("mq/qf" ID);
+	ck_assert(told(SMX_QUEUE_GONE, ID));
+	for (int i = 0; i < 30; i++) {
+		ck_assert_int_eq(asked(ID), SMX_PRESENCE_UNKNOWN);
+		usleep(10000);
+	}
+	put("mq/qf" ID3, WHOLE);
+	ck_assert(told(SMX_QUEUE_COMMITTED, ID3));
+	drop("mq/qf" ID3);
+	ck_assert_int_eq(in_the_end(ID3, SMX_PRESENCE_ABSENT),
+	    SMX_PRESENCE_ABSENT);
+}
+END_TEST
+
 START_TEST(a_circle_of_parts_comes_to_an_end)
 {
 	append("log", SAYS ID ": " ID2 ": clone: owner=x\n" SAYS ID2 ": " ID
@@ -869,6 +917,8 @@ end_case(void)
 	    sizeof(divisions) / sizeof(*divisions));
 	tcase_add_test(tc, parts_that_are_not_named_keep_it_unknown);
 	tcase_add_test(tc, an_end_waits_for_all_of_the_log);
+	tcase_add_test(tc, a_log_that_comes_later_says_nothing_of_before);
+	tcase_add_test(tc, a_log_that_is_cut_in_place_says_nothing_of_before);
 	tcase_add_test(tc, a_circle_of_parts_comes_to_an_end);
 	tcase_add_test(tc, deliveries_are_told);
 	tcase_add_test(tc, what_was_said_before_is_told_before_an_end);
