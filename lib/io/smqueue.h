@@ -65,6 +65,7 @@ struct smfolder {
 	int qf_watch;
 	dev_t dev;
 	ino_t ino;
+	ino_t qf_ino; /* on the same file system */
 };
 
 /* Flags of entries of seen. */

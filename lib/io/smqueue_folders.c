@@ -71,20 +71,23 @@ visit_path(const char *path, const struct visit *v)
 
 /* ---- opening ---- */
 
+/* As Sendmail does, by way of a link, too: in the folder above there would be
+ * nothing, and nothing there is what has ended. */
 static int
 below(int fd, const char *name)
 {
-	int one =
-	    openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int one = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	return one < 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : one;
+	return one < 0 && (errno == ENOENT || errno == ENOTDIR)
+		   ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
+		   : one;
 }
 
 static int
 folder_open(struct smfolder *f, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct stat st;
+	struct stat st, qf;
 	int result = SMX_EIO;
 
 	f->path = strdup(path);
@@ -93,11 +96,12 @@ folder_open(struct smfolder *f, const char *path)
 		return SMX_EIO;
 	f->qf_fd = below(fd, "qf");
 	f->df_fd = below(fd, "df");
-	if (fstat(fd, &st) == 0 && f->path != NULL && f->qf_fd >= 0 &&
-	    f->df_fd >= 0) {
+	if (f->path != NULL && f->qf_fd >= 0 && f->df_fd >= 0 &&
+	    fstat(fd, &st) == 0 && fstat(f->qf_fd, &qf) == 0) {
 		f->dev = st.st_dev;
 		f->ino = st.st_ino;
-		result = SMX_OK;
+		f->qf_ino = qf.st_ino;
+		result = qf.st_dev == st.st_dev ? SMX_OK : SMX_ECONFIG;
 	}
 	close(fd);
 	return result;
@@ -183,6 +187,21 @@ struct match {
 	size_t found;
 };
 
+/* One that is made, or put there, later takes all that comes from then on. */
+static int
+same_qf(const struct smfolder *f)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	int n = snprintf(path, sizeof(path), "%s/qf", f->path);
+
+	if ((size_t)n >= sizeof(path))
+		return 0;
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return st.st_ino == f->qf_ino && st.st_dev == f->dev;
+	return f->qf_ino == f->ino;
+}
+
 static int
 same(void *ctx, const char *path)
 {
@@ -195,7 +214,8 @@ same(void *ctx, const char *path)
 		if (m->q->folder[i].dev == st.st_dev &&
 		    m->q->folder[i].ino == st.st_ino) {
 			m->found += strcmp(m->q->folder[i].path, path) == 0;
-			return SMX_OK;
+			return same_qf(&m->q->folder[i]) ? SMX_OK
+							 : SMX_ENOTFOUND;
 		}
 	return SMX_ENOTFOUND;
 }

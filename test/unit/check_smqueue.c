@@ -762,6 +762,30 @@ START_TEST(a_folder_that_comes_later_is_watched)
 }
 END_TEST
 
+/* Sendmail follows such a link: what is behind it has not ended. */
+START_TEST(a_folder_below_may_be_a_link)
+{
+	folder("qf.real");
+	put("qf.real/qf" ID, WHOLE);
+	ck_assert_int_eq(symlink(in("qf.real"), in("mq/qf")), 0);
+	open_queue();
+	ck_assert(told(SMX_QUEUE_FOUND, ID));
+	ck_assert_int_eq(asked(ID), SMX_PRESENCE_THERE);
+	usleep(200000);
+	ck_assert_int_eq(asked(ID), SMX_PRESENCE_THERE);
+}
+END_TEST
+
+START_TEST(a_folder_below_that_comes_later_is_watched)
+{
+	open_queue();
+	folder("mq/qf");
+	put("mq/qf/qf" ID, WHOLE);
+	ck_assert(told(SMX_QUEUE_FOUND, ID));
+	ck_assert_int_eq(asked(ID), SMX_PRESENCE_THERE);
+}
+END_TEST
+
 START_TEST(a_queue_that_goes_leaves_nothing_certain)
 {
 	struct smx_queue_state state;
@@ -937,6 +961,8 @@ rest_case(void)
 	tcase_add_test(tc, a_link_is_not_followed);
 	tcase_add_test(tc, all_folders_of_a_queue_are_looked_into);
 	tcase_add_test(tc, a_folder_that_comes_later_is_watched);
+	tcase_add_test(tc, a_folder_below_may_be_a_link);
+	tcase_add_test(tc, a_folder_below_that_comes_later_is_watched);
 	tcase_add_test(tc, a_queue_that_goes_leaves_nothing_certain);
 	tcase_add_test(tc, the_marker_is_no_queue_of_its_own);
 	tcase_add_test(tc, a_queue_that_is_not_there_says_so);
