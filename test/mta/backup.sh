@@ -363,8 +363,8 @@ backup_delivery_shows_that_it_is_up() {
 	held_well 3
 	PROBE=1h
 	need "a configuration" backup_conf a
-	need "a reload" daemon_signal HUP a
-	sleep 2
+	need "a reload" ctl a reload
+	need "no probe any more" sleep 3
 	need "the primary again" mx_start
 	need "nobody to know it" mx_is down
 	need "the command" ctl a backup flush $D

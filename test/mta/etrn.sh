@@ -56,8 +56,8 @@ unprobed() { # N [POLICY...]
 	PROBE=1h
 	need "a configuration" backup_conf a
 	need "a reload" ctl a reload
-	# A probe that was under way.
-	need "no probe any more" sleep 1
+	# The one that was due, and another if the reload was heard after it.
+	need "no probe any more" sleep 3
 	need "the primary again" mx_start
 	need "nobody to know it" mx_is down
 	need "all on hold still" held_are a "$unprobed_n"

@@ -103,7 +103,12 @@ hand_in_part_and_a_person_releases() {
 	hop_control other "RCPT/rcpt2 = 450 4.2.1 later"
 	need "mail for two" post_is_taken a two $S "rcpt1@$D rcpt2@$D"
 	need "the one booked" wait_for 20 books_are "handed 1" "held 1"
-	mx_start
+	# Before a probe does.
+	PROBE=1h
+	need "a configuration" backup_conf a
+	need "a reload" ctl a reload
+	need "no probe any more" sleep 3
+	need "the primary again" mx_start
 	need "the command" wait_for 20 ctl a backup release $D
 	need "the books" wait_for 40 books_are "taken 2" "handed 1" \
 	    "delivered 1" "held 0" "queued 0" "unaccounted 0"

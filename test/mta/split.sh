@@ -97,7 +97,8 @@ split_two_that_wait_and_one() {
 	need "two on hold" wait_for 10 held_are a 2
 	need "the third delivered" wait_for 20 served_are three $FRIEND
 	need "the books" wait_for 10 books_are "taken 1" "held 1"
-	need "of the other one, too" wait_for 10 is "$(books held $D1)" 1
+	need "of the other one, too" wait_for 10 \
+	    eval 'is "$(books held $D1)" 1'
 	need "two copies" wait_for 20 rows_are b 2
 	need "the primary again" mx_start
 	ends_once three $FRIEND rcpt1@$D rcpt2@$D1
@@ -111,7 +112,8 @@ split_two_that_wait() {
 	need "two on hold" wait_for 10 held_are a 2
 	need "one split off" logged "backup-split domain=$D1 " 1
 	need "the books" wait_for 10 books_are "taken 1" "held 1"
-	need "of the other one, too" wait_for 10 is "$(books held $D1)" 1
+	need "of the other one, too" wait_for 10 \
+	    eval 'is "$(books held $D1)" 1'
 	need "nothing else in the queue" wait_for 10 files_are 2
 	need "the primary again" mx_start
 	ends_once two rcpt1@$D rcpt2@$D1
