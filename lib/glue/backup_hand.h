@@ -26,6 +26,7 @@ struct hander_job {
 	char domain[BACKUP_DOMAIN_MAX + 1];
 	char to[ADDR_MAX + 1]; /* as in the policy; "": to nobody any more, who
 				* is left gets a message of his own */
+	int at_once;           /* a person's word: no pause is kept */
 };
 /* SMX_EBUSY: it is claimed; SMX_EFULL: later. */
 int hander_give(struct hander *hander,

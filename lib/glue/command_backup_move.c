@@ -156,7 +156,7 @@ carry_out(struct order *o, struct pile *pile)
 static void
 send_on(struct order *o, const struct backup_mail_row *row)
 {
-	struct hander_job job = { .mail = row->id };
+	struct hander_job job = { .mail = row->id, .at_once = 1 };
 	int rc;
 
 	(void)text_copy(job.queue_id, sizeof(job.queue_id), row->queue_id);

@@ -174,7 +174,8 @@ prepare(struct handing *h)
 	if (h->hand.out)
 		return lose(h, whole);
 	if (h->hand.former[0] != '\0' ||
-	    !hand_is_due(h->hand.next_ms, clock_wall_ms(), whole) ||
+	    (!h->job->at_once &&
+		!hand_is_due(h->hand.next_ms, clock_wall_ms(), whole)) ||
 	    (!whole &&
 		(handto_parse(&h->to, h->job->to) != SMX_OK || is_up_again(h))))
 		return SMX_ESTATE;
